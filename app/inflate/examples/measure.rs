@@ -1,0 +1,69 @@
+//! Prints what indexing a gzip file costs: `cargo run --release --example measure -- FILE.gz`.
+//!
+//! Times are this process's own CPU time where Linux tells it, so that other work on the machine
+//! disturbs less; the settings take turns, and the best of the rounds counts.
+
+use std::time::Instant;
+
+use layerscope_inflate::{GzipIndex, GzipIndexBuilder, GzipOptions};
+
+const ROUNDS: usize = 5;
+const CHUNK_BYTES: usize = 64 * 1024;
+const SETTINGS: [(&str, u64, bool); 4] = [
+    ("1 MiB, CRC", 1 << 20, true),
+    ("1 MiB", 1 << 20, false),
+    ("4 MiB", 4 << 20, false),
+    ("no checkpoints", u64::MAX, false),
+];
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let path = std::env::args().nth(1).ok_or("a gzip file, please")?;
+    let blob = std::fs::read(path)?;
+    let clock = Instant::now();
+    let mut best = SETTINGS.map(|_| f64::INFINITY);
+    let mut built = SETTINGS.map(|_| GzipIndex::default());
+    for _ in 0..ROUNDS {
+        for (n, (_, spacing, check_crc)) in SETTINGS.into_iter().enumerate() {
+            let start = seconds(&clock);
+            let mut builder: GzipIndexBuilder = GzipIndexBuilder::new(GzipOptions {
+                spacing,
+                check_crc,
+                ..GzipOptions::default()
+            });
+            for chunk in blob.chunks(CHUNK_BYTES) {
+                builder.push(chunk, &mut |_| {})?;
+            }
+            let (index, problem) = builder.finish();
+            best[n] = best[n].min(seconds(&clock) - start);
+            if let Some(problem) = problem {
+                println!("{problem}");
+            }
+            built[n] = index;
+        }
+    }
+    for ((name, ..), (seconds, index)) in SETTINGS.iter().zip(best.iter().zip(&built)) {
+        let stored = index.to_bytes().len();
+        let windows: usize = index
+            .checkpoints
+            .iter()
+            .map(|c| c.window.packed_len())
+            .sum();
+        println!(
+            "{name:>15}: {:6.1} MB/s inflated, {:5} checkpoints ({} bytes a window), {:6} landmarks, index {stored} bytes, {:.3} % of the blob",
+            index.out_len as f64 / 1e6 / seconds,
+            index.checkpoints.len(),
+            windows / index.checkpoints.len().max(1),
+            index.landmarks.len(),
+            stored as f64 * 100.0 / blob.len() as f64,
+        );
+    }
+    Ok(())
+}
+
+/// Seconds that this process has run, or else that have passed.
+fn seconds(clock: &Instant) -> f64 {
+    std::fs::read_to_string("/proc/self/schedstat")
+        .ok()
+        .and_then(|text| text.split(' ').next()?.parse::<f64>().ok())
+        .map_or_else(|| clock.elapsed().as_secs_f64(), |nanos| nanos / 1e9)
+}

@@ -1,0 +1,193 @@
+//! The finished index: where reading can start, and where it may stop.
+
+use std::ops::Range;
+
+use crate::gzip::checkpoint::{Checkpoint, CheckpointKind};
+use crate::gzip::error::IndexProblem;
+use crate::gzip::landmarks::Landmarks;
+use crate::gzip::window::{MAX_PACKED_LEN, PackedWindow};
+use crate::varint::{Cursor, put};
+
+/// No blob is longer (1 PiB); below it, positions in bits and what deflate can make of them fit
+/// into 64 bits.
+const MAX_IN_LEN: u64 = 1 << 50;
+
+/// Deflate never makes more than this of a byte: 258 bytes from two bits (RFC 1951).
+const MAX_EXPANSION: u64 = 1032;
+
+/// Random access to a gzip blob. Offsets count from the blob's first byte (`in_`) and from the
+/// first uncompressed byte over all members (`out_`).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct GzipIndex {
+    /// Compressed bytes seen.
+    pub in_len: u64,
+    /// Uncompressed bytes seen.
+    pub out_len: u64,
+    /// Members seen.
+    pub members: u64,
+    /// Bytes after the last member that are not gzip's (zeros or anything else).
+    pub trailing: u64,
+    /// Rising by both offsets; the first is at 0.
+    pub checkpoints: Vec<Checkpoint>,
+    /// Where blocks end.
+    pub landmarks: Landmarks,
+}
+
+/// What to fetch for a range of uncompressed bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GzipPlan {
+    /// Index of the checkpoint to start from.
+    pub checkpoint: usize,
+    /// The compressed bytes to give to the reader.
+    pub in_range: Range<u64>,
+    /// Uncompressed bytes between the checkpoint and the range.
+    pub skip: u64,
+    /// Uncompressed bytes wanted.
+    pub len: u64,
+}
+
+impl GzipIndex {
+    /// The compressed bytes that inflate to `out_range`; none if the range is not (yet) covered.
+    pub fn plan(&self, out_range: Range<u64>) -> Option<GzipPlan> {
+        if out_range.start > out_range.end || out_range.end > self.out_len {
+            return None;
+        }
+        let after = self
+            .checkpoints
+            .partition_point(|c| c.out_offset <= out_range.start);
+        let checkpoint = after.checked_sub(1)?;
+        let from = &self.checkpoints[checkpoint];
+        let start = from.in_offset();
+        let end = if out_range.is_empty() {
+            start
+        } else {
+            // After the last landmark there are less than a block and the member's trailer.
+            let known = self.landmarks.at_or_after(out_range.end);
+            known.map_or(self.in_len.saturating_sub(self.trailing), |l| l.in_offset)
+        };
+        Some(GzipPlan {
+            checkpoint,
+            in_range: start..end.max(start),
+            skip: out_range.start - from.out_offset,
+            len: out_range.end - out_range.start,
+        })
+    }
+
+    /// Checks bounds and order, for an index from storage or from a stranger.
+    ///
+    /// # Errors
+    /// [`IndexProblem`].
+    pub fn validate(&self) -> Result<(), IndexProblem> {
+        let last = self.landmarks.last();
+        let too_long = self.in_len > MAX_IN_LEN || self.out_len / MAX_EXPANSION > self.in_len;
+        if too_long
+            || self.members > self.in_len
+            || self.trailing > self.in_len
+            || last.in_offset > self.in_len
+            || last.out_offset > self.out_len
+        {
+            return Err(IndexProblem::Order);
+        }
+        match self.checkpoints.first() {
+            Some(c) if c.in_bit_offset == 0 && c.out_offset == 0 => {}
+            None if self.out_len == 0 => {}
+            _ => return Err(IndexProblem::NoStart),
+        }
+        for c in &self.checkpoints {
+            // No checked arithmetic: in_len is under MAX_IN_LEN.
+            if c.in_bit_offset > self.in_len * 8 || c.out_offset > self.out_len {
+                return Err(IndexProblem::Order);
+            }
+            let whole = c.in_bit_offset.is_multiple_of(8) && c.window.is_empty();
+            if c.kind == CheckpointKind::MemberStart && !whole {
+                return Err(IndexProblem::Kind);
+            }
+        }
+        let rising = self.checkpoints.windows(2).all(|pair| {
+            pair[0].in_bit_offset < pair[1].in_bit_offset && pair[0].out_offset < pair[1].out_offset
+        });
+        if rising {
+            Ok(())
+        } else {
+            Err(IndexProblem::Order)
+        }
+    }
+
+    /// The stored form: numbers as LEB128 differences. It has no version of its own; what holds
+    /// it does.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        for value in [self.in_len, self.out_len, self.members, self.trailing] {
+            put(&mut out, value);
+        }
+        put(&mut out, self.checkpoints.len() as u64);
+        let (mut bits, mut at) = (0, 0);
+        for checkpoint in &self.checkpoints {
+            put(&mut out, checkpoint.in_bit_offset.wrapping_sub(bits));
+            put(&mut out, checkpoint.out_offset.wrapping_sub(at));
+            bits = checkpoint.in_bit_offset;
+            at = checkpoint.out_offset;
+            out.push(match checkpoint.kind {
+                CheckpointKind::MemberStart => 0,
+                CheckpointKind::Block => 1,
+            });
+            put(&mut out, checkpoint.window.0.len() as u64);
+            out.extend_from_slice(&checkpoint.window.0);
+        }
+        self.landmarks.write(&mut out);
+        out
+    }
+
+    /// Reads what [`Self::to_bytes`] wrote. Allocates no more than a small multiple of the input.
+    ///
+    /// # Errors
+    /// [`IndexProblem`] for anything that `to_bytes` would not have written.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, IndexProblem> {
+        let mut cursor = Cursor(bytes);
+        let index = Self::read(&mut cursor)?;
+        if !cursor.0.is_empty() {
+            return Err(IndexProblem::Length);
+        }
+        index.validate()?;
+        Ok(index)
+    }
+
+    fn read(cursor: &mut Cursor<'_>) -> Result<Self, IndexProblem> {
+        const LENGTH: IndexProblem = IndexProblem::Length;
+        const ORDER: IndexProblem = IndexProblem::Order;
+        let mut index = GzipIndex {
+            in_len: cursor.varint().ok_or(LENGTH)?,
+            out_len: cursor.varint().ok_or(LENGTH)?,
+            members: cursor.varint().ok_or(LENGTH)?,
+            trailing: cursor.varint().ok_or(LENGTH)?,
+            ..GzipIndex::default()
+        };
+        let (mut bits, mut at) = (0u64, 0u64);
+        for _ in 0..cursor.varint().ok_or(LENGTH)? {
+            bits = bits
+                .checked_add(cursor.varint().ok_or(LENGTH)?)
+                .ok_or(ORDER)?;
+            at = at
+                .checked_add(cursor.varint().ok_or(LENGTH)?)
+                .ok_or(ORDER)?;
+            let kind = match cursor.bytes(1).ok_or(LENGTH)? {
+                [0] => CheckpointKind::MemberStart,
+                [1] => CheckpointKind::Block,
+                _ => return Err(IndexProblem::Kind),
+            };
+            let len = cursor.varint().ok_or(LENGTH)?;
+            if len > MAX_PACKED_LEN {
+                return Err(LENGTH);
+            }
+            let window = PackedWindow(cursor.bytes(len).ok_or(LENGTH)?.into());
+            index.checkpoints.push(Checkpoint {
+                in_bit_offset: bits,
+                out_offset: at,
+                kind,
+                window,
+            });
+        }
+        index.landmarks = Landmarks::read(cursor)?;
+        Ok(index)
+    }
+}

@@ -1,0 +1,16 @@
+//! gzip (RFC 1952) with random access in the manner of zran: checkpoints are saved while the
+//! stream is decoded once, and a reader starts at the last one before the bytes it wants.
+
+pub mod builder;
+pub mod checkpoint;
+pub mod error;
+pub(crate) mod header;
+pub mod index;
+pub mod landmarks;
+pub mod limits;
+pub mod read;
+pub(crate) mod sparse;
+pub(crate) mod stream;
+#[cfg(test)]
+mod tests;
+pub mod window;

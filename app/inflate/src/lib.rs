@@ -1,0 +1,21 @@
+//! Layerscope's decoders: gzip with random access.
+//!
+//! Nothing here does I/O or knows about tar, layers or browsers: compressed bytes go in, in chunks
+//! of any size, and uncompressed bytes come out through a closure. An index built on the way lets
+//! a later reader start at a checkpoint in the middle.
+
+pub mod engine;
+pub mod gzip;
+pub mod miniz;
+mod varint;
+
+pub use engine::{Engine, Step, StepStatus};
+pub use gzip::builder::{GzipIndexBuilder, GzipOptions};
+pub use gzip::checkpoint::{Checkpoint, CheckpointKind};
+pub use gzip::error::{GzipError, IndexProblem};
+pub use gzip::index::{GzipIndex, GzipPlan};
+pub use gzip::landmarks::{LANDMARK_SPACING, Landmark, Landmarks};
+pub use gzip::limits::GzipLimits;
+pub use gzip::read::{GzipReader, ReadState};
+pub use gzip::window::{PackedWindow, WINDOW_BYTES};
+pub use miniz::MinizEngine;
