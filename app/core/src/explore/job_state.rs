@@ -1,0 +1,256 @@
+//! One opened layer: what is known of it, who looks at it, and what they are told.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+use std::rc::Rc;
+
+use crate::job::{Access, Event, JobId, LayerSource, Phase, Progress, ReadId, ViewId, ViewSpec};
+use crate::registry::Client;
+use crate::view::listing::Listing;
+use crate::view::problem::Problem;
+
+use super::cancel::{Bell, Cancel};
+use super::layer::Layer;
+use super::ports::Ports;
+use super::span_cache::SpanCache;
+
+/// How often progress is told, and at most how often listings are made again, in milliseconds.
+const TELL_EVERY_MS: f64 = 100.0;
+/// A listing that takes long to make is made less often: it may take this part of the time.
+const VIEW_SHARE: f64 = 0.1;
+/// Listings that one layer has at once; a page has a handful. Beyond, the oldest is dropped.
+const MAX_VIEWS: usize = 64;
+
+/// A listing under its page-side id.
+struct View {
+    listing: Listing,
+    /// Generations of the listings that had this id before: a page must never take a row of the
+    /// old one for a row of the new.
+    generations_before: u32,
+    /// The page was told that nothing will be added.
+    told_complete: bool,
+}
+
+impl View {
+    fn generation(&self) -> u32 {
+        self.generations_before
+            .wrapping_add(self.listing.generation())
+    }
+}
+
+pub(super) struct Job<P: Ports> {
+    id: JobId,
+    pub(super) source: LayerSource,
+    pub(super) ports: Rc<P>,
+    pub(super) client: Client<P::Http>,
+    /// Stops the stream. Reads go on.
+    pub(super) stop: Cancel,
+    /// Rung when there is more of the layer, or when no more will come.
+    pub(super) grown: Bell,
+    pub(super) layer: RefCell<Layer>,
+    pub(super) spans: RefCell<SpanCache>,
+    pub(super) progress: RefCell<Progress>,
+    reads: RefCell<HashMap<ReadId, Cancel>>,
+    views: RefCell<BTreeMap<ViewId, View>>,
+    told_at_ms: Cell<f64>,
+    views_due_at_ms: Cell<f64>,
+    /// Entries that the listings have been told of.
+    listed: Cell<u32>,
+    closed: Cell<bool>,
+}
+
+impl<P: Ports> Job<P> {
+    pub(super) fn new(id: JobId, source: LayerSource, access: &Access, ports: Rc<P>) -> Self {
+        let client = Client::new(ports.http(), source.endpoint.clone()).with_clock(ports.clone());
+        client.set_credentials(source.repository.registry(), access.credentials.clone());
+        client.set_authorization(&source.repository, access.authorization.clone());
+        let progress = Progress {
+            size: source.size,
+            ..Progress::default()
+        };
+        Job {
+            id,
+            source,
+            ports,
+            client,
+            stop: Cancel::default(),
+            grown: Bell::default(),
+            layer: RefCell::default(),
+            spans: RefCell::default(),
+            progress: RefCell::new(progress),
+            reads: RefCell::default(),
+            views: RefCell::default(),
+            told_at_ms: Cell::new(f64::NEG_INFINITY),
+            views_due_at_ms: Cell::new(f64::NEG_INFINITY),
+            listed: Cell::new(0),
+            closed: Cell::new(false),
+        }
+    }
+
+    pub(super) fn id(&self) -> JobId {
+        self.id
+    }
+
+    /// Tells an event, unless the page has closed the job.
+    pub(super) fn send(&self, event: Event, bytes: Option<Vec<u8>>) {
+        if !self.closed.get() {
+            self.ports.send(event, bytes);
+        }
+    }
+
+    pub(super) fn close(&self) {
+        self.closed.set(true);
+        self.stop.cancel();
+        let reads = std::mem::take(&mut *self.reads.borrow_mut());
+        for cancel in reads.into_values() {
+            cancel.cancel();
+        }
+    }
+
+    /// More entries may come.
+    pub(super) fn is_growing(&self) -> bool {
+        matches!(
+            self.progress.borrow().phase,
+            Phase::Starting | Phase::Streaming | Phase::Sealing
+        )
+    }
+
+    /// Changes how the job stands and tells it at once, listings included.
+    pub(super) fn advance(&self, change: impl FnOnce(&mut Progress)) {
+        change(&mut self.progress.borrow_mut());
+        self.tell_progress();
+        self.tell_views();
+        self.grown.ring();
+    }
+
+    /// Tells progress and listings if they are due: the first rows at once, then at intervals.
+    pub(super) fn tick(&self) {
+        let entries = self.layer.borrow().entries();
+        let now = self.ports.now_ms();
+        let first_rows = self.listed.get() == 0 && entries > 0;
+        if first_rows || now - self.told_at_ms.get() >= TELL_EVERY_MS {
+            self.tell_progress();
+        }
+        if first_rows || (entries > self.listed.get() && now >= self.views_due_at_ms.get()) {
+            self.tell_views();
+        }
+        self.grown.ring();
+    }
+
+    fn tell_progress(&self) {
+        self.told_at_ms.set(self.ports.now_ms());
+        let progress = {
+            let layer = self.layer.borrow();
+            let mut progress = self.progress.borrow_mut();
+            progress.entries = layer.entries();
+            progress.inflated = layer.out_len();
+            if progress.problem.is_none() {
+                progress.problem = layer.damage().map(Problem::from);
+            }
+            let memory = self.ports.memory_bytes();
+            progress.memory_bytes = progress.memory_bytes.max(memory);
+            progress.clone()
+        };
+        let job = self.id;
+        self.send(Event::Progress { job, progress }, None);
+    }
+
+    /// Makes every listing again and tells those that have changed.
+    fn tell_views(&self) {
+        let began = self.ports.now_ms();
+        let complete = !self.is_growing();
+        let mut events = Vec::new();
+        {
+            let mut layer = self.layer.borrow_mut();
+            layer.update_tree();
+            self.listed.set(layer.entries());
+            for (id, view) in self.views.borrow_mut().iter_mut() {
+                let changed = layer.refresh(&mut view.listing);
+                if changed || complete != view.told_complete {
+                    events.push(self.view_event(*id, view, &layer, complete));
+                }
+            }
+        }
+        for event in events {
+            self.send(event, None);
+        }
+        let now = self.ports.now_ms();
+        let pause = ((now - began) / VIEW_SHARE).max(TELL_EVERY_MS);
+        self.views_due_at_ms.set(now + pause);
+    }
+
+    fn view_event(&self, id: ViewId, view: &mut View, layer: &Layer, complete: bool) -> Event {
+        view.told_complete = complete;
+        let mut info = layer.info(&view.listing, complete);
+        info.generation = view.generation();
+        Event::View {
+            job: self.id,
+            view: id,
+            info,
+        }
+    }
+
+    /// Opens or changes a listing.
+    pub(super) fn set_view(&self, id: ViewId, spec: ViewSpec) {
+        let event = {
+            let mut layer = self.layer.borrow_mut();
+            layer.update_tree();
+            let mut views = self.views.borrow_mut();
+            let before = views.remove(&id);
+            if views.len() >= MAX_VIEWS {
+                views.pop_first();
+            }
+            let view = views.entry(id).or_insert(View {
+                listing: Listing::new(spec),
+                generations_before: before.map_or(0, |view| view.generation()),
+                told_complete: false,
+            });
+            layer.refresh(&mut view.listing);
+            self.view_event(id, view, &layer, !self.is_growing())
+        };
+        self.send(event, None);
+    }
+
+    /// Tells rows of a listing.
+    pub(super) fn send_rows(&self, id: ViewId, range: Range<u32>) {
+        let event = {
+            let views = self.views.borrow();
+            let Some(view) = views.get(&id) else {
+                return;
+            };
+            Event::Rows {
+                job: self.id,
+                view: id,
+                start: range.start,
+                generation: view.generation(),
+                rows: self.layer.borrow().rows(&view.listing, range),
+            }
+        };
+        self.send(event, None);
+    }
+
+    /// Notes that a read has begun.
+    pub(super) fn begin_read(&self, read: ReadId) -> Cancel {
+        let cancel = Cancel::default();
+        let before = self.reads.borrow_mut().insert(read, cancel.clone());
+        if let Some(before) = before {
+            before.cancel(); // its id was used again: the page no longer waits for it
+        }
+        cancel
+    }
+
+    /// Notes that a read has ended.
+    pub(super) fn end_read(&self, read: ReadId, cancel: &Cancel) {
+        if !cancel.is_cancelled() {
+            self.reads.borrow_mut().remove(&read);
+        }
+    }
+
+    pub(super) fn cancel_read(&self, read: ReadId) {
+        let cancel = self.reads.borrow_mut().remove(&read);
+        if let Some(cancel) = cancel {
+            cancel.cancel();
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! Use cases over the ports: what happens when somebody opens a layer.
+//!
+//! [`session::LayerSession`] is all that a layer worker knows. It is given [`crate::job::Request`]s
+//! and tells [`crate::job::Event`]s; network, store, hasher, clock and files are [`ports::Ports`],
+//! so that the whole of it runs natively in tests.
+//!
+//! Everything runs on one thread. A request is a future of its own: the one that streams a layer
+//! yields after every slice, so nothing else ever waits for it. State is borrowed only between two
+//! awaits, never across one.
+
+pub mod cancel;
+pub mod error;
+mod feed;
+mod job_state;
+mod layer;
+pub mod ports;
+mod read;
+pub mod session;
+mod span_cache;
+mod stream;
+
+pub use ports::Ports;
+pub use session::LayerSession;
+
+#[cfg(test)]
+mod tests;

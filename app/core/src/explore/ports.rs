@@ -1,0 +1,122 @@
+//! What a layer session needs from outside, and the part of it that needs no browser.
+
+use std::future::Future;
+
+use crate::digest::Algorithm;
+use crate::layer_index::BlobDigests;
+use crate::port::{Clock, EventSink, Hash, Http, IndexStore};
+
+/// How large a file may be that is downloaded where there is no private file system: it is held in
+/// the worker's memory and once more in the page's.
+pub const MEMORY_FILE_LIMIT: u64 = 256 * 1024 * 1024;
+
+/// All ports of a session, under one name.
+pub trait Ports: Clock + EventSink + 'static {
+    /// The network.
+    type Http: Http + Clone + 'static;
+    /// Where indices are kept.
+    type Store: IndexStore + 'static;
+    /// Hashes a layer's bytes.
+    type Hash: Hash<Output = BlobDigests> + 'static;
+    /// A download being written.
+    type File: FileSink + 'static;
+
+    /// The network; clones share everything.
+    fn http(&self) -> Self::Http;
+    /// The store.
+    fn store(&self) -> &Self::Store;
+    /// A hasher for one blob.
+    fn hash(&self, algorithm: Algorithm) -> Self::Hash;
+    /// An empty file under a name that is unique in this origin.
+    fn file(&self, name: &str) -> impl Future<Output = Result<Self::File, FileError>>;
+    /// Lets other messages be handled.
+    fn yield_now(&self) -> impl Future<Output = ()>;
+    /// Waits.
+    fn sleep_ms(&self, ms: u32) -> impl Future<Output = ()>;
+    /// Bytes of memory that the program has.
+    fn memory_bytes(&self) -> u64;
+}
+
+/// A file that grows. Dropping it before [`FileSink::finish`] removes it.
+pub trait FileSink {
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// See [`FileError`].
+    fn write(&mut self, bytes: &[u8]) -> Result<(), FileError>;
+
+    /// Closes the file.
+    ///
+    /// # Errors
+    /// See [`FileError`].
+    fn finish(self) -> Result<FinishedFile, FileError>;
+}
+
+/// A file that is whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FinishedFile {
+    /// Its name in the origin's private file system.
+    pub name: String,
+    /// Its bytes, if it is not in the file system but in memory.
+    pub bytes: Option<Vec<u8>>,
+}
+
+/// Why a download could not be written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FileError {
+    /// No room.
+    #[error("there is no room for the file: {detail}")]
+    Full {
+        /// What the platform says.
+        detail: String,
+    },
+    /// There is no private file system, and the file is too large to be held in memory.
+    #[error("this browser has no place for a file of more than {limit} bytes")]
+    NeedsFileSystem {
+        /// Bytes that can be held.
+        limit: u64,
+    },
+    /// Anything else.
+    #[error("the file could not be written: {detail}")]
+    Failed {
+        /// What the platform says.
+        detail: String,
+    },
+}
+
+/// A file held in memory, up to a limit.
+#[derive(Debug)]
+pub struct MemoryFile {
+    name: String,
+    bytes: Vec<u8>,
+    limit: u64,
+}
+
+impl MemoryFile {
+    /// An empty file that may grow to `limit` bytes.
+    pub fn new(name: &str, limit: u64) -> Self {
+        MemoryFile {
+            name: name.to_owned(),
+            bytes: Vec::new(),
+            limit,
+        }
+    }
+}
+
+impl FileSink for MemoryFile {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), FileError> {
+        let limit = self.limit;
+        if (self.bytes.len() + bytes.len()) as u64 > limit {
+            return Err(FileError::NeedsFileSystem { limit });
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finish(self) -> Result<FinishedFile, FileError> {
+        Ok(FinishedFile {
+            name: self.name,
+            bytes: Some(self.bytes),
+        })
+    }
+}

@@ -1,0 +1,215 @@
+//! Reading one file out of a layer: one ranged request, or none.
+
+use std::ops::Range;
+
+use crate::job::{Event, ReadId, Verified};
+use crate::layer_index::{EntryReader, ReadError};
+use crate::view::problem::Problem;
+
+use super::error::ExploreError;
+use super::feed::Feed;
+use super::job_state::Job;
+use super::ports::{FileError, FileSink, Ports};
+use super::span_cache::SpanCache;
+
+/// Bytes of a file given for one question; a page asks again for what follows.
+const MAX_READ: u64 = 32 * 1024 * 1024;
+/// Compressed bytes unpacked between two looks at other messages.
+const SLICE: usize = 64 * 1024;
+/// Uncompressed bytes collected before they are written to a download.
+const WRITE_CHUNK: usize = 1024 * 1024;
+/// How often a download says how far it is, in milliseconds.
+const TELL_EVERY_MS: f64 = 100.0;
+
+/// A file, or part of one, that is about to be read.
+pub(super) struct Opened {
+    /// Bytes of the file, from its start, that the reader gives.
+    pub(super) range: Range<u64>,
+    /// The file's size in bytes.
+    pub(super) total: u64,
+    /// Compressed bytes, from the blob's start, that the reader takes.
+    pub(super) in_range: Range<u64>,
+    pub(super) reader: EntryReader,
+    pub(super) verified: Verified,
+}
+
+/// Reads part of a file and tells its bytes.
+pub(super) async fn read<P: Ports>(job: &Job<P>, read: ReadId, ordinal: u32, start: u64, len: u64) {
+    let cancel = job.begin_read(read);
+    let mut bytes = Vec::new();
+    let work = async {
+        let len = len.min(MAX_READ);
+        let mut opened = open(job, ordinal, start, len).await?;
+        let mut take = |piece: &[u8]| {
+            bytes.extend_from_slice(piece);
+            Ok(())
+        };
+        let fetched = pump(job, &mut opened, &mut take).await?;
+        Ok((opened, fetched))
+    };
+    let outcome = cancel.guard(work).await;
+    job.end_read(read, &cancel);
+    let id = job.id();
+    match outcome {
+        Err(_) => {}
+        Ok(Ok((opened, fetched))) => {
+            let content = Event::Content {
+                job: id,
+                read,
+                start: opened.range.start,
+                total: opened.total,
+                verified: opened.verified,
+                fetched,
+            };
+            job.send(content, Some(bytes));
+        }
+        Ok(Err(error)) => fail(job, read, &error),
+    }
+}
+
+/// Writes a whole file to where downloads grow, and tells how it goes.
+pub(super) async fn download<P: Ports>(job: &Job<P>, read: ReadId, ordinal: u32) {
+    let cancel = job.begin_read(read);
+    let outcome = cancel.guard(write_whole(job, read, ordinal)).await;
+    job.end_read(read, &cancel);
+    if let Ok(Err(error)) = outcome {
+        fail(job, read, &error);
+    }
+}
+
+async fn write_whole<P: Ports>(
+    job: &Job<P>,
+    read: ReadId,
+    ordinal: u32,
+) -> Result<(), ExploreError> {
+    let mut opened = open(job, ordinal, 0, u64::MAX).await?;
+    let total = opened.total;
+    // Unique among tabs and workers of this origin: nobody else has this digest, job and moment.
+    let name = format!(
+        "{}-{}-{read}-{:.0}",
+        &job.source.digest.encoded()[..16],
+        job.id(),
+        job.ports.now_ms() * 1000.0
+    );
+    let mut file = job.ports.file(&name).await?;
+    let mut written = 0;
+    let mut told_at = job.ports.now_ms();
+    let mut pending = Vec::with_capacity(WRITE_CHUNK);
+    let told = |written: u64, ready: Option<String>| Event::Download {
+        job: job.id(),
+        read,
+        written,
+        total,
+        ready,
+    };
+    let mut take = |piece: &[u8]| {
+        pending.extend_from_slice(piece);
+        if pending.len() >= WRITE_CHUNK {
+            file.write(&pending)?;
+            written += pending.len() as u64;
+            pending.clear();
+            let now = job.ports.now_ms();
+            if now - told_at >= TELL_EVERY_MS {
+                told_at = now;
+                job.send(told(written, None), None);
+            }
+        }
+        Ok(())
+    };
+    loop {
+        pump(job, &mut opened, &mut take).await?;
+        let at = opened.range.end;
+        if at >= total || opened.range.is_empty() {
+            break;
+        }
+        // One plan gives only so many zeros of a sparse file.
+        opened = open(job, ordinal, at, u64::MAX).await?;
+    }
+    file.write(&pending)?;
+    written += pending.len() as u64;
+    let finished = file.finish()?;
+    job.send(told(written, Some(finished.name)), finished.bytes);
+    Ok(())
+}
+
+fn fail<P: Ports>(job: &Job<P>, read: ReadId, error: &ExploreError) {
+    let problem = Problem::from(error);
+    let event = Event::ReadFailed {
+        job: job.id(),
+        read,
+        problem,
+    };
+    job.send(event, None);
+}
+
+/// Finds out where the bytes are. While the layer streams in, waits until they have been passed.
+async fn open<P: Ports>(
+    job: &Job<P>,
+    ordinal: u32,
+    start: u64,
+    len: u64,
+) -> Result<Opened, ExploreError> {
+    loop {
+        let more = job.grown.next();
+        let (tried, broken) = {
+            let layer = job.layer.borrow();
+            let tried = layer.open_entry(ordinal, start, len);
+            (tried, layer.damage().is_some())
+        };
+        match tried {
+            Err(ReadError::NotAvailable { .. }) if job.is_growing() && !broken => more.await,
+            other => return Ok(other?),
+        }
+    }
+}
+
+/// Fetches what the plan names and gives the file's bytes to `take`, in order. Returns how many
+/// compressed bytes were fetched.
+async fn pump<P: Ports>(
+    job: &Job<P>,
+    opened: &mut Opened,
+    take: &mut dyn FnMut(&[u8]) -> Result<(), FileError>,
+) -> Result<u64, ExploreError> {
+    let in_range = opened.in_range.clone();
+    if in_range.is_empty() {
+        return Ok(0);
+    }
+    let kept = job.spans.borrow_mut().get(&in_range);
+    if let Some(bytes) = kept {
+        unpack(job, &mut opened.reader, &bytes, take).await?;
+        return Ok(0);
+    }
+    let mut collected = SpanCache::takes(&in_range).then(Vec::new);
+    let mut feed = Feed::range(job, in_range.clone());
+    feed.connect().await?;
+    while let Some(chunk) = feed.next().await? {
+        if let Some(collected) = &mut collected {
+            collected.extend_from_slice(&chunk);
+        }
+        unpack(job, &mut opened.reader, &chunk, take).await?;
+    }
+    // Only after the reader has verified it all.
+    if let Some(collected) = collected {
+        job.spans.borrow_mut().put(in_range.start, &collected);
+    }
+    Ok(feed.received())
+}
+
+async fn unpack<P: Ports>(
+    job: &Job<P>,
+    reader: &mut EntryReader,
+    bytes: &[u8],
+    take: &mut dyn FnMut(&[u8]) -> Result<(), FileError>,
+) -> Result<(), ExploreError> {
+    for slice in bytes.chunks(SLICE) {
+        let mut written = Ok(());
+        reader.push(slice, &mut |piece| {
+            if written.is_ok() {
+                written = take(piece);
+            }
+        })?;
+        written?;
+        job.ports.yield_now().await;
+    }
+    Ok(())
+}

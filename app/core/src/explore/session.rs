@@ -1,0 +1,145 @@
+//! The worker's brain: requests in, events out.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use crate::job::{Access, Event, JobId, LayerSource, Request};
+use crate::port::StoreError;
+use crate::view::problem::Problem;
+
+use super::job_state::Job;
+use super::ports::Ports;
+use super::{read, stream};
+
+/// The layers that one worker has open. Clones are the same session.
+pub struct LayerSession<P: Ports> {
+    inner: Rc<Inner<P>>,
+}
+
+impl<P: Ports> Clone for LayerSession<P> {
+    fn clone(&self) -> Self {
+        LayerSession {
+            inner: self.inner.clone(),
+        }
+    }
+}
+
+pub(super) struct Inner<P: Ports> {
+    pub(super) ports: Rc<P>,
+    build: String,
+    /// The page is of another build: nothing it says can be trusted to mean the same.
+    stranger: Cell<bool>,
+    jobs: RefCell<HashMap<JobId, Rc<Job<P>>>>,
+    store_trouble_told: Cell<bool>,
+}
+
+impl<P: Ports> LayerSession<P> {
+    /// A session with no layer open. `build` is this program's build id.
+    pub fn new(ports: P, build: impl Into<String>) -> Self {
+        LayerSession {
+            inner: Rc::new(Inner {
+                ports: Rc::new(ports),
+                build: build.into(),
+                stranger: Cell::new(false),
+                jobs: RefCell::default(),
+                store_trouble_told: Cell::new(false),
+            }),
+        }
+    }
+
+    /// Says that the program is up. A page waits for it, because what it posts to a worker that is
+    /// still loading is lost.
+    pub fn announce(&self) {
+        let build = self.inner.build.clone();
+        self.inner.ports.send(Event::Ready { build }, None);
+    }
+
+    /// Does what a request asks and tells the outcome by events. Each call is to be run as a task
+    /// of its own; ids that nobody knows (any more) are ignored.
+    pub async fn handle(&self, request: Request) {
+        let inner = &self.inner;
+        if let Request::Hello { build } = request {
+            inner.stranger.set(build != inner.build);
+            self.announce();
+            return;
+        }
+        if inner.stranger.get() {
+            return;
+        }
+        match request {
+            Request::Hello { .. } => {}
+            Request::Open {
+                job,
+                source,
+                access,
+            } => {
+                if let Some(job) = inner.add(job, source, &access) {
+                    stream::open(inner, &job).await;
+                }
+            }
+            Request::Cancel { job } => inner.with(job, |job| job.stop.cancel()),
+            Request::Close { job } => {
+                let closed = inner.jobs.borrow_mut().remove(&job);
+                if let Some(job) = closed {
+                    job.close();
+                }
+            }
+            Request::View { job, view, spec } => inner.with(job, |job| job.set_view(view, spec)),
+            Request::Rows {
+                job,
+                view,
+                start,
+                end,
+            } => inner.with(job, |job| job.send_rows(view, start..end)),
+            Request::Read {
+                job,
+                read,
+                ordinal,
+                start,
+                len,
+            } => {
+                if let Some(job) = inner.job(job) {
+                    read::read(&job, read, ordinal, start, len).await;
+                }
+            }
+            Request::Download { job, read, ordinal } => {
+                if let Some(job) = inner.job(job) {
+                    read::download(&job, read, ordinal).await;
+                }
+            }
+            Request::CancelRead { job, read } => inner.with(job, |job| job.cancel_read(read)),
+        }
+    }
+}
+
+impl<P: Ports> Inner<P> {
+    fn job(&self, id: JobId) -> Option<Rc<Job<P>>> {
+        self.jobs.borrow().get(&id).cloned()
+    }
+
+    fn with(&self, id: JobId, act: impl FnOnce(&Job<P>)) {
+        if let Some(job) = self.job(id) {
+            act(&job);
+        }
+    }
+
+    /// A new job; none if its id is taken.
+    fn add(&self, id: JobId, source: LayerSource, access: &Access) -> Option<Rc<Job<P>>> {
+        let mut jobs = self.jobs.borrow_mut();
+        if jobs.contains_key(&id) {
+            return None;
+        }
+        let job = Rc::new(Job::new(id, source, access, self.ports.clone()));
+        jobs.insert(id, job.clone());
+        Some(job)
+    }
+
+    /// Tells once that nothing can be kept.
+    pub(super) fn store_trouble(&self, error: StoreError) {
+        if !self.store_trouble_told.replace(true) {
+            let problem = Problem::from(error);
+            self.ports.send(Event::Notice { problem }, None);
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Opening a layer: from the store, or by streaming it once from end to end.
+
+use crate::digest::Digest;
+use crate::job::{Phase, Verified};
+use crate::layer_index::{BlobDigests, LayerIndex, STORED_VERSION};
+use crate::port::{Hash, IndexStore, index_key};
+use crate::view::problem::Problem;
+
+use super::cancel::Cancelled;
+use super::error::ExploreError;
+use super::feed::Feed;
+use super::job_state::Job;
+use super::ports::Ports;
+use super::session::Inner;
+
+/// Compressed bytes taken in one go, between two looks at other messages: some 4 ms of inflating.
+const SLICE: usize = 256 * 1024;
+
+/// Why a stream ended early.
+enum End {
+    Cancelled,
+    Failed(ExploreError),
+}
+
+impl From<Cancelled> for End {
+    fn from(_: Cancelled) -> Self {
+        End::Cancelled
+    }
+}
+
+impl From<ExploreError> for End {
+    fn from(error: ExploreError) -> Self {
+        End::Failed(error)
+    }
+}
+
+/// Opens the job's layer and tells how it goes. Ends when the layer is whole, cancelled or failed.
+pub(super) async fn open<P: Ports>(session: &Inner<P>, job: &Job<P>) {
+    if restore(session, job).await {
+        return;
+    }
+    let outcome = match stream(job).await {
+        Ok(digests) => seal(session, job, digests).await,
+        Err(end) => Err(end),
+    };
+    match outcome {
+        Ok(()) => {}
+        Err(End::Cancelled) => job.advance(|progress| progress.phase = Phase::Cancelled),
+        Err(End::Failed(error)) => job.advance(|progress| {
+            progress.phase = Phase::Failed;
+            progress.verified = Verified::None;
+            progress.problem = Some(Problem::from(&error));
+        }),
+    }
+}
+
+/// Takes the index from the store. A missing one, a damaged one and one of another version are all
+/// the same: it is made again.
+async fn restore<P: Ports>(session: &Inner<P>, job: &Job<P>) -> bool {
+    let key = key_of(&job.source.digest);
+    let stored = match job.stop.guard(job.ports.store().get(&key)).await {
+        Ok(Ok(Some(stored))) => stored,
+        Ok(Err(error)) => {
+            session.store_trouble(error);
+            return false;
+        }
+        Ok(Ok(None)) | Err(Cancelled) => return false,
+    };
+    let index = LayerIndex::from_bytes(&stored).ok();
+    let Some(index) = index.filter(|index| *index.digest() == job.source.digest) else {
+        if let Err(error) = job.ports.store().remove(&key).await {
+            session.store_trouble(error);
+        }
+        return false;
+    };
+    let size = index.blob_len();
+    job.layer.borrow_mut().set_whole(index);
+    job.advance(|progress| {
+        progress.phase = Phase::Done;
+        progress.size = Some(size);
+        progress.verified = Verified::Blob;
+        progress.from_store = true;
+        progress.index_bytes = Some(stored.len() as u64);
+    });
+    true
+}
+
+/// Streams the blob through the builder and the hasher, to its end.
+async fn stream<P: Ports>(job: &Job<P>) -> Result<BlobDigests, End> {
+    let mut hash = job.ports.hash(job.source.digest.algorithm());
+    let mut feed = Feed::whole(job);
+    job.stop
+        .guard(feed.connect())
+        .await?
+        .map_err(ExploreError::from)?;
+    job.layer.borrow_mut().begin();
+    job.advance(|progress| {
+        progress.phase = Phase::Streaming;
+        progress.size = progress.size.or(feed.total());
+    });
+    let mut began = None;
+    while let Some(chunk) = job.stop.guard(feed.next()).await?? {
+        let began = *began.get_or_insert_with(|| job.ports.now_ms());
+        for slice in chunk.chunks(SLICE) {
+            job.layer
+                .borrow_mut()
+                .push(slice)
+                .map_err(ExploreError::from)?;
+            {
+                let mut progress = job.progress.borrow_mut();
+                progress.received += slice.len() as u64;
+                progress.elapsed_ms = job.ports.now_ms() - began;
+            }
+            job.tick();
+            job.stop.guard(job.ports.yield_now()).await?;
+        }
+        job.stop
+            .guard(hash.push(chunk))
+            .await?
+            .map_err(ExploreError::from)?;
+    }
+    job.advance(|progress| progress.phase = Phase::Sealing);
+    let digests = job.stop.guard(hash.finish()).await?;
+    Ok(digests.map_err(ExploreError::from)?)
+}
+
+/// Compares the digest, makes the index whole and stores it.
+async fn seal<P: Ports>(session: &Inner<P>, job: &Job<P>, digests: BlobDigests) -> Result<(), End> {
+    if *digests.digest() != job.source.digest {
+        return Err(End::Failed(ExploreError::WrongDigest {
+            expected: job.source.digest.clone(),
+            actual: digests.digest().clone(),
+            received: digests.len(),
+            size: job.source.size,
+        }));
+    }
+    let stored = {
+        let mut layer = job.layer.borrow_mut();
+        let index = layer
+            .seal(digests, &job.source.digest)
+            .map_err(ExploreError::from)?;
+        index.to_bytes()
+    };
+    let key = key_of(&job.source.digest);
+    let label = job.source.repository.to_string();
+    // A layer that the user gives up now is whole all the same.
+    if let Err(error) = job.ports.store().put(&key, &stored, &label).await {
+        session.store_trouble(error);
+    }
+    job.advance(|progress| {
+        progress.phase = Phase::Done;
+        progress.verified = Verified::Blob;
+        progress.index_bytes = Some(stored.len() as u64);
+    });
+    Ok(())
+}
+
+fn key_of(digest: &Digest) -> String {
+    index_key(digest, STORED_VERSION.into())
+}

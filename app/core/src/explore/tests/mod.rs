@@ -1,0 +1,6 @@
+//! A whole layer worker, natively: network, store, hasher, clock and files are in memory.
+
+mod failures;
+mod flow;
+mod reads;
+mod world;

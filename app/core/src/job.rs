@@ -1,0 +1,455 @@
+//! The messages between the page and a layer worker, and the progress they add up to.
+//!
+//! A message travels as JSON; bulk bytes travel beside it as a transferred `ArrayBuffer`. Every
+//! answer carries the ids of its question, so that a late one is harmless: whoever no longer
+//! waits for the id drops it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::path::EntryPath;
+use crate::reference::Repository;
+use crate::registry::endpoint::Endpoint;
+use crate::view::problem::Problem;
+
+/// One opened layer in one worker; chosen by the page, never reused in a page's life.
+pub type JobId = u32;
+/// One listing that the page looks at.
+pub type ViewId = u32;
+/// One read of (part of) a file.
+pub type ReadId = u32;
+
+/// The layer to open, and how to reach its registry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerSource {
+    /// Through the proxy, or directly.
+    pub endpoint: Endpoint,
+    /// Where the blob lives.
+    pub repository: Repository,
+    /// The blob's digest (of the compressed bytes).
+    pub digest: Digest,
+    /// Compressed size in bytes as its descriptor says, when a descriptor is known.
+    pub size: Option<u64>,
+    /// Media type as its descriptor says; the blob's magic bytes win over it.
+    pub media_type: Option<String>,
+}
+
+/// What a worker needs to be let in. Kept in memory only.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Access {
+    /// A ready `Authorization` header value, if the page has one.
+    pub authorization: Option<String>,
+    /// To renew a token during a long download.
+    pub credentials: Option<crate::registry::client::Credentials>,
+}
+
+impl std::fmt::Debug for Access {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Access { .. }") // secrets never reach a log
+    }
+}
+
+/// What the page asks of a worker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "t", rename_all = "snake_case")]
+pub enum Request {
+    /// First message; answered by [`Event::Ready`].
+    Hello {
+        /// The page's build id; a worker of another build says so and does nothing else.
+        build: String,
+    },
+    /// Opens a layer: from the store if its index is there, else by streaming it.
+    Open {
+        /// The job's id.
+        job: JobId,
+        /// What to open.
+        source: LayerSource,
+        /// How to be let in.
+        access: Access,
+    },
+    /// Stops streaming; the rows read so far stay.
+    Cancel {
+        /// The job's id.
+        job: JobId,
+    },
+    /// Forgets the job.
+    Close {
+        /// The job's id.
+        job: JobId,
+    },
+    /// Opens or changes a listing; answered by [`Event::View`] now and whenever its rows change.
+    View {
+        /// The job's id.
+        job: JobId,
+        /// The listing's id.
+        view: ViewId,
+        /// What it shows.
+        spec: ViewSpec,
+    },
+    /// Asks for rows `start..end` of a listing; answered by [`Event::Rows`].
+    Rows {
+        /// The job's id.
+        job: JobId,
+        /// The listing's id.
+        view: ViewId,
+        /// First row.
+        start: u32,
+        /// One past the last row.
+        end: u32,
+    },
+    /// Reads part of a file; answered by [`Event::Content`] with the bytes beside it.
+    Read {
+        /// The job's id.
+        job: JobId,
+        /// The read's id.
+        read: ReadId,
+        /// Which entry.
+        ordinal: u32,
+        /// First byte in the file (uncompressed).
+        start: u64,
+        /// At most this many bytes.
+        len: u64,
+    },
+    /// Writes a whole file into the origin's private file system; answered by
+    /// [`Event::Download`] as it goes on.
+    Download {
+        /// The job's id.
+        job: JobId,
+        /// The read's id.
+        read: ReadId,
+        /// Which entry.
+        ordinal: u32,
+    },
+    /// Gives up a read or a download.
+    CancelRead {
+        /// The job's id.
+        job: JobId,
+        /// The read's id.
+        read: ReadId,
+    },
+}
+
+/// How a listing is made.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ViewSpec {
+    /// The directory shown, or the file that the route names.
+    pub at: EntryPath,
+    /// Which entries.
+    pub mode: ViewMode,
+    /// In which order.
+    pub sort: SortKey,
+    /// Largest, newest or last first.
+    pub descending: bool,
+}
+
+/// Which entries a listing has.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ViewMode {
+    /// The children of `at`.
+    #[default]
+    Dir,
+    /// Every entry under `at`.
+    Flat,
+    /// Every entry under `at` whose path contains the text, or matches it if it has `*` or `?`;
+    /// ASCII case is ignored unless the text has a capital.
+    Search(String),
+}
+
+/// The order of a listing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SortKey {
+    /// Directories first, then by name with numbers in their order.
+    #[default]
+    Name,
+    /// By size.
+    Size,
+    /// By modification time.
+    Time,
+    /// As they stand in the archive.
+    Archive,
+}
+
+/// What a worker tells the page.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "t", rename_all = "snake_case")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a message is made, serialised and gone; boxes would only cost (on wasm32 it is not large)"
+)]
+pub enum Event {
+    /// The worker is up.
+    Ready {
+        /// Its build id.
+        build: String,
+    },
+    /// How a job stands; at most some ten a second while it streams.
+    Progress {
+        /// The job's id.
+        job: JobId,
+        /// How it stands.
+        progress: Progress,
+    },
+    /// A listing was made or has changed.
+    View {
+        /// The job's id.
+        job: JobId,
+        /// The listing's id.
+        view: ViewId,
+        /// What it has now.
+        info: ViewInfo,
+    },
+    /// Rows of a listing.
+    Rows {
+        /// The job's id.
+        job: JobId,
+        /// The listing's id.
+        view: ViewId,
+        /// The index of the first row.
+        start: u32,
+        /// The listing's generation that they belong to.
+        generation: u32,
+        /// The rows.
+        rows: Vec<Row>,
+    },
+    /// Part of a file; its bytes travel beside the message.
+    Content {
+        /// The job's id.
+        job: JobId,
+        /// The read's id.
+        read: ReadId,
+        /// First byte in the file.
+        start: u64,
+        /// The file's size in bytes.
+        total: u64,
+        /// How far the bytes were checked.
+        verified: Verified,
+        /// Compressed bytes fetched for it.
+        fetched: u64,
+    },
+    /// A download goes on, or is done.
+    Download {
+        /// The job's id.
+        job: JobId,
+        /// The read's id.
+        read: ReadId,
+        /// Bytes written.
+        written: u64,
+        /// The file's size in bytes.
+        total: u64,
+        /// Its name in the origin's private file system once it is whole.
+        ready: Option<String>,
+    },
+    /// A read or a download failed; the job goes on.
+    ReadFailed {
+        /// The job's id.
+        job: JobId,
+        /// The read's id.
+        read: ReadId,
+        /// Why.
+        problem: Problem,
+    },
+    /// Something the user is told once (for instance that nothing can be stored).
+    Notice {
+        /// What.
+        problem: Problem,
+    },
+}
+
+/// How far shown bytes were checked. The attribute `data-verified` has its name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verified {
+    /// Not (yet).
+    #[default]
+    None,
+    /// Only by the publisher's table of contents.
+    Toc,
+    /// By the digest of each unit, from a pass whose blob digest matched.
+    Span,
+    /// The whole blob matched its digest.
+    Blob,
+}
+
+impl Verified {
+    /// The name used in `data-verified`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verified::None => "none",
+            Verified::Toc => "toc",
+            Verified::Span => "span",
+            Verified::Blob => "blob",
+        }
+    }
+}
+
+/// How a job stands.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Where it is.
+    pub phase: Phase,
+    /// Compressed bytes received.
+    pub received: u64,
+    /// Compressed bytes in all, when known.
+    pub size: Option<u64>,
+    /// Uncompressed bytes so far.
+    pub inflated: u64,
+    /// Entries so far.
+    pub entries: u32,
+    /// Milliseconds since the first body byte.
+    pub elapsed_ms: f64,
+    /// How far the rows are checked.
+    pub verified: Verified,
+    /// The index came from the store.
+    pub from_store: bool,
+    /// Bytes that the stored index takes, once it is known.
+    pub index_bytes: Option<u64>,
+    /// What went wrong, if something did; rows read before stay.
+    pub problem: Option<Problem>,
+    /// Highest wasm memory seen, in bytes.
+    pub memory_bytes: u64,
+}
+
+/// Where a job is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Looking in the store, connecting.
+    #[default]
+    Starting,
+    /// The layer streams in.
+    Streaming,
+    /// All is here; digests are compared and the index is stored.
+    Sealing,
+    /// Done.
+    Done,
+    /// Stopped by the user.
+    Cancelled,
+    /// Stopped by a problem.
+    Failed,
+}
+
+/// A listing's shape.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ViewInfo {
+    /// Grows by one whenever rows may have changed.
+    pub generation: u32,
+    /// How many rows.
+    pub total: u32,
+    /// What the path in the spec is.
+    pub found: Found,
+    /// All entries are known: nothing will be added.
+    pub complete: bool,
+    /// Sum of the sizes of the files listed, in bytes.
+    pub bytes: u64,
+}
+
+/// What a path names.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "k", rename_all = "snake_case")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a message is made, serialised and gone; boxes would only cost (on wasm32 it is not large)"
+)]
+pub enum Found {
+    /// A directory (its own row when it has an entry).
+    Directory {
+        /// Its row.
+        row: Option<Row>,
+    },
+    /// Anything else: a file, a link, a device.
+    Entry {
+        /// Its row.
+        row: Row,
+        /// Rows of the other entries of the same name, in archive order.
+        others: Vec<Row>,
+        /// Where a symlink or hard link leads in this layer: the final path, when it leads somewhere.
+        target: Option<Target>,
+    },
+    /// Nothing (or nothing yet, while the listing is not complete).
+    Missing {
+        /// The longest part of the path that exists.
+        nearest: EntryPath,
+    },
+}
+
+/// Where a link leads.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Target {
+    /// The path it leads to.
+    pub path: EntryPath,
+    /// What is there; none if it leads out of this layer or in a circle.
+    pub row: Option<Row>,
+}
+
+/// A row of a listing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// Path from the archive's root, raw bytes.
+    pub path: EntryPath,
+    /// What it is.
+    pub kind: RowKind,
+    /// Bytes, uncompressed.
+    pub size: u64,
+    /// Permission bits with setuid, setgid, sticky.
+    pub mode: u32,
+    /// Owner's number.
+    pub uid: u64,
+    /// Group's number.
+    pub gid: u64,
+    /// Owner's name, empty if none is given.
+    pub uname: String,
+    /// Group's name, empty if none is given.
+    pub gname: String,
+    /// Seconds since 1970-01-01 UTC.
+    pub mtime: i64,
+    /// Where a symlink or hard link points, raw; empty otherwise.
+    pub link: EntryPath,
+    /// The entry's place in the archive; none for a directory that only others imply.
+    pub ordinal: Option<u32>,
+    /// Another entry of the same name follows or precedes.
+    pub duplicate: bool,
+    /// Extended attributes' names and other PAX records worth telling, for display.
+    pub extra: Vec<(String, String)>,
+    /// Device numbers.
+    pub device: Option<(u32, u32)>,
+}
+
+/// A row's kind. The attribute `data-entry-type` has its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RowKind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Dir,
+    /// A symbolic link.
+    Symlink,
+    /// A hard link.
+    Hardlink,
+    /// A character device.
+    Char,
+    /// A block device.
+    Block,
+    /// A named pipe.
+    Fifo,
+    /// A whiteout: deletes a name of a lower layer.
+    Whiteout,
+}
+
+impl RowKind {
+    /// The name used in `data-entry-type`.
+    pub fn name(self) -> &'static str {
+        match self {
+            RowKind::File => "file",
+            RowKind::Dir => "dir",
+            RowKind::Symlink => "symlink",
+            RowKind::Hardlink => "hardlink",
+            RowKind::Char => "char",
+            RowKind::Block => "block",
+            RowKind::Fifo => "fifo",
+            RowKind::Whiteout => "whiteout",
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! Reads a blob once and keeps what is needed to get at any part of it again.
+
+use std::ops::Range;
+
+use layerscope_inflate::{GzipIndexBuilder, GzipOptions};
+
+use super::compression::{Compression, MAGIC_BYTES};
+use super::damage::{Damage, DamageKind};
+use super::plan::{self, Access, ReadError, ReadPlan};
+use super::reader::EntryReader;
+use crate::tar::{Limits, Notes, TarEvent, TarParser};
+use crate::toc::Toc;
+
+/// How an index is built.
+#[derive(Debug, Clone, Default)]
+pub struct BuildOptions {
+    /// Checkpoints, checks and limits of gzip.
+    pub gzip: GzipOptions,
+    /// Limits of the archive.
+    pub tar: Limits,
+}
+
+/// Why a blob is not indexed at all.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BuildError {
+    /// It is compressed in a way that is known but not read here.
+    #[error("the layer is compressed with {compression}, which is not yet readable here")]
+    NotReadable {
+        /// Which one.
+        compression: Compression,
+    },
+}
+
+/// Builds an index while a blob streams in: chunks of any size give the same one.
+pub struct IndexBuilder {
+    options: BuildOptions,
+    /// The first bytes, until there are enough to tell the compression.
+    head: Vec<u8>,
+    compression: Option<Compression>,
+    archive: Archive,
+    access: Reading,
+    in_len: u64,
+}
+
+/// The blob's side of it.
+enum Reading {
+    Plain,
+    Gzip(Box<GzipIndexBuilder>),
+    /// A compression that cannot be read.
+    Not,
+}
+
+/// The archive's side of it.
+struct Archive {
+    parser: TarParser,
+    toc: Toc,
+    /// The first damage; nothing more is looked for in the archive after it.
+    damage: Option<Damage>,
+}
+
+impl Archive {
+    fn push(&mut self, bytes: &[u8]) {
+        if self.damage.is_some() {
+            return;
+        }
+        let toc = &mut self.toc;
+        let mut full_at = None;
+        let pushed = self.parser.push(bytes, &mut |event| {
+            if let TarEvent::Entry(entry) = event
+                && full_at.is_none()
+                && !toc.push(&entry)
+            {
+                full_at = Some(entry.header_out_offset);
+            }
+        });
+        if let Some(at) = full_at {
+            let detail = "the table of contents is larger than allowed".to_owned();
+            self.damage = Some(Damage::new(DamageKind::Limit, at, detail));
+        } else if let Err(error) = pushed {
+            self.damage = Some(Damage::from_tar(&error));
+        }
+    }
+}
+
+/// All that came of a blob.
+#[derive(Debug)]
+pub struct Built {
+    /// By its magic bytes.
+    pub compression: Compression,
+    /// Compressed bytes that came.
+    pub in_len: u64,
+    /// Uncompressed bytes that they gave.
+    pub out_len: u64,
+    /// The entries.
+    pub toc: Toc,
+    /// How to get at parts of it.
+    pub access: Access,
+    /// What is wrong with it; the entries before that are good.
+    pub damage: Option<Damage>,
+    /// What is unusual about the archive.
+    pub notes: Notes,
+}
+
+impl IndexBuilder {
+    /// A builder at a blob's start.
+    pub fn new(options: BuildOptions) -> Self {
+        IndexBuilder {
+            archive: Archive {
+                parser: TarParser::new(options.tar),
+                toc: Toc::new(),
+                damage: None,
+            },
+            options,
+            head: Vec::new(),
+            compression: None,
+            access: Reading::Plain,
+            in_len: 0,
+        }
+    }
+
+    /// Takes the blob's next bytes. Damage is no error: it is found in [`IndexBuilder::damage`],
+    /// and further bytes are only counted.
+    ///
+    /// # Errors
+    /// The blob is compressed in a way that is not read here; the same for all later bytes.
+    pub fn push(&mut self, input: &[u8]) -> Result<(), BuildError> {
+        if self.compression.is_some() {
+            return self.read(input);
+        }
+        let (now, later) = input.split_at(input.len().min(MAGIC_BYTES - self.head.len()));
+        self.head.extend_from_slice(now);
+        if self.head.len() < MAGIC_BYTES {
+            return Ok(());
+        }
+        self.detect()?;
+        self.read(later)
+    }
+
+    /// The compression can be told from what came.
+    fn detect(&mut self) -> Result<(), BuildError> {
+        let compression = Compression::detect(&self.head);
+        self.compression = Some(compression);
+        self.access = match compression {
+            Compression::None => Reading::Plain,
+            Compression::Gzip => {
+                let builder = GzipIndexBuilder::new(self.options.gzip.clone());
+                Reading::Gzip(Box::new(builder))
+            }
+            _ => Reading::Not,
+        };
+        let head = std::mem::take(&mut self.head);
+        self.read(&head)
+    }
+
+    fn read(&mut self, input: &[u8]) -> Result<(), BuildError> {
+        self.in_len += input.len() as u64;
+        let archive = &mut self.archive;
+        match &mut self.access {
+            Reading::Plain => archive.push(input),
+            Reading::Gzip(builder) => {
+                let broken = |d: &Damage| d.kind == DamageKind::Compressed;
+                if archive.damage.as_ref().is_some_and(broken) {
+                    return Ok(());
+                }
+                let pushed = builder.push(input, &mut |bytes| archive.push(bytes));
+                if let Err(error) = pushed {
+                    let damage = Damage::from_gzip(&error, builder.out_len());
+                    // A broken stream says more than what an archive in it lacks.
+                    archive.damage = Some(damage);
+                }
+            }
+            Reading::Not => {
+                let compression = self.compression.unwrap_or(Compression::None);
+                let error = BuildError::NotReadable { compression };
+                let damage = Damage::new(DamageKind::Unreadable, 0, error.to_string());
+                archive.damage.get_or_insert(damage);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// The entries so far.
+    pub fn toc(&self) -> &Toc {
+        &self.archive.toc
+    }
+
+    /// What is wrong, as far as it is known.
+    pub fn damage(&self) -> Option<&Damage> {
+        self.archive.damage.as_ref()
+    }
+
+    /// The compression, once enough bytes have come to tell.
+    pub fn compression(&self) -> Option<Compression> {
+        self.compression
+    }
+
+    /// Compressed bytes taken so far.
+    pub fn in_len(&self) -> u64 {
+        self.in_len + self.head.len() as u64
+    }
+
+    /// Uncompressed bytes so far.
+    pub fn out_len(&self) -> u64 {
+        match &self.access {
+            Reading::Plain => self.in_len,
+            Reading::Gzip(builder) => builder.out_len(),
+            Reading::Not => 0,
+        }
+    }
+
+    /// As [`super::LayerIndex::plan_read`], for an entry whose data has already passed. Nothing can
+    /// be checked yet, so ranges are not rounded and bytes are [`crate::job::Verified::None`].
+    ///
+    /// # Errors
+    /// There is no such entry, it is no file, or its bytes have not passed yet.
+    pub fn plan_read(&self, ordinal: u32, range: Range<u64>) -> Result<ReadPlan, ReadError> {
+        let source = plan::Source {
+            access: self.access_so_far(),
+            out_len: self.out_len(),
+            units_of: None,
+        };
+        plan::plan_entry(self.toc(), &source, ordinal, range)
+    }
+
+    /// Turns the bytes of a plan of this builder into the file's bytes.
+    ///
+    /// # Errors
+    /// The plan is of another builder.
+    pub fn reader(&self, plan: ReadPlan) -> Result<EntryReader, ReadError> {
+        EntryReader::new(self.access_so_far(), plan, None)
+    }
+
+    fn access_so_far(&self) -> plan::AccessRef<'_> {
+        match &self.access {
+            Reading::Plain | Reading::Not => plan::AccessRef::Plain,
+            Reading::Gzip(builder) => plan::AccessRef::Gzip(builder.so_far()),
+        }
+    }
+
+    /// The blob has ended.
+    pub fn finish(mut self) -> Built {
+        if self.compression.is_none() {
+            // Shorter than any magic: damage is in the archive's state already.
+            let _told_as_damage = self.detect();
+        }
+        let out_len = self.out_len();
+        let mut archive = self.archive;
+        let access = match self.access {
+            Reading::Plain | Reading::Not => Access::Plain,
+            Reading::Gzip(builder) => {
+                let (in_taken, out_given) = (builder.in_len(), builder.out_len());
+                let (mut index, problem) = builder.finish();
+                // Where a push failed, its checkpoints are there but its totals are not.
+                index.in_len = index.in_len.max(in_taken);
+                index.out_len = index.out_len.max(out_given);
+                if let Some(error) = problem {
+                    let known = archive.damage.as_ref().map(|d| d.kind);
+                    if known != Some(DamageKind::Compressed) {
+                        archive.damage = Some(Damage::from_gzip(&error, out_len));
+                    }
+                }
+                Access::Gzip(index)
+            }
+        };
+        let mut notes = Notes::default();
+        if archive.damage.is_none() {
+            match archive.parser.finish() {
+                Ok(told) => notes = told,
+                Err(error) => archive.damage = Some(Damage::from_tar(&error)),
+            }
+        }
+        Built {
+            compression: self.compression.unwrap_or(Compression::None),
+            in_len: self.in_len,
+            out_len,
+            toc: archive.toc,
+            access,
+            damage: archive.damage,
+            notes,
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! What is known of one layer after it was read once: what is in it, where, how to get at any part
+//! of it with one small Range request, and how to tell that those bytes are the right ones.
+//!
+//! ```text
+//! chunks of the blob ─┬─> IndexBuilder ─> Built ─┐
+//!                     └─> BlobHasher ─> BlobDigests ─┴─> LayerIndex::seal ─> stored bytes
+//! LayerIndex::plan_read ─> ReadPlan ─> Range request ─> EntryReader ─> the file's bytes
+//! ```
+//!
+//! Invariants: a [`LayerIndex`] exists only for a blob whose digest matched; with one, no byte of
+//! the network is inflated before its unit's digest matched; stored bytes are never believed
+//! beyond what fits together; losing a stored index costs time, never a result.
+
+mod build;
+mod compression;
+mod damage;
+mod digests;
+mod plan;
+mod reader;
+mod store;
+
+#[cfg(test)]
+mod tests;
+
+pub use build::{BuildError, BuildOptions, Built, IndexBuilder};
+pub use compression::Compression;
+pub use damage::{Damage, DamageKind};
+pub use digests::{BlobDigests, BlobHasher, UNIT_BYTES, UnitDigests};
+pub use plan::{Access, HOLE_BYTES_PER_PLAN, ReadError, ReadPlan};
+pub use reader::{EntryReader, Progress};
+pub use store::{STORED_VERSION, StoredIndexError};
+
+use std::ops::Range;
+
+use crate::digest::Digest;
+use crate::tar::Notes;
+use crate::toc::Toc;
+
+/// The index of one layer whose blob digest matched.
+#[derive(Debug, Clone)]
+pub struct LayerIndex {
+    digest: Digest,
+    blob_len: u64,
+    compression: Compression,
+    out_len: u64,
+    toc: Toc,
+    access: Access,
+    units: UnitDigests,
+    damage: Option<Damage>,
+    notes: Notes,
+}
+
+/// Why an index is not made of what was read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SealError {
+    /// The bytes that came are not the blob that was asked for.
+    #[error("the blob's digest is {actual}, but {expected} was asked for")]
+    DigestMismatch {
+        /// What was asked for.
+        expected: Digest,
+        /// What came.
+        actual: Digest,
+    },
+    /// Index and digests were made of different bytes: a mistake of the caller.
+    #[error("{indexed} bytes were indexed, but {hashed} were hashed")]
+    LengthMismatch {
+        /// Compressed bytes that the index saw.
+        indexed: u64,
+        /// Compressed bytes that were hashed.
+        hashed: u64,
+    },
+}
+
+impl Built {
+    /// Whether [`LayerIndex::seal`] will take it; asked first by who wants to keep the rows of a
+    /// blob that is not what it should be.
+    ///
+    /// # Errors
+    /// As [`LayerIndex::seal`].
+    pub fn check(&self, digests: &BlobDigests, expected: &Digest) -> Result<(), SealError> {
+        if digests.digest() != expected {
+            return Err(SealError::DigestMismatch {
+                expected: expected.clone(),
+                actual: digests.digest().clone(),
+            });
+        }
+        if self.in_len != digests.len() {
+            return Err(SealError::LengthMismatch {
+                indexed: self.in_len,
+                hashed: digests.len(),
+            });
+        }
+        Ok(())
+    }
+}
+
+impl LayerIndex {
+    /// Makes an index of what was read, if it was the blob that was asked for.
+    ///
+    /// # Errors
+    /// The digest is another one, or the two parts saw different bytes.
+    pub fn seal(
+        built: Built,
+        digests: BlobDigests,
+        expected: &Digest,
+    ) -> Result<LayerIndex, SealError> {
+        built.check(&digests, expected)?;
+        Ok(LayerIndex {
+            digest: expected.clone(),
+            blob_len: built.in_len,
+            compression: built.compression,
+            out_len: built.out_len,
+            toc: built.toc,
+            access: built.access,
+            units: digests.into_units(),
+            damage: built.damage,
+            notes: built.notes,
+        })
+    }
+
+    /// The blob's digest (of its compressed bytes).
+    pub fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    /// Compressed bytes of the blob.
+    pub fn blob_len(&self) -> u64 {
+        self.blob_len
+    }
+
+    /// How the blob is compressed, by its magic bytes.
+    pub fn compression(&self) -> Compression {
+        self.compression
+    }
+
+    /// Uncompressed bytes of the blob, as far as it could be inflated.
+    pub fn out_len(&self) -> u64 {
+        self.out_len
+    }
+
+    /// Its entries.
+    pub fn toc(&self) -> &Toc {
+        &self.toc
+    }
+
+    /// How to get at parts of it.
+    pub fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// What is wrong with it; the entries before that are good.
+    pub fn damage(&self) -> Option<&Damage> {
+        self.damage.as_ref()
+    }
+
+    /// What is unusual about its archive.
+    pub fn notes(&self) -> Notes {
+        self.notes
+    }
+
+    /// What to fetch for bytes `range` of a file, counted from the file's start and cut to its
+    /// size; see [`ReadPlan`]. Hard links are followed; sparse files are put together.
+    ///
+    /// # Errors
+    /// There is no such entry, it is no file, or its bytes are not there.
+    pub fn plan_read(&self, ordinal: u32, range: Range<u64>) -> Result<ReadPlan, ReadError> {
+        plan::plan_entry(&self.toc, &self.source(), ordinal, range)
+    }
+
+    /// The same for a range of all uncompressed bytes: of a bare gzip file, or of a tar's headers.
+    ///
+    /// # Errors
+    /// The bytes are not there.
+    pub fn plan_inflated(&self, range: Range<u64>) -> Result<ReadPlan, ReadError> {
+        plan::plan_inflated(&self.source(), range)
+    }
+
+    /// Turns the bytes of a plan of this index into the file's bytes, each unit checked first.
+    ///
+    /// # Errors
+    /// The index is damaged where the plan starts, or the plan is of another index.
+    pub fn reader(&self, plan: ReadPlan) -> Result<EntryReader, ReadError> {
+        let expected = self.units.expected(&self.digest, plan.in_range.clone());
+        EntryReader::new((&self.access).into(), plan, Some(expected))
+    }
+
+    fn source(&self) -> plan::Source<'_> {
+        plan::Source {
+            access: (&self.access).into(),
+            out_len: self.out_len,
+            units_of: Some(self.blob_len),
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! From a range of a file to the compressed bytes that have to be fetched.
+
+use std::ops::Range;
+
+use layerscope_inflate::{GzipError, GzipIndex, GzipPlan};
+
+use super::digests::UNIT_BYTES;
+use crate::toc::{EntryKind, SparseRun, Toc};
+
+/// Zeros that one plan gives for holes. More would keep a worker busy without end: the rest is
+/// for the next plan.
+pub const HOLE_BYTES_PER_PLAN: u64 = 16 << 20;
+
+/// How to get at parts of a blob.
+#[derive(Debug, Clone)]
+pub enum Access {
+    /// Compressed and uncompressed bytes are the same.
+    Plain,
+    /// Through checkpoints.
+    Gzip(GzipIndex),
+}
+
+/// The same, borrowed: while a blob streams its index is still the builder's.
+#[derive(Clone, Copy)]
+pub(super) enum AccessRef<'a> {
+    Plain,
+    Gzip(&'a GzipIndex),
+}
+
+impl<'a> From<&'a Access> for AccessRef<'a> {
+    fn from(access: &'a Access) -> Self {
+        match access {
+            Access::Plain => AccessRef::Plain,
+            Access::Gzip(index) => AccessRef::Gzip(index),
+        }
+    }
+}
+
+/// Why a file, or part of it, is not read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// The layer has not that many entries.
+    #[error("the layer has no entry number {ordinal}")]
+    NoSuchEntry {
+        /// Which was asked for.
+        ordinal: u32,
+    },
+    /// Only files have bytes.
+    #[error("entry number {ordinal} is no file and has no bytes to read")]
+    NotAFile {
+        /// Which was asked for.
+        ordinal: u32,
+        /// What it is.
+        kind: EntryKind,
+    },
+    /// A hard link to a name that the layer has not, or in a circle: the file may be in a layer
+    /// below.
+    #[error("the file that this hard link names is not in this layer")]
+    LinkTarget {
+        /// Which was asked for.
+        ordinal: u32,
+    },
+    /// The bytes have not come yet, or are behind damage.
+    #[error("these bytes are not there: only {available} bytes of it can be read")]
+    NotAvailable {
+        /// Bytes of the file, from its start, that can be read.
+        available: u64,
+    },
+    /// Bytes that came are not the blob's.
+    #[error("bytes from {in_offset} of the blob are not the ones that were there before")]
+    UnitMismatch {
+        /// Where the unit starts: compressed bytes from the blob's start.
+        in_offset: u64,
+    },
+    /// Inflating failed.
+    #[error("the compressed bytes cannot be inflated: {0}")]
+    Gzip(#[from] GzipError),
+    /// Fewer bytes came than were planned.
+    #[error("the answer ended at byte {in_offset} of the blob, before {expected}")]
+    Truncated {
+        /// Compressed bytes from the blob's start up to which bytes came.
+        in_offset: u64,
+        /// Up to which they were planned.
+        expected: u64,
+    },
+    /// A plan and a reader of different indices: a mistake of the caller.
+    #[error("this read was planned with another index")]
+    OtherIndex,
+}
+
+/// What to fetch, and what becomes of it.
+#[derive(Debug, Clone)]
+pub struct ReadPlan {
+    /// The entry whose bytes they are: the one that was asked for, or a hard link's file. None for
+    /// a range of all uncompressed bytes.
+    pub ordinal: Option<u32>,
+    /// The bytes of the file that the plan gives: what was asked for, cut to the file's size, and
+    /// after [`HOLE_BYTES_PER_PLAN`] of holes. Who wants more plans again from its end.
+    pub range: Range<u64>,
+    /// The file's size in bytes.
+    pub total: u64,
+    /// The compressed bytes to fetch, from the blob's start; rounded out to units if they can be
+    /// checked. Empty: nothing has to be fetched.
+    pub in_range: Range<u64>,
+    /// Of these, what is inflated.
+    pub(super) needed: Range<u64>,
+    /// Where inflating starts; none for plain blobs and for nothing.
+    pub(super) gzip: Option<GzipPlan>,
+    /// Data and holes of `range`, in order.
+    pub(super) segments: Vec<Segment>,
+}
+
+/// A part of a read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Segment {
+    /// That many bytes from the archive.
+    Data(u64),
+    /// That many zeros.
+    Hole(u64),
+}
+
+/// Where bytes come from.
+pub(super) struct Source<'a> {
+    pub(super) access: AccessRef<'a>,
+    /// Uncompressed bytes that are there.
+    pub(super) out_len: u64,
+    /// The blob's length, if its units can be checked.
+    pub(super) units_of: Option<u64>,
+}
+
+/// Plans a read of part of an entry.
+pub(super) fn plan_entry(
+    toc: &Toc,
+    source: &Source<'_>,
+    ordinal: u32,
+    range: Range<u64>,
+) -> Result<ReadPlan, ReadError> {
+    if ordinal >= toc.len() {
+        return Err(ReadError::NoSuchEntry { ordinal });
+    }
+    let file = toc
+        .hardlink_target(ordinal)
+        .ok_or(ReadError::LinkTarget { ordinal })?;
+    let kind = toc.kind(file).ok_or(ReadError::NoSuchEntry { ordinal })?;
+    if !kind.has_data() {
+        return Err(ReadError::NotAFile { ordinal, kind });
+    }
+    let total = toc.size(file);
+    let data = toc
+        .data_out_offset(file)
+        .ok_or(ReadError::NoSuchEntry { ordinal })?;
+    let end = range.end.min(total);
+    let mut range = range.start.min(end)..end;
+    let mut segments = Vec::new();
+    let stored = match toc.sparse(file) {
+        None => {
+            if !range.is_empty() {
+                segments.push(Segment::Data(range.end - range.start));
+            }
+            range.clone()
+        }
+        Some(runs) => sparse(runs, &mut range, &mut segments),
+    };
+    let out_range = data.saturating_add(stored.start)..data.saturating_add(stored.end);
+    let (gzip, needed) = locate(source, out_range).ok_or_else(|| ReadError::NotAvailable {
+        available: available(toc, source, file, data),
+    })?;
+    Ok(ReadPlan {
+        ordinal: Some(file),
+        range,
+        total,
+        in_range: round(&needed, source.units_of),
+        needed,
+        gzip,
+        segments,
+    })
+}
+
+/// Plans a read of part of all uncompressed bytes.
+pub(super) fn plan_inflated(source: &Source<'_>, range: Range<u64>) -> Result<ReadPlan, ReadError> {
+    let total = source.out_len;
+    let end = range.end.min(total);
+    let range = range.start.min(end)..end;
+    let (gzip, needed) = locate(source, range.clone()).ok_or(ReadError::NotAvailable {
+        available: reachable(source),
+    })?;
+    let segments = match range.end - range.start {
+        0 => Vec::new(),
+        len => vec![Segment::Data(len)],
+    };
+    Ok(ReadPlan {
+        ordinal: None,
+        range,
+        total,
+        in_range: round(&needed, source.units_of),
+        needed,
+        gzip,
+        segments,
+    })
+}
+
+/// The compressed bytes that give these uncompressed ones.
+fn locate(source: &Source<'_>, out_range: Range<u64>) -> Option<(Option<GzipPlan>, Range<u64>)> {
+    if out_range.is_empty() {
+        return Some((None, 0..0));
+    }
+    if out_range.end > reachable(source) {
+        return None;
+    }
+    match source.access {
+        AccessRef::Plain => Some((None, out_range)),
+        AccessRef::Gzip(index) => {
+            let plan = index.plan(out_range)?;
+            let needed = plan.in_range.clone();
+            Some((Some(plan), needed))
+        }
+    }
+}
+
+/// Uncompressed bytes that can be read.
+fn reachable(source: &Source<'_>) -> u64 {
+    match source.access {
+        AccessRef::Plain => source.out_len,
+        AccessRef::Gzip(index) => source.out_len.min(index.out_len),
+    }
+}
+
+/// Bytes of a file, from its start, that can be read.
+fn available(toc: &Toc, source: &Source<'_>, file: u32, data: u64) -> u64 {
+    let mut stored = reachable(source).saturating_sub(data);
+    if stored >= toc.stored_len(file) {
+        return toc.size(file);
+    }
+    let Some(runs) = toc.sparse(file) else {
+        return stored;
+    };
+    for run in runs {
+        if stored < run.len {
+            return run.start + stored;
+        }
+        stored -= run.len;
+    }
+    toc.size(file)
+}
+
+/// Rounds compressed bytes out to units, if there is a blob whose units can be checked.
+fn round(needed: &Range<u64>, units_of: Option<u64>) -> Range<u64> {
+    match units_of {
+        Some(blob_len) if !needed.is_empty() => {
+            let end = needed.end.div_ceil(UNIT_BYTES) * UNIT_BYTES;
+            needed.start / UNIT_BYTES * UNIT_BYTES..end.min(blob_len)
+        }
+        _ => needed.clone(),
+    }
+}
+
+/// Cuts a range of a sparse file into data and holes; gives the bytes of the stored data that it
+/// needs, and shortens the range where its holes are more than a plan may have.
+fn sparse(runs: &[SparseRun], range: &mut Range<u64>, segments: &mut Vec<Segment>) -> Range<u64> {
+    let first = runs.partition_point(|run| run.start + run.len <= range.start);
+    let before: u64 = runs[..first].iter().map(|run| run.len).sum();
+    let mut holes_left = HOLE_BYTES_PER_PLAN;
+    let mut at = range.start;
+    let mut stored: Option<Range<u64>> = None;
+    let mut run_stored = before;
+    let mut runs = runs[first..].iter();
+    while at < range.end {
+        let run = runs.next();
+        let run_start = run.map_or(range.end, |run| run.start.min(range.end));
+        if run_start > at {
+            let hole = (run_start - at).min(holes_left);
+            if hole > 0 {
+                segments.push(Segment::Hole(hole));
+            }
+            holes_left -= hole;
+            at += hole;
+            if at < run_start {
+                break; // the rest is for the next plan
+            }
+        }
+        let Some(run) = run else { break };
+        let end = (run.start + run.len).min(range.end);
+        if end > at {
+            let from = run_stored + (at - run.start);
+            let to = from + (end - at);
+            stored = Some(stored.map_or(from, |s| s.start)..to);
+            segments.push(Segment::Data(end - at));
+            at = end;
+        }
+        run_stored += run.len;
+    }
+    range.end = at;
+    stored.unwrap_or(0..0)
+}

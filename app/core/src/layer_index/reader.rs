@@ -1,0 +1,244 @@
+//! From the fetched bytes of a plan to the file's bytes.
+
+use std::ops::Range;
+
+use layerscope_inflate::GzipReader;
+
+use super::digests::{ExpectedUnits, UNIT_BYTES};
+use super::plan::{AccessRef, ReadError, ReadPlan, Segment};
+use crate::job::Verified;
+
+/// How far a read is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// More bytes of the plan's range are needed.
+    NeedsInput,
+    /// All bytes of the file that the plan has were given; further input is not looked at.
+    Done,
+}
+
+/// Turns the bytes of a plan's range into the file's bytes: give it the bytes of
+/// [`ReadPlan::in_range`] in chunks of any size and then call [`EntryReader::finish`]. It holds a
+/// unit and an inflater's window, never the file.
+pub struct EntryReader {
+    units: Option<Units>,
+    in_range: Range<u64>,
+    needed: Range<u64>,
+    /// Compressed bytes taken, from the blob's start.
+    in_offset: u64,
+    gzip: Option<GzipReader>,
+    emitter: Emitter,
+    failed: Option<ReadError>,
+}
+
+struct Units {
+    expected: ExpectedUnits,
+    gathered: Vec<u8>,
+}
+
+impl EntryReader {
+    pub(super) fn new(
+        access: AccessRef<'_>,
+        plan: ReadPlan,
+        units: Option<ExpectedUnits>,
+    ) -> Result<Self, ReadError> {
+        let gzip = match (&plan.gzip, access) {
+            (Some(gzip), AccessRef::Gzip(index)) => {
+                let from = index
+                    .checkpoints
+                    .get(gzip.checkpoint)
+                    .ok_or(ReadError::OtherIndex)?;
+                if from.in_offset() != gzip.in_range.start {
+                    return Err(ReadError::OtherIndex);
+                }
+                Some(GzipReader::new(from, gzip)?)
+            }
+            (Some(_), AccessRef::Plain) => return Err(ReadError::OtherIndex),
+            (None, AccessRef::Gzip(_)) if !plan.needed.is_empty() => {
+                return Err(ReadError::OtherIndex);
+            }
+            (None, _) => None,
+        };
+        Ok(EntryReader {
+            units: units.map(|expected| Units {
+                expected,
+                gathered: Vec::new(),
+            }),
+            in_offset: plan.in_range.start,
+            in_range: plan.in_range,
+            needed: plan.needed,
+            gzip,
+            emitter: Emitter::new(plan.segments),
+            failed: None,
+        })
+    }
+
+    /// How far the bytes that it gives are checked.
+    pub fn verified(&self) -> Verified {
+        match self.units {
+            Some(_) => Verified::Span,
+            None => Verified::None,
+        }
+    }
+
+    /// Takes the next bytes of the plan's range; `out` gets bytes of the file, in order.
+    ///
+    /// # Errors
+    /// A unit does not match its digest (nothing of it was given), or inflating failed. The same
+    /// for all later calls.
+    pub fn push(
+        &mut self,
+        input: &[u8],
+        out: &mut dyn FnMut(&[u8]),
+    ) -> Result<Progress, ReadError> {
+        if let Some(failed) = &self.failed {
+            return Err(failed.clone());
+        }
+        let result = self.take(input, out);
+        if let Err(error) = &result {
+            self.failed = Some(error.clone());
+        }
+        result
+    }
+
+    fn take(
+        &mut self,
+        mut input: &[u8],
+        out: &mut dyn FnMut(&[u8]),
+    ) -> Result<Progress, ReadError> {
+        while !input.is_empty() && !self.emitter.is_done() && self.in_offset < self.in_range.end {
+            // To the unit's end, or the range's.
+            let unit_end = (self.in_offset / UNIT_BYTES + 1) * UNIT_BYTES;
+            let room = unit_end.min(self.in_range.end) - self.in_offset;
+            let n = usize::try_from(room).unwrap_or(usize::MAX).min(input.len());
+            let (now, later) = input.split_at(n);
+            input = later;
+            let start = self.in_offset;
+            self.in_offset += n as u64;
+            let Some(units) = &mut self.units else {
+                inflate(
+                    &mut self.gzip,
+                    &mut self.emitter,
+                    &self.needed,
+                    start,
+                    now,
+                    out,
+                )?;
+                continue;
+            };
+            units.gathered.extend_from_slice(now);
+            if n as u64 == room {
+                let unit = std::mem::take(&mut units.gathered);
+                let start = self.in_offset - unit.len() as u64;
+                if !units.expected.matches(start / UNIT_BYTES, &unit) {
+                    return Err(ReadError::UnitMismatch { in_offset: start });
+                }
+                inflate(
+                    &mut self.gzip,
+                    &mut self.emitter,
+                    &self.needed,
+                    start,
+                    &unit,
+                    out,
+                )?;
+            }
+        }
+        Ok(match self.emitter.is_done() {
+            true => Progress::Done,
+            false => Progress::NeedsInput,
+        })
+    }
+
+    /// Says that the plan's bytes have ended; gives what needs none (holes).
+    ///
+    /// # Errors
+    /// Bytes are missing, or it had failed before.
+    pub fn finish(mut self, out: &mut dyn FnMut(&[u8])) -> Result<Verified, ReadError> {
+        if let Some(failed) = self.failed {
+            return Err(failed);
+        }
+        self.emitter.holes(out);
+        if !self.emitter.is_done() {
+            let (in_offset, expected) = (self.in_offset, self.in_range.end);
+            return Err(ReadError::Truncated {
+                in_offset,
+                expected,
+            });
+        }
+        Ok(self.verified())
+    }
+}
+
+/// Gives on what of these bytes is needed; `start` is where they are in the blob.
+fn inflate(
+    gzip: &mut Option<GzipReader>,
+    emitter: &mut Emitter,
+    needed: &Range<u64>,
+    start: u64,
+    bytes: &[u8],
+    out: &mut dyn FnMut(&[u8]),
+) -> Result<(), ReadError> {
+    let len = bytes.len() as u64;
+    let from = needed.start.saturating_sub(start).min(len) as usize;
+    let to = needed.end.saturating_sub(start).min(len) as usize;
+    let bytes = bytes.get(from..to).unwrap_or_default();
+    match gzip {
+        None => emitter.data(bytes, out),
+        Some(gzip) => {
+            gzip.push(bytes, &mut |data| emitter.data(data, out))?;
+        }
+    }
+    Ok(())
+}
+
+/// Puts holes between data.
+struct Emitter {
+    /// Next one last.
+    segments: Vec<Segment>,
+}
+
+impl Emitter {
+    fn new(mut segments: Vec<Segment>) -> Self {
+        segments.reverse();
+        Emitter { segments }
+    }
+
+    fn is_done(&self) -> bool {
+        self.segments.is_empty()
+    }
+
+    fn data(&mut self, mut bytes: &[u8], out: &mut dyn FnMut(&[u8])) {
+        while !bytes.is_empty() {
+            self.holes(out);
+            let Some(Segment::Data(left)) = self.segments.last_mut() else {
+                return; // more than was planned: not wanted
+            };
+            let n = usize::try_from(*left)
+                .unwrap_or(usize::MAX)
+                .min(bytes.len());
+            let (now, later) = bytes.split_at(n);
+            out(now);
+            *left -= n as u64;
+            if *left == 0 {
+                self.segments.pop();
+            }
+            bytes = later;
+        }
+        self.holes(out);
+    }
+
+    /// Gives the holes that are next.
+    fn holes(&mut self, out: &mut dyn FnMut(&[u8])) {
+        const ZEROS: [u8; 16 << 10] = [0; 16 << 10];
+        while let Some(Segment::Hole(left)) = self.segments.last_mut() {
+            let n = usize::try_from(*left)
+                .unwrap_or(usize::MAX)
+                .min(ZEROS.len());
+            out(&ZEROS[..n]);
+            *left -= n as u64;
+            if *left == 0 {
+                self.segments.pop();
+            }
+        }
+    }
+}

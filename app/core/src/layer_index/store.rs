@@ -1,0 +1,214 @@
+//! The stored form of a [`LayerIndex`].
+//!
+//! ```text
+//! "LSIX"  version  digest  blob length  compression  uncompressed length
+//! notes  damage  access (gzip: checkpoints, windows, landmarks)  unit digests  packed TOC
+//! SHA-256 of all before it
+//! ```
+//! Numbers are varints; texts and parts have their length before them. The checksum finds
+//! accidents; that what is read holds together is checked besides, as if a stranger had written it.
+//! A reader refuses every version but its own: the index is made again then.
+
+use layerscope_inflate::{GzipIndex, IndexProblem};
+
+use super::digests::{UnitDigests, raw_sha256};
+use super::{Access, Compression, Damage, DamageKind, LayerIndex};
+use crate::digest::{Algorithm, Digest};
+use crate::tar::Notes;
+use crate::toc::varint::{Reader, put, put_bytes};
+use crate::toc::{PackError, Toc};
+
+/// The version written and read here; stores have it in their keys.
+pub const STORED_VERSION: u8 = 1;
+
+const MAGIC: &[u8; 4] = b"LSIX";
+const CHECKSUM: usize = 32;
+
+/// Why stored bytes are no index. The remedy is always the same: make it again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoredIndexError {
+    /// They do not begin as an index does.
+    #[error("the stored index does not begin as one")]
+    Magic,
+    /// An index of another version.
+    #[error("the stored index has version {found}, this is version {STORED_VERSION}")]
+    Version {
+        /// Its version.
+        found: u8,
+    },
+    /// They are not the bytes that were stored.
+    #[error("the stored index is damaged: its checksum is wrong")]
+    Checksum,
+    /// A part that cannot be.
+    #[error("the stored index contradicts itself: {0}")]
+    Field(&'static str),
+    /// The checkpoints cannot be.
+    #[error("the stored index contradicts itself: {0}")]
+    Gzip(#[from] IndexProblem),
+    /// The table of contents cannot be.
+    #[error("the stored index contradicts itself: {0}")]
+    Toc(#[from] PackError),
+}
+
+impl LayerIndex {
+    /// The stored form.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = MAGIC.to_vec();
+        out.push(STORED_VERSION);
+        put_bytes(&mut out, self.digest.to_string().as_bytes());
+        put(&mut out, self.blob_len);
+        out.push(byte_from_compression(self.compression));
+        put(&mut out, self.out_len);
+        out.push(u8::from(self.notes.trailer));
+        put(
+            &mut out,
+            self.notes.after_trailer_out_offset.map_or(0, |at| at + 1),
+        );
+        match &self.damage {
+            None => out.push(0),
+            Some(damage) => {
+                out.push(byte_from_damage(damage.kind));
+                put(&mut out, damage.out_offset);
+                put_bytes(&mut out, damage.detail.as_bytes());
+            }
+        }
+        match &self.access {
+            Access::Plain => put_bytes(&mut out, b""),
+            Access::Gzip(index) => put_bytes(&mut out, &index.to_bytes()),
+        }
+        put_bytes(&mut out, self.units.as_bytes());
+        put_bytes(&mut out, &self.toc.pack());
+        let checksum = raw_sha256(Digest::of(Algorithm::Sha256, &out));
+        out.extend_from_slice(&checksum);
+        out
+    }
+
+    /// Reads what [`LayerIndex::to_bytes`] wrote.
+    ///
+    /// # Errors
+    /// It is of another version, damaged, or contradicts itself.
+    pub fn from_bytes(bytes: &[u8]) -> Result<LayerIndex, StoredIndexError> {
+        let rest = bytes.strip_prefix(MAGIC).ok_or(StoredIndexError::Magic)?;
+        match rest.first() {
+            Some(&STORED_VERSION) => {}
+            Some(&found) => return Err(StoredIndexError::Version { found }),
+            None => return Err(StoredIndexError::Magic),
+        }
+        let at = bytes.len().saturating_sub(CHECKSUM);
+        let (body, checksum) = bytes.split_at(at);
+        if raw_sha256(Digest::of(Algorithm::Sha256, body)) != checksum {
+            return Err(StoredIndexError::Checksum);
+        }
+        let body = body.get(MAGIC.len() + 1..).ok_or(StoredIndexError::Magic)?;
+        Self::read(&mut Reader::new(body))
+    }
+
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<LayerIndex, StoredIndexError> {
+        let bad = StoredIndexError::Field;
+        let digest = reader.bytes().and_then(|b| std::str::from_utf8(b).ok());
+        let digest = digest
+            .and_then(|text| text.parse::<Digest>().ok())
+            .ok_or(bad("digest"))?;
+        // Positions are added up without overflow below this.
+        let length = |n: &u64| *n < 1 << 62;
+        let blob_len = reader.number().filter(length).ok_or(bad("length"))?;
+        let compression = reader.take(1).and_then(|b| compression_from_byte(b[0]));
+        let compression = compression.ok_or(bad("compression"))?;
+        let out_len = reader.number().filter(length).ok_or(bad("length"))?;
+        let trailer = match reader.take(1) {
+            Some([0]) => false,
+            Some([1]) => true,
+            _ => return Err(bad("notes")),
+        };
+        let after = reader.number().filter(length).ok_or(bad("notes"))?;
+        let notes = Notes {
+            trailer,
+            after_trailer_out_offset: after.checked_sub(1),
+        };
+        let damage = match reader.take(1).ok_or(bad("damage"))?[0] {
+            0 => None,
+            byte => {
+                let kind = damage_from_byte(byte).ok_or(bad("damage"))?;
+                let out_offset = reader.number().ok_or(bad("damage"))?;
+                let detail = reader.bytes().and_then(|b| std::str::from_utf8(b).ok());
+                let detail = detail.ok_or(bad("damage"))?.to_owned();
+                Some(Damage::new(kind, out_offset, detail))
+            }
+        };
+        let access = reader.bytes().ok_or(bad("access"))?;
+        let access = match compression {
+            Compression::Gzip => Access::Gzip(GzipIndex::from_bytes(access)?),
+            _ if access.is_empty() => Access::Plain,
+            _ => return Err(bad("access")),
+        };
+        if let Access::Gzip(index) = &access {
+            let fits = index.in_len <= blob_len && index.out_len <= out_len;
+            // Only a damaged stream was not read to its end.
+            let whole = index.out_len == out_len;
+            let broken = damage
+                .as_ref()
+                .is_some_and(|d| d.kind == DamageKind::Compressed);
+            if !fits || !(whole || broken) {
+                return Err(bad("access"));
+            }
+        }
+        if compression == Compression::None && out_len != blob_len {
+            return Err(bad("length"));
+        }
+        let units = reader
+            .bytes()
+            .and_then(|b| UnitDigests::from_bytes(b, blob_len));
+        let units = units.ok_or(bad("units"))?;
+        let toc = reader.bytes().ok_or(bad("table of contents"))?;
+        let toc = Toc::unpack(toc, out_len, damage.is_some())?;
+        if !reader.is_empty() {
+            return Err(bad("there is more"));
+        }
+        Ok(LayerIndex {
+            digest,
+            blob_len,
+            compression,
+            out_len,
+            toc,
+            access,
+            units,
+            damage,
+            notes,
+        })
+    }
+}
+
+fn byte_from_compression(compression: Compression) -> u8 {
+    match compression {
+        Compression::None => 0,
+        Compression::Gzip => 1,
+        Compression::Zstd => 2,
+        Compression::Xz => 3,
+        Compression::Bzip2 => 4,
+    }
+}
+
+fn compression_from_byte(byte: u8) -> Option<Compression> {
+    use Compression::{Bzip2, Gzip, None, Xz, Zstd};
+    [None, Gzip, Zstd, Xz, Bzip2]
+        .into_iter()
+        .find(|c| byte_from_compression(*c) == byte)
+}
+
+/// 0 is for no damage.
+fn byte_from_damage(kind: DamageKind) -> u8 {
+    match kind {
+        DamageKind::NotTar => 1,
+        DamageKind::Tar => 2,
+        DamageKind::Limit => 3,
+        DamageKind::Compressed => 4,
+        DamageKind::Unreadable => 5,
+    }
+}
+
+fn damage_from_byte(byte: u8) -> Option<DamageKind> {
+    use DamageKind::{Compressed, Limit, NotTar, Tar, Unreadable};
+    [NotTar, Tar, Limit, Compressed, Unreadable]
+        .into_iter()
+        .find(|kind| byte_from_damage(*kind) == byte)
+}

@@ -1,0 +1,21 @@
+//! Layerscope's pure core: bytes and values in, values out.
+//!
+//! Nothing here does I/O, reads a clock, names a browser, or panics on any bytes. What needs the
+//! outside goes through the small traits of [`port`].
+
+pub mod config;
+pub mod digest;
+pub mod explore;
+pub mod job;
+pub mod layer_index;
+pub mod manifest;
+pub mod media_type;
+pub mod path;
+pub mod port;
+pub mod reference;
+pub mod registry;
+pub mod route;
+pub mod tar;
+pub mod toc;
+pub mod tree;
+pub mod view;

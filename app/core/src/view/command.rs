@@ -1,0 +1,272 @@
+//! The same by the command line: lines to copy that do what a page shows.
+//!
+//! Every part that a stranger chose is quoted for a POSIX shell.
+
+use crate::digest::Digest;
+use crate::path::EntryPath;
+use crate::reference::{ManifestRef, Reference, Registry, Repository};
+
+/// A line to copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    /// The tool it needs: `crane`, `oras`, `docker`, `curl`.
+    pub tool: &'static str,
+    /// The line.
+    pub line: String,
+}
+
+fn command(tool: &'static str, line: String) -> Command {
+    Command { tool, line }
+}
+
+/// One word for a POSIX shell. Bytes that are not UTF-8, and controls, are written by `printf`,
+/// so that the line can be copied as text and shows what it does.
+pub fn quote(word: &[u8]) -> String {
+    let plain = |b: &u8| b.is_ascii_alphanumeric() || b"@%+=:,./_-".contains(b);
+    if !word.is_empty() && word.iter().all(plain) {
+        // Only ASCII is left.
+        return String::from_utf8_lossy(word).into_owned();
+    }
+    let visible = |c: char| {
+        !c.is_control()
+            && crate::path::visible(c.to_string().as_bytes())
+                .chars()
+                .eq([c])
+    };
+    match std::str::from_utf8(word) {
+        Ok(text) if text.chars().all(visible) => format!("'{}'", text.replace('\'', "'\\''")),
+        _ => quote_by_printf(word),
+    }
+}
+
+/// `"$(printf '…')"` with octal escapes. Substitution drops newlines at the end, so these stand
+/// behind it as they are, and NUL, which no argument and no tar name can have, is left out.
+fn quote_by_printf(word: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let end = word
+        .iter()
+        .rposition(|b| *b != b'\n')
+        .map_or(0, |at| at + 1);
+    let (head, newlines) = word.split_at(end);
+    let mut out = String::from("\"$(printf '");
+    for (at, &b) in head.iter().enumerate().filter(|(_, b)| **b != 0) {
+        match b {
+            // A dash in front would begin an option of printf.
+            b' '..=b'~' if !(b"\\'%".contains(&b) || (at == 0 && b == b'-')) => {
+                out.push(char::from(b))
+            }
+            b => {
+                // Writing to a String cannot fail.
+                let _ = write!(out, "\\{b:03o}");
+            }
+        }
+    }
+    out.push_str("')\"");
+    if !newlines.is_empty() {
+        let _ = write!(out, "'{}'", "\n".repeat(newlines.len()));
+    }
+    out
+}
+
+fn is_plain_http(registry: &Registry) -> bool {
+    registry.is_loopback()
+}
+
+fn insecure(registry: &Registry) -> &'static str {
+    match is_plain_http(registry) {
+        true => " --insecure",
+        false => "",
+    }
+}
+
+fn oras_plain(registry: &Registry) -> &'static str {
+    match is_plain_http(registry) {
+        true => " --plain-http",
+        false => "",
+    }
+}
+
+fn v2(repository: &Repository, rest: &str) -> String {
+    let registry = repository.registry();
+    let scheme = if is_plain_http(registry) {
+        "http"
+    } else {
+        "https"
+    };
+    let url = format!(
+        "{scheme}://{}/v2/{}/{rest}",
+        registry.dial(),
+        repository.path()
+    );
+    quote(url.as_bytes())
+}
+
+fn at(repository: &Repository, digest: &Digest) -> String {
+    quote(format!("{repository}@{digest}").as_bytes())
+}
+
+/// Shows a manifest, and pulls the image.
+pub fn manifest(reference: &Reference) -> Vec<Command> {
+    let name = quote(reference.to_string().as_bytes());
+    let by = match reference.manifest() {
+        ManifestRef::Tag(t) => t.to_string(),
+        ManifestRef::Digest(d) => d.to_string(),
+    };
+    let registry = reference.registry();
+    let accept =
+        quote(format!("Accept: {}", crate::media_type::MANIFEST_TYPES.join(", ")).as_bytes());
+    let url = v2(reference.repository(), &format!("manifests/{by}"));
+    vec![
+        command(
+            "crane",
+            format!("crane manifest{} {name} | jq .", insecure(registry)),
+        ),
+        command(
+            "oras",
+            format!(
+                "oras manifest fetch{} --pretty {name}",
+                oras_plain(registry)
+            ),
+        ),
+        command("curl", format!("curl -sSL -H {accept} {url} | jq .")),
+        pull(reference),
+    ]
+}
+
+/// Pulls an image.
+pub fn pull(reference: &Reference) -> Command {
+    let name = reference.familiar();
+    command("docker", format!("docker pull {}", quote(name.as_bytes())))
+}
+
+/// Lists a repository's tags.
+pub fn tags(repository: &Repository) -> Vec<Command> {
+    let name = quote(repository.to_string().as_bytes());
+    let registry = repository.registry();
+    vec![
+        command("crane", format!("crane ls{} {name}", insecure(registry))),
+        command(
+            "oras",
+            format!("oras repo tags{} {name}", oras_plain(registry)),
+        ),
+        command(
+            "curl",
+            format!(
+                "curl -sSL {} | jq -r '.tags[]'",
+                v2(repository, "tags/list")
+            ),
+        ),
+    ]
+}
+
+/// Lists a registry's repositories.
+pub fn catalog(registry: &Registry) -> Vec<Command> {
+    let name = quote(registry.as_str().as_bytes());
+    vec![
+        command(
+            "crane",
+            format!("crane catalog{} {name}", insecure(registry)),
+        ),
+        command(
+            "oras",
+            format!("oras repo ls{} {name}", oras_plain(registry)),
+        ),
+    ]
+}
+
+/// Lists what refers to a manifest.
+pub fn referrers(repository: &Repository, digest: &Digest) -> Vec<Command> {
+    let name = at(repository, digest);
+    let registry = repository.registry();
+    let url = v2(repository, &format!("referrers/{digest}"));
+    vec![
+        command(
+            "oras",
+            format!("oras discover{} {name}", oras_plain(registry)),
+        ),
+        command("curl", format!("curl -sSL {url} | jq .")),
+    ]
+}
+
+/// Fetches a blob to standard output: the start of the other lines.
+fn fetch_blob(repository: &Repository, digest: &Digest) -> [(&'static str, String); 3] {
+    let name = at(repository, digest);
+    let registry = repository.registry();
+    [
+        ("crane", format!("crane blob{} {name}", insecure(registry))),
+        (
+            "oras",
+            format!("oras blob fetch{} --output - {name}", oras_plain(registry)),
+        ),
+        (
+            "curl",
+            format!("curl -sSL {}", v2(repository, &format!("blobs/{digest}"))),
+        ),
+    ]
+}
+
+/// Fetches a blob into a file that is named after its digest.
+pub fn blob(repository: &Repository, digest: &Digest) -> Vec<Command> {
+    let file = digest.encoded();
+    fetch_blob(repository, digest)
+        .into_iter()
+        .map(|(tool, line)| command(tool, format!("{line} > {file}")))
+        .collect()
+}
+
+/// The letter by which tar reads a compression: GNU tar finds it out by itself from a file, but
+/// not from a pipe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TarFilter {
+    /// Plain tar.
+    None,
+    /// gzip.
+    Gzip,
+    /// Zstandard.
+    Zstd,
+}
+
+impl TarFilter {
+    fn flags(self, action: &str) -> String {
+        match self {
+            TarFilter::None => format!("tar -{action}f -"),
+            TarFilter::Gzip => format!("tar -{action}zf -"),
+            TarFilter::Zstd => format!("tar --zstd -{action}f -"),
+        }
+    }
+}
+
+/// Lists a layer's entries.
+pub fn layer(repository: &Repository, digest: &Digest, filter: TarFilter) -> Vec<Command> {
+    let tar = filter.flags("tv");
+    fetch_blob(repository, digest)
+        .into_iter()
+        .map(|(tool, line)| command(tool, format!("{line} | {tar}")))
+        .collect()
+}
+
+/// Writes one file of a layer to standard output. `name` is the raw name in the archive, which
+/// may begin with `./`; it is no pattern.
+pub fn file(
+    repository: &Repository,
+    digest: &Digest,
+    filter: TarFilter,
+    name: &EntryPath,
+) -> Vec<Command> {
+    // GNU tar turns \n, \t and octal escapes in a member's name into bytes unless it is told not
+    // to, and takes a name that starts with a dash for an option unless -- stands before it.
+    let tar = filter.flags("xO");
+    let member = quote(name.as_bytes());
+    fetch_blob(repository, digest)
+        .into_iter()
+        .map(|(tool, line)| {
+            command(
+                tool,
+                format!("{line} | {tar} --no-unquote --no-wildcards -- {member}"),
+            )
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,253 @@
+//! Tests of listings.
+
+use super::*;
+use crate::job::RowKind;
+use crate::tree::tests::{toc_from_lines, tree_from_lines};
+
+const LINES: [&str; 14] = [
+    "./",                   // 0
+    "etc/",                 // 1
+    "etc/rc10",             // 2
+    "etc/rc9",              // 3
+    "etc/Zone",             // 4
+    "etc/init.d/x",         // 5
+    "./etc/rc9",            // 6
+    "lib -> usr/lib",       // 7
+    "usr/lib/libc.so",      // 8
+    "usr/lib/.wh.old",      // 9
+    "usr/lib/.wh..wh..opq", // 10
+    "hard => etc/rc9",      // 11
+    "loop -> loop",         // 12
+    "bad -> /no/where",     // 13
+];
+
+fn spec(at: &str, mode: ViewMode, sort: SortKey, descending: bool) -> ViewSpec {
+    ViewSpec {
+        at: EntryPath::new(at),
+        mode,
+        sort,
+        descending,
+    }
+}
+
+fn text(rows: &[Row]) -> String {
+    let name = |row: &Row| {
+        let path = row.path.as_bytes().escape_ascii().to_string();
+        match (row.ordinal, row.duplicate) {
+            (None, _) => format!("({path})"),
+            (Some(ordinal), true) => format!("{path}#{ordinal}"),
+            (Some(_), false) => path,
+        }
+    };
+    rows.iter().map(name).collect::<Vec<_>>().join(" ")
+}
+
+#[track_caller]
+fn check(spec: ViewSpec, expect: &str) {
+    let (tree, toc) = tree_from_lines(&LINES);
+    let mut listing = Listing::new(spec.clone());
+    assert!(listing.refresh(&tree, &toc));
+    assert!(!listing.refresh(&tree, &toc));
+    let total = listing.info(&tree, &toc, true).total;
+    assert_eq!(text(&listing.rows(&tree, &toc, 0, total)), expect);
+    // The same when it grows entry by entry.
+    let (mut tree, mut grown) = (Tree::new(), Listing::new(spec));
+    for n in 0..=LINES.len() {
+        let toc = toc_from_lines(&LINES[..n]);
+        tree.update(&toc);
+        grown.refresh(&tree, &toc);
+    }
+    assert_eq!(text(&grown.rows(&tree, &toc, 0, total)), expect);
+    let (a, b) = (
+        grown.info(&tree, &toc, true),
+        listing.info(&tree, &toc, true),
+    );
+    assert_eq!((a.total, a.bytes, a.found), (b.total, b.bytes, b.found));
+}
+
+#[test]
+fn directories() {
+    let dir = |at, sort, descending| spec(at, ViewMode::Dir, sort, descending);
+    check(dir("", SortKey::Name, false), "etc (usr) bad hard lib loop");
+    check(dir("", SortKey::Name, true), "(usr) etc loop lib hard bad");
+    check(
+        dir("etc", SortKey::Name, false),
+        "(etc/init.d) etc/Zone etc/rc9#6 etc/rc10",
+    );
+    check(
+        dir("./etc/", SortKey::Size, true),
+        "etc/rc9#6 etc/Zone etc/rc10 (etc/init.d)",
+    );
+    check(
+        dir("etc", SortKey::Time, true),
+        "etc/rc10 etc/Zone etc/rc9#6 (etc/init.d)",
+    );
+    check(
+        dir("etc", SortKey::Archive, false),
+        "(etc/init.d) etc/rc10 etc/Zone etc/rc9#6",
+    );
+    check(dir("lib", SortKey::Name, false), "");
+    check(
+        dir("usr/lib", SortKey::Name, false),
+        "usr/lib/.wh..wh..opq usr/lib/.wh.old usr/lib/libc.so",
+    );
+    check(dir("none", SortKey::Name, false), "");
+    check(dir("etc/rc9", SortKey::Name, false), "");
+}
+
+#[test]
+fn everything_below() {
+    let flat = |at, sort, descending| spec(at, ViewMode::Flat, sort, descending);
+    check(
+        flat("etc", SortKey::Name, false),
+        "etc/Zone etc/init.d/x etc/rc9#3 etc/rc9#6 etc/rc10",
+    );
+    check(
+        flat("etc", SortKey::Archive, false),
+        "etc/rc10 etc/rc9#3 etc/Zone etc/init.d/x etc/rc9#6",
+    );
+    check(
+        flat("etc", SortKey::Archive, true),
+        "etc/rc9#6 etc/init.d/x etc/Zone etc/rc9#3 etc/rc10",
+    );
+    check(
+        flat("etc", SortKey::Size, true),
+        "etc/rc9#6 etc/init.d/x etc/Zone etc/rc9#3 etc/rc10",
+    );
+    check(
+        flat("etc", SortKey::Time, false),
+        "etc/rc9#6 etc/init.d/x etc/Zone etc/rc9#3 etc/rc10",
+    );
+    check(
+        flat("usr", SortKey::Name, false),
+        "usr/lib/.wh..wh..opq usr/lib/.wh.old usr/lib/libc.so",
+    );
+}
+
+#[test]
+fn searches() {
+    let search = |at, text: &str| spec(at, ViewMode::Search(text.to_owned()), SortKey::Name, false);
+    check(search("", "RC"), "");
+    check(search("", "rc"), "etc/rc9#3 etc/rc9#6 etc/rc10");
+    check(search("", "zone"), "etc/Zone");
+    check(search("", "Zone"), "etc/Zone");
+    check(search("", "*.so"), "usr/lib/libc.so");
+    check(
+        search("", "lib"),
+        "lib usr/lib/.wh..wh..opq usr/lib/.wh.old usr/lib/libc.so",
+    );
+    check(search("usr", "lib/libc"), "usr/lib/libc.so");
+    check(search("usr", "usr"), "");
+    check(search("usr/lib", "lib"), "usr/lib/libc.so");
+}
+
+fn info(at: &str) -> ViewInfo {
+    let (tree, toc) = tree_from_lines(&LINES);
+    let mut listing = Listing::new(spec(at, ViewMode::Dir, SortKey::Name, false));
+    listing.refresh(&tree, &toc);
+    listing.info(&tree, &toc, false)
+}
+
+/// What a path names, where it leads, and what else has its name.
+#[track_caller]
+fn check_found(at: &str, expect: &str) {
+    let got = match info(at).found {
+        Found::Directory { row } => format!("dir {}", text(row.as_slice())),
+        Found::Missing { nearest } => format!("missing after '{nearest}'"),
+        Found::Entry {
+            row,
+            others,
+            target,
+        } => {
+            let mut got = format!("{} {}", row.kind.name(), text(&[row]));
+            if !others.is_empty() {
+                got += &format!(" others {}", text(&others));
+            }
+            if let Some(Target { path, row }) = target {
+                got += &format!(" leads to {path} {}", text(row.as_slice()));
+            }
+            got
+        }
+    };
+    assert_eq!(got.trim_end(), expect, "{at}");
+}
+
+#[test]
+fn what_a_path_names() {
+    check_found("", "dir");
+    check_found("etc", "dir etc");
+    check_found("usr", "dir");
+    check_found("etc/rc10", "file etc/rc10");
+    check_found("etc/rc9", "file etc/rc9#6 others etc/rc9#3");
+    check_found("lib", "symlink lib leads to usr/lib (usr/lib)");
+    check_found("lib/libc.so", "file usr/lib/libc.so");
+    check_found("lib/.wh.old", "whiteout usr/lib/.wh.old");
+    check_found("usr/lib/.wh..wh..opq", "whiteout usr/lib/.wh..wh..opq");
+    check_found("hard", "hardlink hard leads to etc/rc9 etc/rc9#6");
+    check_found("loop", "symlink loop leads to loop");
+    check_found("bad", "symlink bad leads to no/where");
+    check_found("etc/none/x", "missing after 'etc'");
+    check_found("loop/x", "missing after 'loop'");
+}
+
+#[test]
+fn rows_tell_all_of_an_entry() {
+    let (tree, toc) = tree_from_lines(&LINES);
+    let row = row(&tree, &toc, 8).unwrap();
+    let told = (row.kind, row.size, row.mode, row.uid, row.gid, row.mtime);
+    assert_eq!(told, (RowKind::File, 8, 0o644, 1, 2, 992));
+    assert_eq!(
+        (row.uname.as_str(), row.gname.as_str(), row.link.as_bytes()),
+        ("u", "g", &b""[..])
+    );
+    assert!(super::row(&tree, &toc, 14).is_none());
+}
+
+#[test]
+fn only_rows_that_exist_are_given() {
+    let (tree, toc) = tree_from_lines(&LINES);
+    let mut listing = Listing::new(spec("", ViewMode::Flat, SortKey::Archive, false));
+    assert_eq!(listing.rows(&tree, &toc, 0, 10).len(), 0);
+    listing.refresh(&tree, &toc);
+    let len = |start, end| listing.rows(&tree, &toc, start, end).len();
+    assert_eq!(
+        (len(0, 3), len(12, 99), len(13, 99), len(99, 100)),
+        (3, 1, 0, 0)
+    );
+    assert_eq!(len(5, 2), 0);
+    assert_eq!(
+        listing.info(&tree, &toc, true).bytes,
+        2 + 3 + 4 + 5 + 6 + 8 + 9 + 10
+    );
+}
+
+#[test]
+fn attributes_are_shown_without_what_is_invisible() {
+    let mut toc = toc_from_lines(&["a"]);
+    let mut entry = toc.get(0).unwrap();
+    entry.kind = EntryKind::Other(b'V');
+    entry.uname = "r\u{202e}oot".into();
+    entry.pax = vec![
+        (b"SCHILY.xattr.user.x".to_vec(), b"plain".to_vec()),
+        (
+            b"SCHILY.xattr.security.capability".to_vec(),
+            vec![1, 0, 0xff],
+        ),
+        (b"long".to_vec(), vec![b'x'; 5000]),
+    ];
+    assert!(toc.push(&entry));
+    let mut tree = Tree::new();
+    tree.update(&toc);
+    let row = row(&tree, &toc, 1).unwrap();
+    assert!(!row.uname.contains('\u{202e}'));
+    let extra: Vec<(&str, &str)> = row.extra.iter().map(|(k, v)| (&**k, &**v)).collect();
+    assert_eq!(
+        extra[..3],
+        [
+            ("typeflag", "V"),
+            ("user.x", "plain"),
+            ("security.capability", "0x0100ff")
+        ]
+    );
+    assert!(extra[3].1.len() < 300);
+}

@@ -1,0 +1,8 @@
+//! View models: from values to what a page shows, with no page in sight.
+
+pub mod command;
+pub mod human;
+pub mod json;
+pub mod listing;
+pub mod problem;
+pub mod tags;
