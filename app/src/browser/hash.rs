@@ -1,0 +1,308 @@
+//! Hashing on a second thread: a worker of the layer worker's own, from the same program.
+//!
+//! Where a worker cannot start another one, the layer worker hashes by itself.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use js_sys::{Array, ArrayBuffer, Uint8Array};
+use layerscope_core::digest::Algorithm;
+use layerscope_core::explore::cancel::{Bell, Either, race};
+use layerscope_core::layer_index::{BlobDigests, BlobHasher};
+use layerscope_core::port::{Hash, HashError};
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::JsCast;
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen_futures::spawn_local;
+use web_sys::{ErrorEvent, MessageEvent, Worker, WorkerOptions};
+
+use super::error::BrowserError;
+use super::fast_hash::FastHasher;
+use super::{message, scope, timer};
+
+/// Bytes handed over and not yet hashed, at most: enough that neither thread waits for the other,
+/// little beside the memory that a layer may take.
+const MAX_OUTSTANDING: u64 = 4 * 1024 * 1024;
+/// How long the second worker may take to load before the first does the work itself.
+const START_LIMIT: Duration = Duration::from_secs(10);
+
+/// From the layer worker. A blob's bytes come as bare `ArrayBuffer`s between the two.
+#[derive(Serialize, Deserialize)]
+enum Order {
+    Start { sha512: bool },
+    Finish,
+}
+
+/// To the layer worker.
+#[derive(Serialize, Deserialize)]
+enum Report {
+    /// The program is loaded.
+    Up,
+    /// So many more bytes are hashed.
+    Hashed { bytes: u64 },
+    /// The outcome travels beside it.
+    Done,
+}
+
+/// The hash worker's whole life: listens, hashes, reports.
+pub fn serve() {
+    let hasher: RefCell<Option<FastHasher>> = RefCell::default();
+    scope::on_message(move |received| {
+        if let Some(buffer) = received.dyn_ref::<ArrayBuffer>() {
+            let bytes = Uint8Array::new(buffer).to_vec();
+            if let Some(hasher) = &mut *hasher.borrow_mut() {
+                hasher.push(&bytes);
+            }
+            let bytes = bytes.len() as u64;
+            report(&Report::Hashed { bytes }, None);
+            return;
+        }
+        match message::unpack::<Order>(&received) {
+            Some((Order::Start { sha512 }, _)) => {
+                let algorithm = match sha512 {
+                    true => Algorithm::Sha512,
+                    false => Algorithm::Sha256,
+                };
+                *hasher.borrow_mut() = Some(FastHasher::new(algorithm));
+            }
+            Some((Order::Finish, _)) => {
+                if let Some(hasher) = hasher.take() {
+                    spawn_local(async move {
+                        if let Some(digests) = hasher.finish().await {
+                            report(&Report::Done, Some(&digests.to_bytes()));
+                        }
+                    });
+                }
+            }
+            None => {}
+        }
+    });
+    report(&Report::Up, None);
+}
+
+fn report(report: &Report, bytes: Option<&[u8]>) {
+    if let Some(packed) = message::pack(report, bytes) {
+        scope::post(&packed);
+    }
+}
+
+/// Hashes one blob.
+pub struct BrowserHash {
+    algorithm: Algorithm,
+    mode: Mode,
+}
+
+enum Mode {
+    /// The second worker loads; what came before is kept, in case that it never does.
+    Loading(Helper, Vec<Vec<u8>>),
+    Helped(Helper),
+    Alone(Box<BlobHasher>),
+}
+
+/// The second worker, as the first sees it.
+struct Helper {
+    worker: Worker,
+    state: Rc<HelperState>,
+    _on_message: Closure<dyn Fn(MessageEvent)>,
+    _on_error: Closure<dyn Fn(ErrorEvent)>,
+}
+
+#[derive(Default)]
+struct HelperState {
+    up: Cell<bool>,
+    outstanding: Cell<u64>,
+    died: RefCell<Option<String>>,
+    done: RefCell<Option<BlobDigests>>,
+    /// Rung at every report.
+    bell: Bell,
+}
+
+impl Drop for Helper {
+    fn drop(&mut self) {
+        self.worker.set_onmessage(None);
+        self.worker.set_onerror(None);
+        self.worker.terminate();
+    }
+}
+
+impl Helper {
+    fn start(url: &str) -> Result<Self, BrowserError> {
+        let options = WorkerOptions::new();
+        options.set_name(scope::HASH_ROLE);
+        let worker = Worker::new_with_options(url, &options)
+            .map_err(BrowserError::of("starting the hashing worker"))?;
+        let state = Rc::new(HelperState::default());
+        let heard = state.clone();
+        let on_message = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
+            heard.receive(&event);
+        });
+        let dying = state.clone();
+        let on_error = Closure::<dyn Fn(ErrorEvent)>::new(move |event: ErrorEvent| {
+            event.prevent_default();
+            *dying.died.borrow_mut() = Some(event.message());
+            dying.bell.ring();
+        });
+        worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+        worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
+        Ok(Helper {
+            worker,
+            state,
+            _on_message: on_message,
+            _on_error: on_error,
+        })
+    }
+
+    fn order(&self, order: &Order) {
+        if let Some(packed) = message::pack(order, None) {
+            // Throws only for what cannot be cloned.
+            drop(self.worker.post_message(&packed.message));
+        }
+    }
+
+    fn hand_over(&self, bytes: &[u8]) {
+        let outstanding = &self.state.outstanding;
+        outstanding.set(outstanding.get() + bytes.len() as u64);
+        let buffer = Uint8Array::from(bytes).buffer();
+        let transfer = Array::of1(&buffer);
+        drop(self.worker.post_message_with_transfer(&buffer, &transfer));
+    }
+
+    fn check(&self) -> Result<(), HashError> {
+        match &*self.state.died.borrow() {
+            Some(detail) => Err(HashError {
+                detail: detail.clone(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until it has loaded; false if it will not.
+    async fn is_up(&self) -> bool {
+        let loaded = async {
+            while !self.state.up.get() && self.state.died.borrow().is_none() {
+                self.state.bell.next().await;
+            }
+        };
+        let in_time = race(loaded, timer::sleep(START_LIMIT)).await;
+        in_time == Either::Left(()) && self.state.up.get()
+    }
+
+    /// Waits until there is room for more bytes.
+    async fn room(&self) -> Result<(), HashError> {
+        loop {
+            self.check()?;
+            if self.state.outstanding.get() <= MAX_OUTSTANDING {
+                return Ok(());
+            }
+            self.state.bell.next().await;
+        }
+    }
+}
+
+impl HelperState {
+    fn receive(&self, event: &MessageEvent) {
+        match message::unpack::<Report>(&event.data()) {
+            Some((Report::Up, _)) => self.up.set(true),
+            Some((Report::Hashed { bytes }, _)) => {
+                let left = self.outstanding.get().saturating_sub(bytes);
+                self.outstanding.set(left);
+            }
+            Some((Report::Done, bytes)) => {
+                match bytes.as_deref().and_then(BlobDigests::from_bytes) {
+                    Some(digests) => *self.done.borrow_mut() = Some(digests),
+                    None => *self.died.borrow_mut() = Some("its answer makes no sense".to_owned()),
+                }
+            }
+            None => {}
+        }
+        self.bell.ring();
+    }
+}
+
+impl BrowserHash {
+    /// Starts the second worker, from this worker's own program.
+    pub fn start(algorithm: Algorithm) -> Self {
+        Self::start_at(scope::own_url().as_deref(), algorithm)
+    }
+
+    /// Starts the second worker from an address; without one, or where it does not load, all is
+    /// hashed here.
+    pub fn start_at(url: Option<&str>, algorithm: Algorithm) -> Self {
+        let helper = url.and_then(|url| Helper::start(url).ok());
+        let mode = match helper {
+            Some(helper) => Mode::Loading(helper, Vec::new()),
+            None => Mode::Alone(Box::new(BlobHasher::new(algorithm))),
+        };
+        BrowserHash { algorithm, mode }
+    }
+
+    /// Leaves the state of loading, one way or the other, once the second worker has loaded or
+    /// more bytes wait than may.
+    async fn settle(&mut self, at_once: bool) {
+        let Mode::Loading(helper, waiting) = &mut self.mode else {
+            return;
+        };
+        let held: u64 = waiting.iter().map(|bytes| bytes.len() as u64).sum();
+        let decided = helper.state.up.get() || helper.state.died.borrow().is_some();
+        if !decided && !at_once && held <= MAX_OUTSTANDING {
+            return;
+        }
+        let up = helper.is_up().await;
+        let waiting = std::mem::take(waiting);
+        if up {
+            helper.order(&Order::Start {
+                sha512: self.algorithm == Algorithm::Sha512,
+            });
+            for bytes in &waiting {
+                helper.hand_over(bytes);
+            }
+        }
+        let alone = Mode::Alone(Box::new(BlobHasher::new(self.algorithm)));
+        let before = std::mem::replace(&mut self.mode, alone);
+        if let (true, Mode::Loading(helper, _)) = (up, before) {
+            self.mode = Mode::Helped(helper);
+        } else if let Mode::Alone(hasher) = &mut self.mode {
+            for bytes in &waiting {
+                hasher.push(bytes);
+            }
+        }
+    }
+}
+
+impl Hash for BrowserHash {
+    type Output = BlobDigests;
+
+    async fn push(&mut self, bytes: Vec<u8>) -> Result<(), HashError> {
+        self.settle(false).await;
+        match &mut self.mode {
+            Mode::Loading(_, waiting) => waiting.push(bytes),
+            Mode::Helped(helper) => {
+                helper.room().await?;
+                helper.hand_over(&bytes);
+            }
+            Mode::Alone(hasher) => hasher.push(&bytes),
+        }
+        Ok(())
+    }
+
+    async fn finish(mut self) -> Result<BlobDigests, HashError> {
+        self.settle(true).await;
+        match self.mode {
+            Mode::Loading(..) => Err(HashError {
+                detail: "it never loaded".to_owned(),
+            }),
+            Mode::Alone(hasher) => Ok(hasher.finish()),
+            Mode::Helped(helper) => {
+                helper.order(&Order::Finish);
+                loop {
+                    helper.check()?;
+                    if let Some(done) = helper.state.done.take() {
+                        return Ok(done);
+                    }
+                    helper.state.bell.next().await;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! How a message crosses between page and worker: an array of one JSON text and, where bytes go
+//! with it, one `ArrayBuffer` that is transferred instead of copied.
+
+use js_sys::{Array, ArrayBuffer, JsString, Uint8Array};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use wasm_bindgen::{JsCast, JsValue};
+
+/// A message ready to be posted, and what is to be transferred with it.
+pub struct Packed {
+    /// The first argument of `postMessage`.
+    pub message: JsValue,
+    /// The second.
+    pub transfer: Array,
+}
+
+/// Packs a message. `None` only if the value has no JSON form, which none of ours lacks.
+pub fn pack<T: Serialize>(value: &T, bytes: Option<&[u8]>) -> Option<Packed> {
+    let json = serde_json::to_string(value).ok()?;
+    let message = Array::of1(&JsValue::from_str(&json));
+    let transfer = Array::new();
+    if let Some(bytes) = bytes {
+        let buffer = Uint8Array::from(bytes).buffer();
+        message.push(&buffer);
+        transfer.push(&buffer);
+    }
+    Some(Packed {
+        message: message.into(),
+        transfer,
+    })
+}
+
+/// Unpacks a message; `None` if it is not one of ours, which is harmless: other scripts (an
+/// extension's, for instance) may post to the same place.
+pub fn unpack<T: DeserializeOwned>(message: &JsValue) -> Option<(T, Option<Vec<u8>>)> {
+    let parts = message.dyn_ref::<Array>()?;
+    let json: JsString = parts.get(0).dyn_into().ok()?;
+    let value = serde_json::from_str(&String::from(json)).ok()?;
+    let bytes = parts
+        .get(1)
+        .dyn_ref::<ArrayBuffer>()
+        .map(|buffer| Uint8Array::new(buffer).to_vec());
+    Some((value, bytes))
+}

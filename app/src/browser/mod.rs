@@ -1,0 +1,22 @@
+//! The only place that names the browser's interfaces. Everything above it sees Rust types; every
+//! JavaScript exception becomes a [`error::BrowserError`] here.
+//!
+//! In the page: [`page`], [`location`], [`prefs`], [`pool`], [`worker`]. In the workers: [`scope`],
+//! [`ports`], [`hash`]. In both: [`fetch`], [`store`], [`opfs`], [`timer`], [`message`].
+
+pub mod error;
+pub mod fast_hash;
+pub mod fetch;
+pub mod hash;
+mod idb;
+pub mod location;
+pub mod message;
+pub mod opfs;
+pub mod page;
+pub mod pool;
+pub mod ports;
+pub mod prefs;
+pub mod scope;
+pub mod store;
+pub mod timer;
+pub mod worker;

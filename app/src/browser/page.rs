@@ -1,0 +1,269 @@
+//! The page itself: what its root element says, titles, marks, clipboard, saving files.
+
+use std::time::Duration;
+
+use js_sys::{Array, Uint8Array};
+use wasm_bindgen::JsCast;
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{
+    Blob, BlobPropertyBag, Document, Element, HtmlAnchorElement, HtmlTextAreaElement, Url, Window,
+};
+
+use super::error::BrowserError;
+use super::{opfs, timer};
+
+/// What `<meta name="layerscope-build">` says when the page was not built by `cargo xtask dist`.
+pub const DEV_BUILD: &str = "dev";
+/// How long a saved file's address and its copy in the private file system stay: the browser says
+/// nowhere when it has copied the last byte, and a disk may write 20 MB a second.
+const SAVE_GRACE: Duration = Duration::from_secs(10 * 60);
+/// The slot in sessionStorage that says that the page was reloaded for a new build.
+const RELOADED_FOR: &str = "layerscope:reloaded-for";
+
+/// The window. Only for code that runs in a page.
+#[allow(clippy::missing_panics_doc)]
+pub fn window() -> Window {
+    web_sys::window().expect("code of the page runs in a page")
+}
+
+/// The document. Only for code that runs in a page.
+#[allow(clippy::missing_panics_doc)]
+pub fn document() -> Document {
+    window().document().expect("a page has a document")
+}
+
+fn set_attribute(element: &Element, name: &str, value: &str) {
+    // Fails only for names that are no attribute's; ours are constant.
+    drop(element.set_attribute(name, value));
+}
+
+/// Sets an attribute of `<html>`.
+pub fn set_root_attribute(name: &str, value: &str) {
+    if let Some(root) = document().document_element() {
+        set_attribute(&root, name, value);
+    }
+}
+
+/// Sets `data-state` and `data-route` of `<html>`, the route first: whoever sees `ready` sees
+/// what it is that is ready.
+pub fn set_document_state(state: &str, route: &str) {
+    set_root_attribute("data-route", route);
+    set_root_attribute("data-state", state);
+}
+
+/// Sets the title of the tab.
+pub fn set_title(title: &str) {
+    document().set_title(title);
+}
+
+/// Sets a performance mark.
+pub fn mark(name: &str) {
+    if let Some(performance) = window().performance() {
+        drop(performance.mark(name)); // fails only for names that the browser keeps for itself
+    }
+}
+
+/// Milliseconds since the page began.
+pub fn now_ms() -> f64 {
+    timer::now_ms()
+}
+
+/// How many threads the machine has, as far as the browser tells; at least one.
+pub fn hardware_concurrency() -> usize {
+    // A float, and absent or zero where the browser hides it.
+    (window().navigator().hardware_concurrency() as usize).max(1)
+}
+
+/// The build that this page is of.
+pub fn build_id() -> String {
+    meta("layerscope-build").unwrap_or_else(|| DEV_BUILD.to_owned())
+}
+
+/// The content of `<meta name=…>`.
+pub fn meta(name: &str) -> Option<String> {
+    let selector = format!("meta[name=\"{name}\"]");
+    let element = document().query_selector(&selector).ok().flatten()?;
+    element.get_attribute("content").filter(|c| !c.is_empty())
+}
+
+/// The page is inside another page's frame (or cannot find out, which is the same to us).
+pub fn is_framed() -> bool {
+    match window().top() {
+        Ok(Some(top)) => !js_sys::Object::is(&top, &window()),
+        _ => true,
+    }
+}
+
+/// The system asks for dark colours.
+pub fn prefers_dark() -> bool {
+    let query = window().match_media("(prefers-color-scheme: dark)");
+    query.ok().flatten().is_some_and(|q| q.matches())
+}
+
+/// Reloads the page because its worker is of `other_build`, unless it was done already for that
+/// build: a second time would not help. Returns whether it reloads.
+pub fn reload_for_build(other_build: &str) -> bool {
+    let Ok(Some(session)) = window().session_storage() else {
+        return false; // nowhere to remember it, so it could go on for ever
+    };
+    let done = session.get_item(RELOADED_FOR).ok().flatten();
+    if done.as_deref() == Some(other_build) || session.set_item(RELOADED_FOR, other_build).is_err()
+    {
+        return false;
+    }
+    window().location().reload().is_ok()
+}
+
+/// Copies text to the clipboard.
+///
+/// # Errors
+/// When the browser refuses, as some do in a frame or without a click.
+pub async fn copy_text(text: &str) -> Result<(), BrowserError> {
+    let doing = "copying to the clipboard";
+    if window().is_secure_context() {
+        let written = JsFuture::from(window().navigator().clipboard().write_text(text)).await;
+        if written.is_ok() {
+            return Ok(());
+        }
+    }
+    // On plain http there is no clipboard interface; the old command still works on a selection.
+    copy_selection(text).map_err(BrowserError::of(doing))
+}
+
+fn copy_selection(text: &str) -> Result<(), wasm_bindgen::JsValue> {
+    let document = document();
+    let area: HtmlTextAreaElement = document.create_element("textarea")?.unchecked_into();
+    area.set_value(text);
+    area.set_attribute("readonly", "")?;
+    area.set_class_name("visually-hidden");
+    let body = document.body().ok_or("the page has no body")?;
+    body.append_child(&area)?;
+    area.select();
+    // Only the untyped interface still has execCommand.
+    let command = js_sys::Reflect::get(&document, &"execCommand".into())?;
+    let copied = command
+        .dyn_into::<js_sys::Function>()
+        .and_then(|f| f.call1(&document, &"copy".into()));
+    area.remove();
+    match copied?.as_bool() {
+        Some(true) => Ok(()),
+        _ => Err("the browser refused".into()),
+    }
+}
+
+/// An address of bytes in memory; revoked when dropped.
+#[derive(Debug)]
+pub struct ObjectUrl(String);
+
+impl ObjectUrl {
+    /// The address.
+    pub fn href(&self) -> &str {
+        &self.0
+    }
+
+    fn of_blob(blob: &Blob) -> Result<Self, BrowserError> {
+        Url::create_object_url_with_blob(blob)
+            .map(ObjectUrl)
+            .map_err(BrowserError::of("making an address for bytes"))
+    }
+}
+
+impl Drop for ObjectUrl {
+    fn drop(&mut self) {
+        drop(Url::revoke_object_url(&self.0)); // nothing to do about an address that is gone
+    }
+}
+
+/// Gives bytes an address, for instance for an image.
+///
+/// # Errors
+/// When the browser cannot hold them.
+pub fn object_url(bytes: &[u8], mime: &str) -> Result<ObjectUrl, BrowserError> {
+    let options = BlobPropertyBag::new();
+    options.set_type(mime);
+    let parts = Array::of1(&Uint8Array::from(bytes));
+    let blob = Blob::new_with_u8_array_sequence_and_options(&parts, &options)
+        .map_err(BrowserError::of("holding bytes"))?;
+    ObjectUrl::of_blob(&blob)
+}
+
+/// Starts the browser's own download of an address.
+fn save_url(url: &ObjectUrl, name: &str) -> Result<(), BrowserError> {
+    let doing = "starting the download";
+    let anchor: HtmlAnchorElement = document()
+        .create_element("a")
+        .map_err(BrowserError::of(doing))?
+        .unchecked_into();
+    anchor.set_href(url.href());
+    anchor.set_download(name);
+    let body = document()
+        .body()
+        .ok_or(BrowserError::Missing { what: "the body" })?;
+    body.append_child(&anchor)
+        .map_err(BrowserError::of(doing))?;
+    anchor.click();
+    anchor.remove();
+    Ok(())
+}
+
+/// Saves bytes as a download named `name`.
+///
+/// # Errors
+/// When the browser cannot hold them.
+pub fn save_bytes(name: &str, mime: &str, bytes: &[u8]) -> Result<(), BrowserError> {
+    let url = object_url(bytes, mime)?;
+    save_url(&url, name)?;
+    spawn_local(async move {
+        timer::sleep(SAVE_GRACE).await;
+        drop(url);
+    });
+    Ok(())
+}
+
+/// Saves what a worker wrote to the private file system as a download named `download_name`; the
+/// file is removed some minutes later.
+///
+/// # Errors
+/// When the file is not there.
+pub async fn save_opfs(opfs_name: &str, download_name: &str) -> Result<(), BrowserError> {
+    let file = opfs::file(opfs_name).await?;
+    let url = ObjectUrl::of_blob(&file)?;
+    save_url(&url, download_name)?;
+    let opfs_name = opfs_name.to_owned();
+    spawn_local(async move {
+        timer::sleep(SAVE_GRACE).await;
+        drop(url);
+        drop(opfs::remove(&opfs_name).await); // else the next visit's clean-up gets it
+    });
+    Ok(())
+}
+
+/// Finishes a download told of by `Event::Download` with `ready`: from the private file system,
+/// or from the bytes beside the event where there was none.
+///
+/// # Errors
+/// When the browser cannot hold it.
+pub async fn save_download(
+    ready: &str,
+    bytes: Option<&[u8]>,
+    download_name: &str,
+) -> Result<(), BrowserError> {
+    match bytes {
+        Some(bytes) => save_bytes(download_name, "application/octet-stream", bytes),
+        None => save_opfs(ready, download_name).await,
+    }
+}
+
+/// Calls back before the next frame is painted.
+pub fn request_frame(callback: impl FnOnce() + 'static) {
+    let callback = Closure::once_into_js(callback);
+    drop(window().request_animation_frame(callback.unchecked_ref()));
+}
+
+/// Calls back whenever the window's size has changed, for the life of the page.
+pub fn on_resize(callback: impl Fn() + 'static) {
+    let callback = Closure::<dyn Fn()>::new(callback);
+    drop(window().add_event_listener_with_callback("resize", callback.as_ref().unchecked_ref()));
+    callback.forget();
+}

@@ -1,0 +1,126 @@
+//! The browser's versions of the core's ports, for a layer worker.
+
+use std::time::Duration;
+
+use layerscope_core::digest::Algorithm;
+use layerscope_core::explore::ports::{
+    FileError, FileSink, FinishedFile, MEMORY_FILE_LIMIT, MemoryFile, Ports,
+};
+use layerscope_core::job::Event;
+use layerscope_core::port::{Clock, EventSink};
+use wasm_bindgen_futures::spawn_local;
+
+use super::error::BrowserError;
+use super::fetch::FetchHttp;
+use super::hash::BrowserHash;
+use super::opfs::{self, OpfsFile};
+use super::store::Store;
+use super::{message, scope, timer};
+
+/// All of them.
+pub struct BrowserPorts {
+    store: Store,
+}
+
+impl Default for BrowserPorts {
+    fn default() -> Self {
+        let store = Store::lazy();
+        store.connect_early();
+        BrowserPorts { store }
+    }
+}
+
+impl Clock for BrowserPorts {
+    fn now_ms(&self) -> f64 {
+        timer::now_ms()
+    }
+}
+
+impl EventSink for BrowserPorts {
+    fn send(&self, event: Event, bytes: Option<Vec<u8>>) {
+        if let Some(packed) = message::pack(&event, bytes.as_deref()) {
+            scope::post(&packed);
+        }
+    }
+}
+
+impl Ports for BrowserPorts {
+    type Http = FetchHttp;
+    type Store = Store;
+    type Hash = BrowserHash;
+    type File = BrowserFile;
+
+    fn http(&self) -> FetchHttp {
+        FetchHttp
+    }
+
+    fn store(&self) -> &Store {
+        &self.store
+    }
+
+    fn hash(&self, algorithm: Algorithm) -> BrowserHash {
+        BrowserHash::start(algorithm)
+    }
+
+    async fn file(&self, name: &str) -> Result<BrowserFile, FileError> {
+        // Tabs that were closed in a download could not clean up. Nobody waits for this.
+        spawn_local(async { drop(opfs::remove_stale().await) });
+        match OpfsFile::create(name).await {
+            Ok(file) => Ok(BrowserFile::Opfs(file)),
+            Err(error) if error.is("QuotaExceededError") => Err(file_error(error)),
+            // No private file system here: a small file still fits into memory.
+            Err(_) => Ok(BrowserFile::Memory(MemoryFile::new(
+                name,
+                MEMORY_FILE_LIMIT,
+            ))),
+        }
+    }
+
+    async fn yield_now(&self) {
+        timer::yield_now().await;
+    }
+
+    async fn sleep_ms(&self, ms: u32) {
+        timer::sleep(Duration::from_millis(ms.into())).await;
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        scope::memory_bytes()
+    }
+}
+
+/// A download being written.
+pub enum BrowserFile {
+    /// In the origin's private file system.
+    Opfs(OpfsFile),
+    /// In memory, where there is none.
+    Memory(MemoryFile),
+}
+
+impl FileSink for BrowserFile {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), FileError> {
+        match self {
+            BrowserFile::Opfs(file) => file.write(bytes).map_err(file_error),
+            BrowserFile::Memory(file) => file.write(bytes),
+        }
+    }
+
+    fn finish(self) -> Result<FinishedFile, FileError> {
+        match self {
+            BrowserFile::Opfs(file) => {
+                let name = file.finish().map_err(file_error)?;
+                Ok(FinishedFile { name, bytes: None })
+            }
+            BrowserFile::Memory(file) => file.finish(),
+        }
+    }
+}
+
+fn file_error(error: BrowserError) -> FileError {
+    let detail = error.to_string();
+    if error.is("QuotaExceededError") {
+        FileError::Full { detail }
+    } else {
+        FileError::Failed { detail }
+    }
+}

@@ -1,0 +1,108 @@
+//! Small things remembered between visits: recent references, theme, settings. In localStorage;
+//! where that is refused (blocked cookies, an opaque origin), in memory for this tab.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use web_sys::Storage;
+
+use super::page::window;
+
+/// How many recent references are kept: as many as fit on the start page.
+pub const MAX_RECENT: usize = 20;
+
+const PREFIX: &str = "layerscope:";
+const RECENT: &str = "recent";
+const THEME: &str = "theme";
+
+thread_local! {
+    static MEMORY: RefCell<BTreeMap<String, String>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+/// Which colours the page has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Theme {
+    /// As the system says.
+    #[default]
+    System,
+    /// Light.
+    Light,
+    /// Dark.
+    Dark,
+}
+
+impl Theme {
+    /// The name it is kept under, also for an attribute.
+    pub fn name(self) -> &'static str {
+        match self {
+            Theme::System => "system",
+            Theme::Light => "light",
+            Theme::Dark => "dark",
+        }
+    }
+}
+
+fn storage() -> Option<Storage> {
+    window().local_storage().ok().flatten()
+}
+
+/// A setting's value.
+pub fn get(name: &str) -> Option<String> {
+    let kept = storage().and_then(|s| s.get_item(&format!("{PREFIX}{name}")).ok().flatten());
+    kept.or_else(|| MEMORY.with(|m| m.borrow().get(name).cloned()))
+}
+
+/// Keeps a setting. Returns false if it will be forgotten with this tab.
+pub fn set(name: &str, value: &str) -> bool {
+    let kept = storage().is_some_and(|s| s.set_item(&format!("{PREFIX}{name}"), value).is_ok());
+    if !kept {
+        MEMORY.with(|m| m.borrow_mut().insert(name.to_owned(), value.to_owned()));
+    }
+    kept
+}
+
+/// Forgets a setting.
+pub fn remove(name: &str) {
+    if let Some(storage) = storage() {
+        drop(storage.remove_item(&format!("{PREFIX}{name}"))); // refused: then it holds nothing
+    }
+    MEMORY.with(|m| m.borrow_mut().remove(name));
+}
+
+/// The references opened last, newest first.
+pub fn recents() -> Vec<String> {
+    let text = get(RECENT).unwrap_or_default();
+    let mut list: Vec<String> = serde_json::from_str(&text).unwrap_or_default();
+    list.truncate(MAX_RECENT);
+    list
+}
+
+/// Puts a reference at the head of the recent ones.
+pub fn add_recent(reference: &str) {
+    let mut list = recents();
+    list.retain(|old| old != reference);
+    list.insert(0, reference.to_owned());
+    list.truncate(MAX_RECENT);
+    if let Ok(text) = serde_json::to_string(&list) {
+        set(RECENT, &text);
+    }
+}
+
+/// Forgets the recent references.
+pub fn clear_recents() {
+    remove(RECENT);
+}
+
+/// The theme chosen.
+pub fn theme() -> Theme {
+    match get(THEME).as_deref() {
+        Some("light") => Theme::Light,
+        Some("dark") => Theme::Dark,
+        _ => Theme::System,
+    }
+}
+
+/// Keeps the theme chosen.
+pub fn set_theme(theme: Theme) {
+    set(THEME, theme.name());
+}

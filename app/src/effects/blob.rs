@@ -1,0 +1,27 @@
+//! A small blob.
+
+use std::rc::Rc;
+
+use layerscope_core::digest::Digest;
+use layerscope_core::reference::Repository;
+
+use super::Inner;
+use crate::state::Load;
+
+/// Largest blob shown whole, in bytes. Larger ones are layers, or are left to the command line.
+pub const MAX_BLOB: u64 = 8 * 1024 * 1024;
+
+pub(super) fn load(inner: &Rc<Inner>, repository: &Repository, digest: &Digest) {
+    let state = inner.state.blob;
+    state.begin(digest.clone());
+    inner.tell_origin(digest);
+    let itself = inner.clone();
+    let (repository, digest) = (repository.clone(), digest.clone());
+    inner.spawn(async move {
+        let bytes = itself.client.blob(&repository, &digest, MAX_BLOB).await;
+        state.set(match bytes {
+            Ok(bytes) => Load::Ready(bytes.into()),
+            Err(error) => Load::Failed((&error).into()),
+        });
+    });
+}

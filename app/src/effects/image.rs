@@ -1,0 +1,211 @@
+//! Manifests, configuration, referrers.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use layerscope_core::config::{ImageConfig, MAX_CONFIG_BYTES};
+use layerscope_core::manifest::{Descriptor, Document, Platform};
+use layerscope_core::media_type::{self, MediaTypeKind};
+use layerscope_core::reference::{ManifestRef, Reference, Repository};
+use layerscope_core::registry::RegistryError;
+use layerscope_core::registry::client::Fetched;
+use layerscope_core::route::Route;
+use layerscope_core::view::problem::Problem;
+use leptos::prelude::*;
+
+use super::Inner;
+use crate::browser::prefs;
+use crate::state::Load;
+use crate::state::image::Config;
+use crate::state::shell::Origin;
+
+/// Manifests kept: some tens of kilobytes each.
+const MAX_MANIFESTS: usize = 32;
+/// Layers and blobs whose origin is remembered.
+const MAX_ORIGINS: usize = 4096;
+
+/// Loads an image; with the same reference only the platform.
+pub(super) fn load(
+    inner: &Rc<Inner>,
+    reference: &Reference,
+    platform: Option<&Platform>,
+    same: bool,
+) {
+    let state = inner.state.image;
+    let top = state.top().with_untracked(|t| t.ready().cloned());
+    let itself = inner.clone();
+    let (reference, platform) = (reference.clone(), platform.cloned());
+    if same {
+        if let Some(top) = top {
+            let shown = state.chosen().get_untracked();
+            let wanted = choose(&top.document, platform.as_ref());
+            if matches!(&wanted, Ok(w) if *w == shown)
+                && state.manifest().with_untracked(|m| m.ready().is_some())
+            {
+                return;
+            }
+            inner.spawn(async move { show(&itself, &reference, &top, platform).await });
+        }
+        return;
+    }
+    state.begin(reference.clone());
+    inner.spawn(async move {
+        let repository = reference.repository();
+        match manifest(&itself, repository, &reference.manifest()).await {
+            Ok(top) => {
+                prefs::add_recent(&reference.familiar());
+                state.set_top(Load::Ready(top.clone()));
+                show(&itself, &reference, &top, platform).await;
+            }
+            Err(error) => state.fail((&error).into()),
+        }
+    });
+}
+
+/// The index's entry to show: none where the document is a manifest itself.
+fn choose(document: &Document, platform: Option<&Platform>) -> Result<Option<Descriptor>, Problem> {
+    let Document::Index(index) = document else {
+        return Ok(None);
+    };
+    let Some(wanted) = platform else {
+        return Ok(index.default_choice().cloned());
+    };
+    // An exact match first: `linux/arm` must not show `linux/arm/v6` where both are there.
+    let exact = index
+        .choices()
+        .find(|d| d.platform.as_ref() == Some(wanted));
+    let found = exact.or_else(|| index.choose(wanted)).cloned();
+    found.map(Some).ok_or_else(|| {
+        Problem::new(
+            "PLATFORM_MISSING",
+            "This image is not there for that platform",
+            format!("The index has no manifest for {wanted}"),
+            "Choose one of the platforms above.",
+        )
+    })
+}
+
+async fn show(
+    inner: &Rc<Inner>,
+    reference: &Reference,
+    top: &Arc<Fetched>,
+    platform: Option<Platform>,
+) {
+    let state = inner.state.image;
+    let repository = reference.repository();
+    let chosen = match choose(&top.document, platform.as_ref()) {
+        Ok(chosen) => chosen,
+        Err(problem) => {
+            state.begin_manifest(None);
+            return state.set_manifest(Load::Failed(problem));
+        }
+    };
+    state.begin_manifest(chosen.clone());
+    let fetched = match (&chosen, &top.document) {
+        (Some(descriptor), _) => {
+            let by = ManifestRef::Digest(descriptor.digest.clone());
+            match manifest(inner, repository, &by).await {
+                Ok(fetched) => fetched,
+                Err(error) => return state.set_manifest(Load::Failed((&error).into())),
+            }
+        }
+        (None, Document::Index(_)) => return state.set_manifest(Load::Idle),
+        (None, _) => top.clone(),
+    };
+    remember(inner, reference, platform, &fetched);
+    state.set_manifest(Load::Ready(fetched.clone()));
+    config(inner, repository, &fetched).await;
+    state.set_referrers(Load::Loading);
+    let found = inner.client.referrers(repository, &fetched.digest).await;
+    state.set_referrers(Load::of(found.map(Arc::new)));
+}
+
+async fn config(inner: &Inner, repository: &Repository, fetched: &Fetched) {
+    let Document::Manifest(manifest) = &fetched.document else {
+        return;
+    };
+    let Some(descriptor) = &manifest.config else {
+        return;
+    };
+    let kind = media_type::kind(&descriptor.media_type);
+    if kind != MediaTypeKind::Config && !media_type::is_json(&descriptor.media_type) {
+        return;
+    }
+    let state = inner.state.image;
+    state.set_config(Load::Loading);
+    let bytes = match descriptor.embedded() {
+        Some(bytes) => Ok(bytes),
+        None => {
+            let blob = inner
+                .client
+                .blob(repository, &descriptor.digest, MAX_CONFIG_BYTES);
+            blob.await
+        }
+    };
+    state.set_config(match bytes {
+        Ok(bytes) => Load::Ready(Arc::new(Config {
+            image: (kind == MediaTypeKind::Config)
+                .then(|| ImageConfig::parse(&bytes).ok())
+                .flatten(),
+            bytes: bytes.into(),
+        })),
+        Err(error) => Load::Failed((&error).into()),
+    });
+}
+
+/// A manifest, from those seen lately if it is asked for by digest.
+async fn manifest(
+    inner: &Inner,
+    repository: &Repository,
+    by: &ManifestRef,
+) -> Result<Arc<Fetched>, RegistryError> {
+    if let ManifestRef::Digest(digest) = by {
+        let kept = inner.manifests.borrow();
+        let same = |(r, f): &&(Repository, Arc<Fetched>)| r == repository && f.digest == *digest;
+        if let Some((_, fetched)) = kept.iter().find(same) {
+            return Ok(fetched.clone());
+        }
+    }
+    let fetched = Arc::new(inner.client.manifest(repository, by).await?);
+    let mut kept = inner.manifests.borrow_mut();
+    kept.retain(|(r, f)| r != repository || f.digest != fetched.digest);
+    kept.push_front((repository.clone(), fetched.clone()));
+    kept.truncate(MAX_MANIFESTS);
+    Ok(fetched)
+}
+
+/// Notes by which image its layers and its configuration were come upon.
+fn remember(inner: &Inner, reference: &Reference, platform: Option<Platform>, fetched: &Fetched) {
+    let Document::Manifest(manifest) = &fetched.document else {
+        return;
+    };
+    let route = match (Route::image(reference.clone()), platform) {
+        (
+            Route::Image {
+                reference, view, ..
+            },
+            platform,
+        ) => Route::Image {
+            reference,
+            platform,
+            view,
+        },
+        (route, _) => route,
+    };
+    let mut origins = inner.origins.borrow_mut();
+    if origins.len() > MAX_ORIGINS {
+        origins.clear();
+    }
+    let layers = manifest.layers.iter().enumerate();
+    let layers = layers.map(|(i, d)| (Some(i), d));
+    for (layer, descriptor) in layers.chain(manifest.config.iter().map(|d| (None, d))) {
+        let origin = Origin {
+            reference: reference.clone(),
+            route: route.clone(),
+            descriptor: descriptor.clone(),
+            layer,
+            layers: manifest.layers.len(),
+        };
+        origins.insert(descriptor.digest.clone(), origin);
+    }
+}

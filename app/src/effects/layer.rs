@@ -1,0 +1,499 @@
+//! A layer in its worker: opening, listing, reading, downloading.
+
+use std::ops::Range;
+use std::rc::Rc;
+
+use layerscope_core::digest::Digest;
+use layerscope_core::job::{
+    Access, Event, Found, JobId, LayerSource, Phase, Request, Row, RowKind, Verified, ViewInfo,
+    ViewMode, ViewSpec,
+};
+use layerscope_core::path::EntryPath;
+use layerscope_core::reference::Repository;
+use layerscope_core::route::{ListMode, Route, Show};
+use layerscope_core::view::problem::Problem;
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use super::{Effects, Inner, status};
+use crate::browser::page;
+use crate::state::Load;
+use crate::state::file::{
+    HEAD_BYTES, HEX_PAGE, MAX_PICTURE, OpenFile, Purpose, Saving, TEXT_BYTES,
+};
+use crate::state::layer::{Ask, Opened};
+use crate::state::text::{Sniff, download_name};
+
+/// Layers that go on streaming after their page was left.
+const MAX_BACKGROUND: usize = 3;
+
+/// Opens a layer, or another path in the one that is open.
+pub(super) fn load(
+    inner: &Rc<Inner>,
+    repository: &Repository,
+    digest: &Digest,
+    path: &EntryPath,
+    show: &Show,
+    same: bool,
+) {
+    let state = inner.state.layer;
+    if !same {
+        leave(inner);
+        inner.tell_origin(digest);
+        let origin = inner.state.shell.origin().get_untracked();
+        let source = LayerSource {
+            endpoint: inner.client.endpoint().clone(),
+            repository: repository.clone(),
+            digest: digest.clone(),
+            size: origin.as_ref().map(|o| o.descriptor.size),
+            media_type: origin.map(|o| o.descriptor.media_type),
+        };
+        let access = Access {
+            authorization: inner.client.authorization(repository),
+            credentials: inner.client.credentials(repository.registry()),
+        };
+        let job = inner.pool.open(source.clone(), access);
+        inner.background.borrow_mut().retain(|j| *j != job);
+        state.open(Opened { job, source });
+    }
+    let spec = ViewSpec {
+        at: path.clone(),
+        mode: match (&show.query, show.mode) {
+            (Some(text), _) => ViewMode::Search(text.clone()),
+            (None, ListMode::Flat) => ViewMode::Flat,
+            (None, ListMode::Dir) => ViewMode::Dir,
+        },
+        sort: show.sort,
+        descending: show.descending,
+    };
+    let asked = state
+        .look()
+        .with_untracked(|l| l.view > 0 && l.spec == spec);
+    if same && asked {
+        // Only how it is shown has changed; the duplicate chosen may have.
+        if let Some(info) = state.look().with_untracked(|l| l.info.clone()) {
+            show_entry(inner, &info);
+        }
+        return;
+    }
+    post(inner, state.look_at(spec));
+}
+
+/// The page shows no layer any more. One that still streams goes on in the background, so that
+/// several can be opened one after the other.
+pub(super) fn leave(inner: &Inner) {
+    let streams =
+        inner.state.layer.progress().with_untracked(|p| {
+            matches!(p.phase, Phase::Starting | Phase::Streaming | Phase::Sealing)
+        });
+    give_up(inner, None);
+    let Some(opened) = inner.state.layer.close() else {
+        return;
+    };
+    if !streams {
+        inner.pool.close(opened.job);
+        return;
+    }
+    let mut background = inner.background.borrow_mut();
+    background.push_back(opened.job);
+    if background.len() > MAX_BACKGROUND
+        && let Some(oldest) = background.pop_front()
+    {
+        inner.pool.close(oldest);
+    }
+}
+
+fn post(inner: &Inner, ask: Ask) {
+    let Some(job) = inner.state.layer.job() else {
+        return;
+    };
+    inner.pool.post(match ask {
+        Ask::View(view, spec) => Request::View { job, view, spec },
+        Ask::Rows(view, range) => Request::Rows {
+            job,
+            view,
+            start: range.start,
+            end: range.end,
+        },
+    });
+}
+
+/// A worker says something.
+pub(super) fn on_event(inner: &Rc<Inner>, event: Event, bytes: Option<Vec<u8>>) {
+    let state = inner.state.layer;
+    let current = |job: JobId| state.job() == Some(job);
+    match event {
+        Event::Notice { problem } => inner.state.shell.notify(problem),
+        Event::Progress { job, progress } if current(job) => {
+            let done = state.set_progress(progress);
+            if done {
+                page::mark("layerscope:index-done");
+                read_again_verified(inner);
+            }
+        }
+        Event::Progress { job, progress } => {
+            let over = matches!(
+                progress.phase,
+                Phase::Done | Phase::Failed | Phase::Cancelled
+            );
+            let mut background = inner.background.borrow_mut();
+            if over && background.contains(&job) {
+                background.retain(|j| *j != job);
+                // It may not be closed while it speaks.
+                let pool = inner.pool.clone();
+                spawn_local(async move { pool.close(job) });
+            }
+        }
+        Event::View { job, view, info } if current(job) => {
+            let looked_at = state.look().with_untracked(|l| l.view == view);
+            for ask in state.set_view(view, info.clone()) {
+                post(inner, ask);
+            }
+            if looked_at {
+                show_entry(inner, &info);
+            }
+        }
+        Event::Rows {
+            job,
+            view,
+            start,
+            generation,
+            rows,
+        } if current(job) => {
+            let (ask, first) = state.take_rows(view, start, generation, rows);
+            if let Some(ask) = ask {
+                post(inner, ask);
+            }
+            if first {
+                status::mark_when_shown("layerscope:first-row");
+            }
+        }
+        Event::Content {
+            job,
+            read,
+            start,
+            total,
+            verified,
+            fetched,
+        } if current(job) => {
+            let file = inner.state.file;
+            let bytes = bytes.unwrap_or_default();
+            match file.end_read(read) {
+                Some(Purpose::Head) => {
+                    file.set_head(bytes, total, verified, fetched);
+                    status::mark_when_shown("layerscope:content");
+                    read_picture(inner);
+                }
+                Some(Purpose::More) => file.add_text(start, &bytes, verified, fetched),
+                Some(Purpose::Page(number)) => file.add_page(number, bytes),
+                Some(Purpose::Picture) => show_picture(inner, &bytes),
+                Some(Purpose::Save) | None => {}
+            }
+        }
+        Event::Download {
+            job,
+            read,
+            written,
+            total,
+            ready,
+        } if current(job) => on_download(inner, read, written, total, ready, bytes),
+        Event::ReadFailed { job, read, problem } if current(job) => {
+            let file = inner.state.file;
+            if let Some(purpose) = file.end_read(read) {
+                if matches!(purpose, Purpose::More | Purpose::Page(_)) {
+                    inner.state.shell.notify(problem.clone());
+                }
+                file.fail(purpose, problem);
+            }
+        }
+        _ => {} // late: of a job that is no longer looked at
+    }
+}
+
+/// Opens the entry that the route's path names, if it is one.
+fn show_entry(inner: &Rc<Inner>, info: &ViewInfo) {
+    let file = inner.state.file;
+    let Some(job) = inner.state.layer.job() else {
+        return;
+    };
+    let Found::Entry {
+        row,
+        others,
+        target,
+    } = &info.found
+    else {
+        if file.entry().with_untracked(Option::is_some) {
+            give_up(inner, None);
+        }
+        return;
+    };
+    let place = inner.state.shell.place();
+    let wanted = place.with_untracked(|p| match p.route {
+        Route::Fs { entry, .. } => entry,
+        _ => None,
+    });
+    let mut all: Vec<Row> = others.clone();
+    all.push(row.clone());
+    let chosen = wanted.and_then(|n| all.iter().position(|r| r.ordinal == Some(n)));
+    let chosen = all.remove(chosen.unwrap_or(all.len() - 1));
+    // The target is that of the entry that counts.
+    let target = target.clone().filter(|_| chosen.ordinal == row.ordinal);
+    let entry = OpenFile {
+        job,
+        row: chosen,
+        others: all,
+        target,
+    };
+    let before = file.entry().get_untracked();
+    match before {
+        Some(before) if *before == entry => {}
+        Some(before) if before.job == job && before.row == entry.row => file.refresh(entry),
+        _ => {
+            give_up(inner, Some(entry));
+            read_head(inner);
+        }
+    }
+}
+
+/// Drops the file that was open, and its reads.
+fn give_up(inner: &Inner, next: Option<OpenFile>) {
+    let job = inner.state.layer.job();
+    let going_on = inner.state.file.open(next);
+    for read in going_on {
+        if let Some(job) = job {
+            inner.pool.post(Request::CancelRead { job, read });
+        }
+    }
+}
+
+/// Whether an entry has bytes of its own or by its target.
+fn has_content(entry: &OpenFile) -> bool {
+    match entry.row.kind {
+        RowKind::File => true,
+        RowKind::Hardlink => entry.target.as_ref().is_some_and(|t| t.row.is_some()),
+        _ => false,
+    }
+}
+
+fn read_head(inner: &Rc<Inner>) {
+    let file = inner.state.file;
+    let Some(entry) = file.entry().get_untracked() else {
+        return;
+    };
+    if !has_content(&entry) {
+        return;
+    }
+    if entry.row.kind == RowKind::File && entry.row.size == 0 {
+        let progress = inner.state.layer.progress();
+        let verified = progress.with_untracked(|p| p.verified);
+        file.set_head(Vec::new(), 0, verified, 0);
+        status::mark_when_shown("layerscope:content");
+        return;
+    }
+    read(inner, Purpose::Head, 0, HEAD_BYTES);
+}
+
+fn read(inner: &Inner, purpose: Purpose, start: u64, len: u64) {
+    let file = inner.state.file;
+    let entry = file.entry().get_untracked();
+    let Some((entry, ordinal)) = entry.and_then(|e| e.row.ordinal.map(|o| (e, o))) else {
+        return;
+    };
+    let read = file.begin_read(purpose);
+    let job = entry.job;
+    inner.pool.post(match purpose {
+        Purpose::Save => Request::Download { job, read, ordinal },
+        _ => Request::Read {
+            job,
+            read,
+            ordinal,
+            start,
+            len,
+        },
+    });
+}
+
+/// The whole layer has matched its digest: what was shown before that is read again, checked.
+fn read_again_verified(inner: &Rc<Inner>) {
+    let unchecked = inner
+        .state
+        .file
+        .head()
+        .with_untracked(|h| h.ready().is_some_and(|h| h.verified == Verified::None));
+    if unchecked {
+        read_head(inner);
+    }
+}
+
+/// A picture is read whole, unless it is here already.
+fn read_picture(inner: &Rc<Inner>) {
+    let file = inner.state.file;
+    let head = file.head().with_untracked(|h| h.ready().cloned());
+    let Some(head) = head else { return };
+    if !matches!(head.sniff, Sniff::Picture(_)) || head.total > MAX_PICTURE {
+        return;
+    }
+    if head.is_whole() {
+        show_picture(inner, &head.bytes);
+    } else if !file.is_reading(Purpose::Picture) {
+        read(inner, Purpose::Picture, 0, MAX_PICTURE);
+    }
+}
+
+fn show_picture(inner: &Inner, bytes: &[u8]) {
+    let Sniff::Picture(mime) = crate::state::text::sniff(bytes) else {
+        return;
+    };
+    let url = page::object_url(bytes, mime).map(std::sync::Arc::new);
+    inner.state.file.set_picture(match url {
+        Ok(url) => Load::Ready(url),
+        Err(error) => Load::Failed(browser_problem(
+            "PICTURE",
+            "The picture cannot be shown",
+            &error,
+        )),
+    });
+}
+
+fn browser_problem(
+    code: &str,
+    title: &str,
+    error: &crate::browser::error::BrowserError,
+) -> Problem {
+    Problem::new(
+        code,
+        title,
+        error.to_string(),
+        "Copy the command below to get the file to your disk.",
+    )
+}
+
+fn on_download(
+    inner: &Rc<Inner>,
+    read: layerscope_core::job::ReadId,
+    written: u64,
+    total: u64,
+    ready: Option<String>,
+    bytes: Option<Vec<u8>>,
+) {
+    let file = inner.state.file;
+    if file.purpose(read) != Some(Purpose::Save) {
+        return;
+    }
+    let Some(ready) = ready else {
+        file.set_saving(Some(Saving::Going {
+            read,
+            written,
+            total,
+        }));
+        return;
+    };
+    file.end_read(read);
+    let name = entry_name(inner);
+    spawn_local(async move {
+        let saved = page::save_download(&ready, bytes.as_deref(), &name).await;
+        file.set_saving(Some(match saved {
+            Ok(()) => Saving::Saved,
+            Err(error) => Saving::Failed(browser_problem(
+                "SAVE",
+                "The download did not start",
+                &error,
+            )),
+        }));
+    });
+}
+
+fn entry_name(inner: &Inner) -> String {
+    let entry = inner.state.file.entry().get_untracked();
+    download_name(entry.as_ref().and_then(|e| e.row.path.file_name()))
+}
+
+impl Effects {
+    /// The page looks at these rows of the list.
+    pub fn look_at_rows(self, rows: Range<u32>) {
+        self.with(|inner| {
+            if let Some(ask) = inner.state.layer.set_window(rows) {
+                post(inner, ask);
+            }
+        });
+    }
+
+    /// Stops streaming; what is listed stays.
+    pub fn cancel_layer(self) {
+        self.with(|inner| {
+            if let Some(job) = inner.state.layer.job() {
+                inner.pool.cancel(job);
+            }
+        });
+    }
+
+    /// Reads what follows in a text.
+    pub fn more_text(self) {
+        self.with(|inner| {
+            let file = inner.state.file;
+            let have = file
+                .head()
+                .with_untracked(|h| h.ready().map(|h| h.bytes.len() as u64));
+            if let Some(have) = have.filter(|_| !file.is_reading(Purpose::More)) {
+                read(inner, Purpose::More, have, TEXT_BYTES);
+            }
+        });
+    }
+
+    /// Reads the pages of the hex view in which these bytes of the file are.
+    pub fn look_at_bytes(self, bytes: Range<u64>) {
+        self.with(|inner| {
+            let file = inner.state.file;
+            let whole = file
+                .head()
+                .with_untracked(|h| h.ready().is_none_or(crate::state::file::Head::is_whole));
+            if whole {
+                return;
+            }
+            for number in bytes.start / HEX_PAGE..bytes.end.div_ceil(HEX_PAGE) {
+                let here = file.pages().with_untracked(|p| p.contains_key(&number));
+                let in_head = (number + 1) * HEX_PAGE <= HEAD_BYTES;
+                if !here && !in_head && !file.is_reading(Purpose::Page(number)) {
+                    read(inner, Purpose::Page(number), number * HEX_PAGE, HEX_PAGE);
+                }
+            }
+        });
+    }
+
+    /// Downloads the open file.
+    pub fn save_file(self) {
+        self.with(|inner| {
+            let file = inner.state.file;
+            let head = file.head().with_untracked(|h| h.ready().cloned());
+            match head {
+                Some(head) if head.is_whole() => {
+                    let name = entry_name(inner);
+                    let saved = page::save_bytes(&name, "application/octet-stream", &head.bytes);
+                    file.set_saving(Some(match saved {
+                        Ok(()) => Saving::Saved,
+                        Err(e) => Saving::Failed(browser_problem(
+                            "SAVE",
+                            "The download did not start",
+                            &e,
+                        )),
+                    }));
+                }
+                _ => read(inner, Purpose::Save, 0, u64::MAX),
+            }
+        });
+    }
+
+    /// Gives up the download.
+    pub fn cancel_save(self) {
+        self.with(|inner| {
+            let file = inner.state.file;
+            let going = file.saving().get_untracked();
+            if let (Some(Saving::Going { read, .. }), Some(job)) = (going, inner.state.layer.job())
+            {
+                file.end_read(read);
+                inner.pool.post(Request::CancelRead { job, read });
+                file.set_saving(None);
+            }
+        });
+    }
+}

@@ -1,0 +1,281 @@
+//! What happens when the place changes, the user acts, or a worker speaks. Loads start here, go
+//! through the ports, and end in a method of the state.
+
+mod blob;
+mod image;
+mod layer;
+mod repo;
+mod settings;
+mod status;
+
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
+use std::future::Future;
+use std::rc::Rc;
+
+use layerscope_core::digest::Digest;
+use layerscope_core::explore::cancel::Cancel;
+use layerscope_core::job::JobId;
+use layerscope_core::reference::{Reference, Registry, Repository};
+use layerscope_core::registry::client::{Client, Credentials, Fetched};
+use layerscope_core::registry::endpoint::Endpoint;
+use layerscope_core::route::{Route, legacy};
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use crate::browser::fetch::FetchHttp;
+use crate::browser::pool::LayerPool;
+use crate::browser::prefs::{self, Theme};
+use crate::browser::store::Store;
+use crate::browser::{location, page};
+use crate::state::State;
+use crate::state::shell::Origin;
+
+/// What the page can be asked to do; a handle that is copied.
+#[derive(Clone, Copy)]
+pub struct Effects(StoredValue<Rc<Inner>, LocalStorage>);
+
+/// What the loads of a page are about: while it stays the same, a new route loads only what
+/// differs.
+#[derive(Debug, Clone, PartialEq)]
+enum Key {
+    Nothing,
+    Repo(Registry, Option<Repository>),
+    Image(Reference),
+    Layer(Repository, Digest),
+    Blob(Repository, Digest),
+    Settings,
+}
+
+struct Inner {
+    state: State,
+    client: Client<FetchHttp>,
+    pool: LayerPool,
+    store: Store,
+    /// Ends the loads of the present page.
+    cancel: RefCell<Cancel>,
+    key: RefCell<Key>,
+    /// Manifests seen lately, by digest: going back asks for nothing.
+    manifests: RefCell<VecDeque<(Repository, std::sync::Arc<Fetched>)>>,
+    /// Where layers and blobs were come upon.
+    origins: RefCell<HashMap<Digest, Origin>>,
+    /// Layers that go on streaming though the page has left them.
+    background: RefCell<VecDeque<JobId>>,
+}
+
+impl Effects {
+    /// Starts: reads the address, listens to it, and to the workers.
+    pub fn start(state: State) -> Self {
+        let inner = Rc::new_cyclic(|weak: &std::rc::Weak<Inner>| {
+            let weak = weak.clone();
+            let pool = LayerPool::new(&page::build_id(), move |event, bytes| {
+                if let Some(inner) = weak.upgrade() {
+                    layer::on_event(&inner, event, bytes);
+                }
+            });
+            Inner {
+                state,
+                client: Client::new(FetchHttp, endpoint()),
+                pool,
+                store: Store::lazy(),
+                cancel: RefCell::default(),
+                key: RefCell::new(Key::Nothing),
+                manifests: RefCell::default(),
+                origins: RefCell::default(),
+                background: RefCell::default(),
+            }
+        });
+        state.shell.set_recents(prefs::recents());
+        show_theme(prefs::theme());
+        state.shell.set_theme(prefs::theme());
+        let measure = move || {
+            let height = page::window().inner_height().ok().and_then(|h| h.as_f64());
+            state.shell.set_height(height.unwrap_or(1000.0));
+        };
+        measure();
+        page::on_resize(measure);
+        status::follow(state);
+
+        let first = match legacy::from_query(&location::query()) {
+            Some(route) if location::fragment().is_empty() => {
+                location::replace_query("", &route.fragment());
+                route.fragment()
+            }
+            _ => location::fragment(),
+        };
+        let listening = Rc::downgrade(&inner);
+        location::on_change(move |fragment| {
+            if let Some(inner) = listening.upgrade() {
+                inner.enter(&fragment);
+            }
+        });
+        inner.enter(&first);
+        Effects(StoredValue::new_local(inner))
+    }
+
+    fn with<T>(self, f: impl FnOnce(&Rc<Inner>) -> T) -> T {
+        self.0.with_value(f)
+    }
+
+    /// Goes somewhere: the only way is the address.
+    pub fn go(self, route: &Route) {
+        location::navigate(&route.fragment());
+    }
+
+    /// Changes how the place is shown, without a step in the history.
+    pub fn adjust(self, route: &Route) {
+        let fragment = route.fragment();
+        location::replace(&fragment);
+        self.with(|inner| inner.enter(&fragment));
+    }
+
+    /// Tries the present page again.
+    pub fn retry(self) {
+        self.with(|inner| {
+            *inner.key.borrow_mut() = Key::Nothing;
+            inner.enter(&location::fragment());
+        });
+    }
+
+    /// Signs in to a registry for as long as the tab lives, and tries again.
+    pub fn sign_in(self, registry: &Registry, username: String, password: String) {
+        self.with(|inner| {
+            let credentials = Credentials { username, password };
+            inner.client.set_credentials(registry, Some(credentials));
+            inner.manifests.borrow_mut().clear();
+        });
+        let state = self.with(|inner| inner.state);
+        state.shell.set_signed_in(registry.as_str(), true);
+        self.retry();
+    }
+
+    /// Signs out of a registry.
+    pub fn sign_out(self, registry: &Registry) {
+        self.with(|inner| {
+            inner.client.set_credentials(registry, None);
+            inner.manifests.borrow_mut().clear();
+            inner.state.shell.set_signed_in(registry.as_str(), false);
+        });
+    }
+
+    /// Chooses colours.
+    pub fn set_theme(self, theme: Theme) {
+        prefs::set_theme(theme);
+        show_theme(theme);
+        self.with(|inner| inner.state.shell.set_theme(theme));
+    }
+
+    /// Forgets what was opened lately.
+    pub fn clear_recents(self) {
+        prefs::clear_recents();
+        self.with(|inner| inner.state.shell.set_recents(Vec::new()));
+    }
+}
+
+/// Through the proxy that `?proxy=` names, else the page's own origin.
+fn endpoint() -> Endpoint {
+    let query = location::query();
+    let named = query.split('&').find_map(|p| p.strip_prefix("proxy="));
+    let decoded = named.map(layerscope_core::path::EntryPath::decode);
+    let base = decoded.and_then(|bytes| String::from_utf8(bytes.into_bytes()).ok());
+    Endpoint::proxy(base.as_deref().unwrap_or_default())
+}
+
+fn show_theme(theme: Theme) {
+    page::set_root_attribute("data-theme", theme.name());
+}
+
+impl Inner {
+    /// The address has changed, or the same place is tried again.
+    fn enter(self: &Rc<Self>, fragment: &str) {
+        let route = Route::parse(fragment);
+        let canonical = route.fragment();
+        let invalid = matches!(route, Route::Invalid { .. });
+        if canonical != fragment && !invalid {
+            location::replace(&canonical);
+        }
+        page::mark("layerscope:route");
+        page::set_document_state("loading", &canonical);
+        self.state.shell.enter(route.clone(), canonical);
+        self.load(&route);
+    }
+
+    /// Starts what the route needs and does not have; ends what it no longer needs.
+    fn load(self: &Rc<Self>, route: &Route) {
+        let key = key_of(route);
+        let same = *self.key.borrow() == key;
+        if !same {
+            self.cancel.replace(Cancel::default()).cancel();
+            self.key.replace(key.clone());
+            if !matches!(key, Key::Layer(..)) {
+                layer::leave(self);
+            }
+        }
+        match route {
+            Route::Repo { .. } if !same => repo::load(self),
+            Route::Image {
+                reference,
+                platform,
+                ..
+            } => image::load(self, reference, platform.as_ref(), same),
+            Route::Referrers {
+                repository, digest, ..
+            } if !same => {
+                let by = layerscope_core::reference::ManifestRef::Digest(digest.clone());
+                image::load(self, &repository.reference(by), None, false);
+            }
+            Route::Fs {
+                repository,
+                digest,
+                path,
+                show,
+                ..
+            } => layer::load(self, repository, digest, path, show, same),
+            Route::Blob {
+                repository, digest, ..
+            } if !same => blob::load(self, repository, digest),
+            Route::Settings => settings::load(self),
+            Route::Start => self.state.shell.set_recents(prefs::recents()),
+            _ => {}
+        }
+    }
+
+    /// Runs a load of the present page; it is dropped when the page is left.
+    fn spawn(&self, work: impl Future<Output = ()> + 'static) {
+        let cancel = self.cancel.borrow().clone();
+        spawn_local(async move {
+            // Given up is no outcome: the state has gone on to something else.
+            let _ = cancel.guard(work).await;
+        });
+    }
+
+    /// Says where a layer or blob was come upon.
+    fn tell_origin(&self, digest: &Digest) {
+        let origin = self.origins.borrow().get(digest).cloned();
+        self.state.shell.set_origin(origin);
+    }
+}
+
+fn key_of(route: &Route) -> Key {
+    match route {
+        Route::Repo {
+            registry,
+            repository,
+        } => Key::Repo(registry.clone(), repository.clone()),
+        Route::Image { reference, .. } => Key::Image(reference.clone()),
+        Route::Referrers {
+            repository, digest, ..
+        } => {
+            let by = layerscope_core::reference::ManifestRef::Digest(digest.clone());
+            Key::Image(repository.reference(by))
+        }
+        Route::Fs {
+            repository, digest, ..
+        } => Key::Layer(repository.clone(), digest.clone()),
+        Route::Blob {
+            repository, digest, ..
+        } => Key::Blob(repository.clone(), digest.clone()),
+        Route::Settings => Key::Settings,
+        _ => Key::Nothing,
+    }
+}

@@ -1,0 +1,64 @@
+//! Tags, or a registry's repositories, page by page.
+
+use std::rc::Rc;
+
+use layerscope_core::registry::RegistryError;
+use layerscope_core::registry::client::Page;
+
+use super::{Effects, Inner, Key};
+
+/// Pages fetched without being asked for: some thousand names. More at a click.
+const AUTO_PAGES: usize = 4;
+
+pub(super) fn load(inner: &Rc<Inner>) {
+    inner.state.repo.clear();
+    pages(inner, None, AUTO_PAGES);
+}
+
+impl Effects {
+    /// Fetches the next page, or the one that did not come.
+    pub fn more_names(self) {
+        self.with(|inner| {
+            use leptos::prelude::WithUntracked;
+            let (busy, next) = inner
+                .state
+                .repo
+                .names()
+                .with_untracked(|n| (n.busy, n.next.clone()));
+            if !busy {
+                pages(inner, next, AUTO_PAGES);
+            }
+        });
+    }
+}
+
+fn pages(inner: &Rc<Inner>, mut cursor: Option<String>, limit: usize) {
+    let state = inner.state.repo;
+    let itself = inner.clone();
+    state.begin_page();
+    inner.spawn(async move {
+        for page in 1..=limit {
+            match one_page(&itself, cursor.as_deref()).await {
+                Ok(Page { items, next }) => {
+                    cursor.clone_from(&next);
+                    let last = next.is_none() || page == limit;
+                    state.add_page(items, next);
+                    if last {
+                        return;
+                    }
+                    state.begin_page();
+                }
+                Err(error) => return state.fail_page((&error).into()),
+            }
+        }
+    });
+}
+
+async fn one_page(inner: &Inner, cursor: Option<&str>) -> Result<Page<String>, RegistryError> {
+    let key = inner.key.borrow().clone();
+    match key {
+        Key::Repo(_, Some(repository)) => inner.client.tags(&repository, cursor).await,
+        Key::Repo(registry, None) => inner.client.catalog(&registry, cursor).await,
+        _ => Ok(Page::default()), // left already; nobody looks
+    }
+}

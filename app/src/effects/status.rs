@@ -1,0 +1,179 @@
+//! What `<html data-state>` and the title say. They follow what is on the page, a turn later, so
+//! that whoever sees `ready` finds it there.
+
+use layerscope_core::job::{Found, Phase, RowKind};
+use layerscope_core::route::Route;
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use crate::browser::{page, timer};
+use crate::state::file::Head;
+use crate::state::{Load, State};
+
+const LOADING: &str = "loading";
+const READY: &str = "ready";
+const ERROR: &str = "error";
+
+/// Follows the state for the life of the page.
+pub(super) fn follow(state: State) {
+    let status = Memo::new(move |_| {
+        let place = state.shell.place().get();
+        (of(state, &place.route), place)
+    });
+    Effect::new(move |_| {
+        let (status, place) = status.get();
+        page::set_title(&title(&place.route));
+        if status == LOADING {
+            return; // said when the place was entered, or soon left
+        }
+        spawn_local(async move {
+            timer::yield_now().await;
+            // Not if something else was opened meanwhile.
+            if state.shell.epoch() == place.epoch {
+                page::set_document_state(status, &place.fragment);
+            }
+        });
+    });
+}
+
+/// Sets a mark after what was just set has been put on the page.
+pub(super) fn mark_when_shown(name: &'static str) {
+    spawn_local(async move {
+        timer::yield_now().await;
+        page::mark(name);
+    });
+}
+
+fn load<T>(load: &Load<T>) -> &'static str {
+    match load {
+        Load::Idle | Load::Loading => LOADING,
+        Load::Ready(_) => READY,
+        Load::Failed(_) => ERROR,
+    }
+}
+
+fn of(state: State, route: &Route) -> &'static str {
+    match route {
+        Route::Start | Route::Help => READY,
+        Route::Settings => state.cache.kept().with(load),
+        Route::Repo { .. } => state.repo.names().with(|n| match (&n.problem, n.pages) {
+            (Some(_), _) => ERROR,
+            (None, 0) => LOADING,
+            (None, _) => READY,
+        }),
+        Route::Image { .. } => match state.image.top().with(load) {
+            READY => state.image.manifest().with(|m| match m {
+                Load::Idle => READY, // an index with nothing to choose
+                other => load(other),
+            }),
+            other => other,
+        },
+        Route::Referrers { .. } => match state.image.top().with(load) {
+            READY => state.image.referrers().with(load),
+            other => other,
+        },
+        Route::Blob { .. } => state.blob.bytes().with(load),
+        Route::Fs { inner, .. } if inner.is_empty() => layer(state),
+        _ => ERROR,
+    }
+}
+
+fn layer(state: State) -> &'static str {
+    let failed = state.layer.progress().with(|p| p.phase == Phase::Failed);
+    let found = state
+        .layer
+        .look()
+        .with(|l| l.info.as_ref().map(|i| (kind(&i.found), i.complete)));
+    match found {
+        _ if failed => ERROR,
+        None => LOADING,
+        Some((Named::Directory, complete)) => {
+            let here = state.layer.list().with(|l| l.has_rows());
+            let empty = state
+                .layer
+                .list()
+                .with(|l| l.info.is_some() && l.total() == 0);
+            match here || (empty && complete) {
+                true => READY,
+                false => LOADING,
+            }
+        }
+        // Not by the job's phase: that may be told before what its last entries changed here.
+        Some((Named::Nothing, complete)) => match complete {
+            true => ERROR,
+            false => LOADING,
+        },
+        Some((Named::Content, _)) => match state.file.head().with(load) {
+            READY => picture(state),
+            other => other,
+        },
+        Some((Named::Facts, _)) => READY,
+    }
+}
+
+/// A picture is there once it can be painted.
+fn picture(state: State) -> &'static str {
+    use crate::state::text::Sniff;
+    let pictured = |h: &Load<Head>| {
+        h.ready().is_some_and(|h| {
+            matches!(h.sniff, Sniff::Picture(_)) && h.total <= crate::state::file::MAX_PICTURE
+        })
+    };
+    match state.file.head().with(pictured) {
+        true => state.file.picture().with(load),
+        false => READY,
+    }
+}
+
+enum Named {
+    Directory,
+    Content,
+    Facts,
+    Nothing,
+}
+
+fn kind(found: &Found) -> Named {
+    match found {
+        Found::Directory { .. } => Named::Directory,
+        Found::Missing { .. } => Named::Nothing,
+        Found::Entry { row, target, .. } => match row.kind {
+            RowKind::File => Named::Content,
+            RowKind::Hardlink if target.as_ref().is_some_and(|t| t.row.is_some()) => Named::Content,
+            _ => Named::Facts,
+        },
+    }
+}
+
+fn title(route: &Route) -> String {
+    let what = match route {
+        Route::Start => return "Layerscope".to_owned(),
+        Route::Repo {
+            registry,
+            repository,
+        } => match repository {
+            Some(r) if !r.familiar().is_empty() => r.familiar().to_owned(),
+            Some(r) => r.to_string(),
+            None => registry.to_string(),
+        },
+        Route::Image { reference, .. } | Route::Search { reference, .. } => reference.familiar(),
+        Route::Fs { path, digest, .. } | Route::Layers { path, digest, .. } => {
+            match path.file_name() {
+                Some(name) => layerscope_core::path::visible(name),
+                None => format!("Layer {}", digest.short()),
+            }
+        }
+        Route::Size { digest, .. } | Route::Sizes { digest, .. } => {
+            format!("Sizes of {}", digest.short())
+        }
+        Route::Blob { digest, .. } => format!("Blob {}", digest.short()),
+        Route::Referrers { digest, .. } => format!("Referrers of {}", digest.short()),
+        Route::Compare { left, right, .. } => {
+            format!("{} and {}", left.familiar(), right.familiar())
+        }
+        Route::Local { .. } => "Local data".to_owned(),
+        Route::Settings => "Settings".to_owned(),
+        Route::Help => "Help".to_owned(),
+        Route::Invalid { .. } => "Nothing here".to_owned(),
+    };
+    format!("{what} · Layerscope")
+}

@@ -1,0 +1,9 @@
+//! What the client's two programs share: the browser's edge, and the interface above it.
+//!
+//! The client is for wasm32 alone; elsewhere this crate is empty.
+#![cfg(target_arch = "wasm32")]
+
+pub mod browser;
+pub mod effects;
+pub mod state;
+pub mod ui;

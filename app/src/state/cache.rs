@@ -1,0 +1,41 @@
+//! What this browser keeps: for the settings page.
+
+use leptos::prelude::*;
+
+use super::Load;
+use crate::browser::store::StoredLayer;
+
+/// What is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kept {
+    /// Layers, last used first.
+    pub layers: Vec<StoredLayer>,
+    /// Bytes stored.
+    pub used: u64,
+    /// Bytes that may be stored.
+    pub budget: u64,
+}
+
+/// The settings page's state.
+#[derive(Clone, Copy)]
+pub struct CacheState {
+    kept: RwSignal<Load<Kept>>,
+}
+
+impl CacheState {
+    pub(super) fn new() -> Self {
+        CacheState {
+            kept: RwSignal::default(),
+        }
+    }
+
+    /// What is kept.
+    pub fn kept(self) -> ReadSignal<Load<Kept>> {
+        self.kept.read_only()
+    }
+
+    /// It was read, or not.
+    pub fn set(self, kept: Load<Kept>) {
+        self.kept.set(kept);
+    }
+}

@@ -1,0 +1,55 @@
+//! What the page knows. The only place that writes signals: everybody else reads them, and calls
+//! the methods here to change something.
+
+pub mod blob;
+pub mod cache;
+pub mod file;
+pub mod image;
+pub mod layer;
+pub mod listing;
+pub mod load;
+pub mod repo;
+pub mod shell;
+pub mod text;
+
+pub use load::Load;
+
+/// All of it; a handle that is copied.
+#[derive(Clone, Copy)]
+pub struct State {
+    /// Where we are, and what surrounds every page.
+    pub shell: shell::Shell,
+    /// The repository page.
+    pub repo: repo::RepoState,
+    /// The image page.
+    pub image: image::ImageState,
+    /// The layer that is open.
+    pub layer: layer::LayerState,
+    /// The file in it that is open.
+    pub file: file::FileState,
+    /// A small blob.
+    pub blob: blob::BlobState,
+    /// What this browser keeps.
+    pub cache: cache::CacheState,
+}
+
+impl State {
+    /// Nothing is known yet.
+    pub fn new() -> Self {
+        State {
+            shell: shell::Shell::new(),
+            repo: repo::RepoState::new(),
+            image: image::ImageState::new(),
+            layer: layer::LayerState::new(),
+            file: file::FileState::new(),
+            blob: blob::BlobState::new(),
+            cache: cache::CacheState::new(),
+        }
+    }
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,168 @@
+//! The trail: registry, repository, image, layer, path.
+
+use layerscope_core::path::visible;
+use layerscope_core::reference::{Registry, Repository};
+use layerscope_core::route::Route;
+use leptos::prelude::*;
+
+use crate::ui::widget::live::{When, live};
+
+use super::app;
+use crate::state::shell::Origin;
+
+#[derive(Debug, Clone, PartialEq)]
+struct Crumb {
+    text: String,
+    /// None for where we are.
+    href: Option<String>,
+    /// A step of another kind than the one before it: registry, image, layer.
+    kind: bool,
+}
+
+/// The trail of the present route; empty on pages that are nowhere.
+#[component]
+pub fn Crumbs() -> impl IntoView {
+    let app = app();
+    let route = app.route();
+    let origin = app.state.shell.origin();
+    let crumbs = Memo::new(move |_| route.with(|r| origin.with(|o| trail(r, o.as_ref()))));
+    view! {
+        <When when=move || crumbs.with(|c| !c.is_empty())>
+            <nav class="crumbs" aria-label="Breadcrumbs">
+                <ol>
+                    {live(move || {
+                        crumbs
+                            .get()
+                            .into_iter()
+                            .map(|crumb| match crumb.href {
+                                Some(href) => view! {
+                                    <li class:kind=crumb.kind><a href=href><bdi>{crumb.text}</bdi></a></li>
+                                }
+                                .into_any(),
+                                None => view! {
+                                    <li class:kind=crumb.kind>
+                                        <span aria-current="page"><bdi>{crumb.text}</bdi></span>
+                                    </li>
+                                }
+                                .into_any(),
+                            })
+                            .collect_view()
+                    })}
+                </ol>
+            </nav>
+        </When>
+    }
+}
+
+fn crumb(text: impl Into<String>, route: Option<&Route>, kind: bool) -> Crumb {
+    Crumb {
+        text: text.into(),
+        href: route.map(Route::href),
+        kind,
+    }
+}
+
+fn registry(registry: &Registry) -> Crumb {
+    let route = Route::Repo {
+        registry: registry.clone(),
+        repository: None,
+    };
+    let name = match registry.is_docker_hub() {
+        true => "docker.io",
+        false => registry.as_str(),
+    };
+    crumb(name, Some(&route), false)
+}
+
+fn repository(repository: &Repository) -> Vec<Crumb> {
+    let route = Route::repo(repository.clone());
+    let here = crumb(repository.path(), Some(&route), true);
+    vec![registry(repository.registry()), here]
+}
+
+fn last(mut trail: Vec<Crumb>) -> Vec<Crumb> {
+    if let Some(last) = trail.last_mut() {
+        last.href = None;
+    }
+    trail
+}
+
+fn trail(route: &Route, origin: Option<&Origin>) -> Vec<Crumb> {
+    match route {
+        Route::Repo {
+            registry: r,
+            repository: None,
+        } => last(vec![registry(r)]),
+        Route::Repo {
+            repository: Some(r),
+            ..
+        } => last(repository(r)),
+        Route::Image { reference, .. } => {
+            let mut trail = repository(reference.repository());
+            let name = match (reference.digest(), reference.tag()) {
+                (Some(digest), _) => digest.short(),
+                (None, Some(tag)) => tag.to_string(),
+                (None, None) => String::new(),
+            };
+            trail.push(crumb(name, None, true));
+            trail
+        }
+        Route::Referrers {
+            repository: r,
+            digest,
+            ..
+        } => {
+            let mut trail = repository(r);
+            trail.push(crumb(
+                format!("referrers of {}", digest.short()),
+                None,
+                true,
+            ));
+            trail
+        }
+        Route::Blob {
+            repository: r,
+            digest,
+            ..
+        } => {
+            let mut trail = from_origin(r, origin);
+            trail.push(crumb(format!("blob {}", digest.short()), None, true));
+            trail
+        }
+        Route::Fs {
+            repository: r,
+            digest,
+            path,
+            ..
+        } => {
+            let mut trail = from_origin(r, origin);
+            let name = match origin.and_then(|o| o.layer.map(|l| (l, o.layers))) {
+                Some((layer, layers)) => format!("layer {} of {layers}", layer + 1),
+                None => format!("layer {}", digest.short()),
+            };
+            let to = |path| Route::fs(r.clone(), digest.clone(), path);
+            let root = to(layerscope_core::path::EntryPath::ROOT);
+            trail.push(crumb(name, Some(&root), true));
+            for (i, step) in path.ancestors().into_iter().enumerate() {
+                let name = visible(step.file_name().unwrap_or_default());
+                trail.push(crumb(name, Some(&to(step)), i == 0));
+            }
+            last(trail)
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn from_origin(of: &Repository, origin: Option<&Origin>) -> Vec<Crumb> {
+    let mut trail = repository(of);
+    if let Some(origin) = origin.filter(|o| o.reference.repository() == of) {
+        let reference = &origin.reference;
+        let name = match (reference.tag(), reference.digest()) {
+            (Some(tag), _) => tag.to_string(),
+            (None, Some(digest)) => digest.short(),
+            (None, None) => "image".to_owned(),
+        };
+        trail.push(crumb(name, Some(&origin.route), true));
+    }
+    trail
+}

@@ -1,0 +1,504 @@
+//! A file in a layer: its facts, and its content in the form that fits.
+
+use std::sync::Arc;
+
+use layerscope_core::job::{Row, RowKind, Verified};
+use layerscope_core::path::visible;
+use layerscope_core::route::{Render, Route};
+use layerscope_core::view::command;
+use layerscope_core::view::human;
+use leptos::prelude::*;
+
+use crate::ui::widget::live::{When, live};
+
+use super::layer::tar_filter;
+use super::widget::badge::VerifiedBadge;
+use super::widget::command::Commands;
+use super::widget::copy::CopyButton;
+use super::widget::hex::{Bytes, HexView};
+use super::widget::listing::{mode, owner, place, row_route};
+use super::widget::problem::ProblemPanel;
+use super::widget::skeleton::Skeleton;
+use super::widget::text::TextView;
+use super::{App, app};
+use crate::state::Load;
+use crate::state::file::{HEX_PAGE, Head, MAX_PICTURE, OpenFile, Saving};
+use crate::state::text::{Sniff, TextDoc};
+
+/// Text that is read on by itself until the lines that the route names are there, in bytes.
+const MAX_AUTO_TEXT: u64 = 16 * 1024 * 1024;
+
+/// The pane.
+#[component]
+pub fn FilePane() -> impl IntoView {
+    let app = app();
+    let entry = app.state.file.entry();
+    view! {
+        <div class="pane file-pane">
+            {live(move || entry.get().map(|entry| view! { <File entry=entry/> }))}
+        </div>
+    }
+}
+
+#[component]
+fn File(entry: Arc<OpenFile>) -> impl IntoView {
+    let app = app();
+    let route = app.state.shell.place().with_untracked(|p| p.route.clone());
+    let row = entry.row.clone();
+    let path = format!("/{}", row.path.display());
+    let up = row.path.parent().and_then(|p| place(&route, p));
+    let has_content = row.kind == RowKind::File
+        || (row.kind == RowKind::Hardlink
+            && entry.target.as_ref().is_some_and(|t| t.row.is_some()));
+    let commands = {
+        let path = row.path.clone();
+        Signal::derive(
+            move || match app.state.shell.place().with(|p| p.route.clone()) {
+                Route::Fs {
+                    repository, digest, ..
+                } if has_content => {
+                    command::file(&repository, &digest, tar_filter(app.state), &path)
+                }
+                _ => Vec::new(),
+            },
+        )
+    };
+    let verified = Signal::derive(move || {
+        let head = app
+            .state
+            .file
+            .head()
+            .with(|h| h.ready().map(|h| h.verified));
+        head.unwrap_or_else(|| app.state.layer.progress().with(|p| p.verified))
+    });
+    view! {
+        <header class="file-head">
+            <div class="stack tight">
+                <p class="ls-line">
+                    <bdi>{facts_line(&row)}</bdi>
+                    " "
+                    <VerifiedBadge level=verified/>
+                </p>
+                <div class="row">
+                    {has_content.then(|| view! { <SaveButton/> })}
+                    <CopyButton text=Signal::stored(path) what="the path" label="Copy path" class="btn"/>
+                    {up.map(|up| view! { <a class="btn quiet" href=up.href()>"Close"</a> })}
+                </div>
+            </div>
+            <Facts entry=entry.clone()/>
+        </header>
+        {if has_content {
+            view! { <Content/> }.into_any()
+        } else {
+            view! { <NoContent entry=entry.clone()/> }.into_any()
+        }}
+        <Commands commands=commands/>
+    }
+}
+
+/// The whole of `ls -l`, exact.
+fn facts_line(row: &Row) -> String {
+    let mut parts = vec![mode(row)];
+    if row.ordinal.is_some() {
+        let ids = match (row.uname.is_empty(), row.gname.is_empty()) {
+            (true, true) => String::new(),
+            _ => format!(" ({}:{})", row.uid, row.gid),
+        };
+        parts.push(format!("{}{ids}", owner(row)));
+    }
+    if let Some((major, minor)) = row.device {
+        parts.push(format!("device {major}, {minor}"));
+    }
+    if row.kind == RowKind::File {
+        parts.push(human::plural(row.size, "byte", "bytes"));
+    }
+    if row.ordinal.is_some() {
+        parts.push(human::time_exact(row.mtime));
+    }
+    parts.join("  ")
+}
+
+/// Attributes beyond `ls -l`, and other entries of the same name.
+#[component]
+fn Facts(entry: Arc<OpenFile>) -> impl IntoView {
+    let route = app()
+        .state
+        .shell
+        .place()
+        .with_untracked(|p| p.route.clone());
+    let extra = entry.row.extra.clone();
+    let others: Vec<(String, String)> = entry
+        .others
+        .iter()
+        .map(|row| {
+            let place = row
+                .ordinal
+                .map_or(String::new(), |o| format!("entry {o}: "));
+            (
+                row_route(&route, row).href(),
+                format!("{place}{}", facts_line(row)),
+            )
+        })
+        .collect();
+    view! {
+        {(!extra.is_empty()).then(|| view! {
+            <details class="fold">
+                <summary>{human::plural(extra.len() as u64, "further attribute", "further attributes")}</summary>
+                <dl class="facts">
+                    {extra
+                        .into_iter()
+                        .map(|(name, value)| view! {
+                            <dt><bdi>{visible(name.as_bytes())}</bdi></dt>
+                            <dd class="mono"><bdi>{visible(value.as_bytes())}</bdi></dd>
+                        })
+                        .collect_view()}
+                </dl>
+            </details>
+        })}
+        {(!others.is_empty()).then(|| view! {
+            <details class="fold">
+                <summary>"This name is in the archive more than once"</summary>
+                <ul class="stack tight">
+                    {others
+                        .into_iter()
+                        .map(|(href, text)| view! { <li class="mono small"><a href=href>{text}</a></li> })
+                        .collect_view()}
+                </ul>
+            </details>
+        })}
+    }
+}
+
+/// What is said of an entry that has no bytes of its own.
+#[component]
+fn NoContent(entry: Arc<OpenFile>) -> impl IntoView {
+    let route = app()
+        .state
+        .shell
+        .place()
+        .with_untracked(|p| p.route.clone());
+    let row = &entry.row;
+    let body = match row.kind {
+        RowKind::Symlink | RowKind::Hardlink => {
+            let kind = if row.kind == RowKind::Symlink {
+                "Symbolic"
+            } else {
+                "Hard"
+            };
+            let stated = row.link.display();
+            let leads = entry
+                .target
+                .as_ref()
+                .map(|t| (t.row.clone(), t.path.display()));
+            let where_to = match leads {
+                Some((Some(row), path)) => view! {
+                    <p>"In this layer that is "<a href=row_route(&route, &row).href()><bdi>{format!("/{path}")}</bdi></a>"."</p>
+                }
+                .into_any(),
+                Some((None, path)) => view! {
+                    <p>
+                        "This layer has nothing at "<bdi class="mono">{format!("/{path}")}</bdi>
+                        ": the link leads out of it, in a circle, or into another layer."
+                    </p>
+                }
+                .into_any(),
+                None => view! { <p>"It leads nowhere in this layer."</p> }.into_any(),
+            };
+            view! {
+                <p>{kind}" link to "<bdi class="mono">{stated}</bdi></p>
+                {where_to}
+            }
+            .into_any()
+        }
+        RowKind::Whiteout => {
+            let name = row.path.file_name().unwrap_or_default();
+            let text = match name {
+                b".wh..wh..opq" => {
+                    "Opaque whiteout: hides everything that lower layers have in this directory."
+                        .to_owned()
+                }
+                name => {
+                    let hidden = name.strip_prefix(b".wh.").unwrap_or(name);
+                    format!(
+                        "Whiteout: deletes “{}” of the lower layers.",
+                        visible(hidden)
+                    )
+                }
+            };
+            view! { <p>{text}</p> }.into_any()
+        }
+        RowKind::Char => {
+            view! { <p>"A character device. It has no content in an archive."</p> }.into_any()
+        }
+        RowKind::Block => {
+            view! { <p>"A block device. It has no content in an archive."</p> }.into_any()
+        }
+        RowKind::Fifo => {
+            view! { <p>"A named pipe. It has no content in an archive."</p> }.into_any()
+        }
+        RowKind::Dir | RowKind::File => view! { <p>"Nothing to show."</p> }.into_any(),
+    };
+    view! { <div class="card pad stack tight">{body}</div> }
+}
+
+#[component]
+fn SaveButton() -> impl IntoView {
+    let app = app();
+    let saving = app.state.file.saving();
+    let word = move || match saving.get() {
+        None => "Download".to_owned(),
+        Some(Saving::Going { written, total, .. }) => match total {
+            0 => "Fetching …".to_owned(),
+            total => format!("{:.0} % · stop", written as f64 * 100.0 / total as f64),
+        },
+        Some(Saving::Saved) => "Downloaded".to_owned(),
+        Some(Saving::Failed(_)) => "Download again".to_owned(),
+    };
+    let click = move |_| match saving.get_untracked() {
+        Some(Saving::Going { .. }) => app.effects.cancel_save(),
+        _ => app.effects.save_file(),
+    };
+    let problem = move || match saving.get() {
+        Some(Saving::Failed(problem)) => Some(problem),
+        _ => None,
+    };
+    Effect::new(move |_| {
+        if let Some(problem) = problem() {
+            app.state.shell.notify(problem);
+        }
+    });
+    view! {
+        <button type="button" class="btn main" data-action="download" on:click=click>
+            {live(word)}
+        </button>
+    }
+}
+
+/// How content is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Waiting,
+    Failed,
+    Empty,
+    Text,
+    Hex,
+    Picture,
+}
+
+fn form(app: App) -> Form {
+    let wanted = app.state.shell.place().with(|p| match &p.route {
+        Route::Fs { show, .. } => show.render,
+        _ => None,
+    });
+    app.state.file.head().with(|head| match head {
+        Load::Idle | Load::Loading => Form::Waiting,
+        Load::Failed(_) => Form::Failed,
+        Load::Ready(head) => match (wanted, head.sniff) {
+            (_, Sniff::Empty) => Form::Empty,
+            (Some(Render::Hex), _) => Form::Hex,
+            (Some(Render::Text | Render::Json), _) => Form::Text,
+            (_, Sniff::Picture(_)) if head.total <= MAX_PICTURE => Form::Picture,
+            (_, Sniff::Text) => Form::Text,
+            (_, Sniff::Picture(_) | Sniff::Binary) => Form::Hex,
+        },
+    })
+}
+
+#[component]
+fn Content() -> impl IntoView {
+    let app = app();
+    let form = Memo::new(move |_| form(app));
+    let problem = move || app.state.file.head().with(|h| h.problem().cloned());
+    view! {
+        <div class="content">
+            <ContentTools form=form/>
+            {live(move || match form.get() {
+                Form::Waiting => view! { <Skeleton lines=10/> }.into_any(),
+                Form::Failed => problem().map(|p| view! { <ProblemPanel problem=p/> }).into_any(),
+                Form::Empty => view! { <p class="empty" data-content="text" data-verified="span">"The file is empty."</p> }.into_any(),
+                Form::Text => view! { <Text/> }.into_any(),
+                Form::Hex => view! { <Hex/> }.into_any(),
+                Form::Picture => view! { <Picture/> }.into_any(),
+            })}
+        </div>
+    }
+}
+
+#[component]
+fn ContentTools(form: Memo<Form>) -> impl IntoView {
+    let app = app();
+    let head = app.state.file.head();
+    let route = app.route();
+    let to = move |render: Render| {
+        let mut route = route.get();
+        if let Route::Fs { show, .. } = &mut route {
+            show.render = Some(render);
+            show.lines = None;
+        }
+        route.href()
+    };
+    let is_picture = move || {
+        head.with(|h| {
+            h.ready()
+                .is_some_and(|h| matches!(h.sniff, Sniff::Picture(_)))
+        })
+    };
+    let current = move |wanted: Form| (form.get() == wanted).then_some("true");
+    let about = move || {
+        head.with(|h| {
+            h.ready().map(|h| {
+                let have = h.bytes.len() as u64;
+                let shown = match h.is_whole() || form.get() != Form::Text {
+                    true => human::size(h.total),
+                    false => format!("first {} of {}", human::size(have), human::size(h.total)),
+                };
+                match h.fetched {
+                    0 => shown,
+                    n => format!("{shown} · {} fetched for it", human::size(n)),
+                }
+            })
+        })
+    };
+    view! {
+        <div class="content-tools">
+            <span>{live(about)}</span>
+            <span class="end">
+                <When when=move || form.get() == Form::Text>
+                    <button
+                        type="button"
+                        class="btn quiet tiny"
+                        aria-pressed=move || app.state.file.wrap().get().to_string()
+                        on:click=move |_| app.state.file.toggle_wrap()
+                    >
+                        "Wrap"
+                    </button>
+                </When>
+                <When when=is_picture>
+                    <a class="btn quiet tiny" href=move || to(Render::Image) aria-current=move || current(Form::Picture)>"Image"</a>
+                </When>
+                <a class="btn quiet tiny" href=move || to(Render::Text) aria-current=move || current(Form::Text)>"Text"</a>
+                <a class="btn quiet tiny" href=move || to(Render::Hex) aria-current=move || current(Form::Hex)>"Hex"</a>
+            </span>
+        </div>
+    }
+}
+
+fn head_verified(app: App) -> Signal<Verified> {
+    Signal::derive(move || {
+        let head = app.state.file.head();
+        head.with(|h| h.ready().map_or(Verified::None, |h| h.verified))
+    })
+}
+
+#[component]
+fn Text() -> impl IntoView {
+    let app = app();
+    let head = app.state.file.head();
+    let doc = Memo::new(move |_| {
+        head.with(|h| match h.ready() {
+            Some(h) => Arc::new(TextDoc::new(&h.bytes, h.is_whole())),
+            None => Arc::new(TextDoc::new(&[], true)),
+        })
+    });
+    let more = move || head.with(|h| h.ready().is_some_and(|h| !h.is_whole()));
+    let busy = app.state.file.more();
+    // The lines that the route names may be further on.
+    Effect::new(move |_| {
+        let wanted = app.state.shell.place().with(|p| match &p.route {
+            Route::Fs { show, .. } => show.lines.map_or(0, |l| l.first),
+            _ => 0,
+        });
+        let have = head.with(|h| h.ready().map_or(0, |h| h.bytes.len() as u64));
+        if more() && wanted > doc.with(|d| d.len() as u64) && have < MAX_AUTO_TEXT {
+            app.effects.more_text();
+        }
+    });
+    let warning = move || {
+        doc.with(|d| match (d.hidden, d.lossy) {
+            (true, _) => Some("This text has characters that change the order in which it is read. Look at it in hex before you trust it."),
+            (_, true) => Some("Some bytes are not UTF-8; they are shown as �."),
+            _ => None,
+        })
+    };
+    view! {
+        {live(move || warning().map(|w| view! { <p class="problem mild small">{w}</p> }))}
+        <TextView doc=doc verified=head_verified(app) wrap=app.state.file.wrap()>
+            <When when=more>
+                <p class="pad">
+                    <button
+                        type="button"
+                        class="btn"
+                        disabled=move || busy.get()
+                        on:click=move |_| app.effects.more_text()
+                    >
+                        {live(move || if busy.get() { "Loading …" } else { "Load more" })}
+                    </button>
+                </p>
+            </When>
+        </TextView>
+    }
+}
+
+#[component]
+fn Hex() -> impl IntoView {
+    let app = app();
+    let (head, pages) = (app.state.file.head(), app.state.file.pages());
+    let total = Signal::derive(move || head.with(|h| h.ready().map_or(0, |h| h.total)));
+    let bytes: Bytes = Arc::new(move |at, len| {
+        let here = |h: &Head| {
+            h.bytes
+                .get(at as usize..at as usize + len)
+                .map(<[u8]>::to_vec)
+        };
+        if let Some(bytes) = head.with(|h| h.ready().and_then(here)) {
+            return Some(bytes);
+        }
+        // A row never crosses pages: both are powers of two.
+        let start = (at % HEX_PAGE) as usize;
+        pages.with(|p| {
+            p.get(&(at / HEX_PAGE))
+                .and_then(|b| b.get(start..start + len).map(<[u8]>::to_vec))
+        })
+    });
+    view! {
+        <HexView
+            total=total
+            bytes=bytes
+            verified=head_verified(app)
+            look=Callback::new(move |range| app.effects.look_at_bytes(range))
+        />
+    }
+}
+
+#[component]
+fn Picture() -> impl IntoView {
+    let app = app();
+    let picture = app.state.file.picture();
+    let verified = head_verified(app);
+    let entry = app.state.file.entry();
+    let name = move || {
+        entry.with(|e| {
+            e.as_ref().map_or(String::new(), |e| {
+                visible(e.row.path.file_name().unwrap_or_default())
+            })
+        })
+    };
+    view! {
+        <div class="content-scroll">
+            {live(move || match picture.get() {
+                Load::Ready(url) => {
+                    // The address lives as long as the state holds it.
+                    let href = url.href().to_owned();
+                    view! {
+                        <div class="picture" data-content="image" data-verified=move || verified.get().name()>
+                            <img src=href alt=name/>
+                        </div>
+                    }
+                    .into_any()
+                }
+                Load::Failed(problem) => view! { <ProblemPanel problem=problem/> }.into_any(),
+                Load::Idle | Load::Loading => view! { <Skeleton lines=6/> }.into_any(),
+            })}
+        </div>
+    }
+}

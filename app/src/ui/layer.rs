@@ -1,0 +1,307 @@
+//! A layer: its list, and beside it the file that is open.
+
+use layerscope_core::digest::Digest;
+use layerscope_core::job::Found;
+use layerscope_core::media_type::{self, LayerCompression, MediaTypeKind};
+use layerscope_core::path::EntryPath;
+use layerscope_core::reference::Repository;
+use layerscope_core::route::{ListMode, Route};
+use layerscope_core::view::command::{self, TarFilter};
+use layerscope_core::view::human;
+use layerscope_core::view::problem::Problem;
+use leptos::html;
+use leptos::prelude::*;
+
+use crate::ui::widget::live::{When, live};
+
+use super::widget::command::Commands;
+use super::widget::copy::CopyButton;
+use super::widget::listing::{Listing, place};
+use super::widget::problem::ProblemPanel;
+use super::widget::progress::LayerProgress;
+use super::{app, file};
+use crate::browser::page;
+use crate::state::State;
+
+/// What the layer is, by the route.
+fn layer_of(route: &Route) -> Option<(Repository, Digest, EntryPath)> {
+    match route {
+        Route::Fs {
+            repository,
+            digest,
+            path,
+            ..
+        } => Some((repository.clone(), digest.clone(), path.clone())),
+        _ => None,
+    }
+}
+
+/// How tar is to unpack the layer, by its media type; gzip where nobody said.
+pub fn tar_filter(state: State) -> TarFilter {
+    let media_type = state
+        .layer
+        .opened()
+        .with(|o| o.as_ref().and_then(|o| o.source.media_type.clone()));
+    match media_type.as_deref().map(media_type::kind) {
+        Some(MediaTypeKind::Layer { compression, .. }) => match compression {
+            LayerCompression::None => TarFilter::None,
+            LayerCompression::Gzip => TarFilter::Gzip,
+            LayerCompression::Zstd => TarFilter::Zstd,
+        },
+        _ => TarFilter::Gzip,
+    }
+}
+
+/// The page.
+#[component]
+pub fn Layer() -> impl IntoView {
+    let app = app();
+    let state = app.state;
+    let route = app.route();
+    let layer = Memo::new(move |_| layer_of(&route.get()));
+    let with_file = Memo::new(move |_| state.file.entry().with(Option::is_some));
+    let problem = Memo::new(move |_| state.layer.progress().with(|p| p.problem.clone()));
+    let listed = Memo::new(move |_| {
+        state.layer.list().with(|l| l.info.is_some()) && missing(state).is_none()
+    });
+    let commands = Signal::derive(move || {
+        layer.with(|l| {
+            l.as_ref().map_or(Vec::new(), |(repository, digest, _)| {
+                command::layer(repository, digest, tar_filter(state))
+            })
+        })
+    });
+    view! {
+        <div class="pane">
+            <Head/>
+            <LayerProgress/>
+            {live(move || problem.get().map(|problem| {
+                let rows = state.layer.progress().with_untracked(|p| p.entries > 0);
+                let note = if rows { "What was read before stays listed below, unverified." } else { "" };
+                view! { <ProblemPanel problem=problem note=note/> }
+            }))}
+            {live(move || missing(state).map(|nearest| view! { <Missing nearest=nearest/> }))}
+            <div class="panes" class:with-file=move || with_file.get()>
+                <div class="pane list-pane" hidden=move || !listed.get()>
+                    <Tools/>
+                    <Listing/>
+                    <Tally/>
+                    <When when=move || !with_file.get()>
+                        <Commands commands=commands/>
+                    </When>
+                </div>
+                <When when=move || with_file.get()>
+                    <file::FilePane/>
+                </When>
+            </div>
+            <When
+                when=move || !listed.get() && problem.with(Option::is_none) && missing(state).is_none()>
+                <super::widget::skeleton::Skeleton lines=12/>
+            </When>
+        </div>
+    }
+}
+
+/// What the top of a layer is called.
+const LAYER: &str = "Top of the layer";
+
+/// Name, digest, size.
+#[component]
+fn Head() -> impl IntoView {
+    let app = app();
+    let route = app.route();
+    let layer = Memo::new(move |_| layer_of(&route.get()));
+    let heading = move || {
+        layer.with(|l| match l {
+            Some((_, _, path)) if !path.is_root() => path.display(),
+            Some(_) => LAYER.to_owned(),
+            None => String::new(),
+        })
+    };
+    let digest = Signal::derive(move || {
+        layer.with(|l| l.as_ref().map_or(String::new(), |l| l.1.to_string()))
+    });
+    let size = move || {
+        let opened = app.state.layer.opened();
+        let known = opened.with(|o| o.as_ref().and_then(|o| o.source.size));
+        app.state
+            .layer
+            .progress()
+            .with(|p| p.size)
+            .or(known)
+            .map(human::size)
+    };
+    view! {
+        <div class="layer-head">
+            <h1 class:mono=move || heading() != LAYER><bdi>{live(heading)}</bdi></h1>
+            <span class="muted hide-narrow">"in a layer of "{live(size)}</span>
+            <span class="digest muted hide-narrow">{live(move || digest.get())}</span>
+            <CopyButton text=digest what="the layer's digest" label="Copy digest"/>
+        </div>
+    }
+}
+
+/// Search and order.
+#[component]
+fn Tools() -> impl IntoView {
+    let app = app();
+    let route = app.route();
+    let search = NodeRef::<html::Input>::new();
+    // `/` goes to the search, from anywhere but a field.
+    let keys = window_event_listener(leptos::ev::keydown, move |ev| {
+        let typing = page::document()
+            .active_element()
+            .is_some_and(|e| ["INPUT", "TEXTAREA", "SELECT"].contains(&e.tag_name().as_str()));
+        if ev.key() == "/"
+            && !typing
+            && !ev.ctrl_key()
+            && !ev.meta_key()
+            && !ev.alt_key()
+            && let Some(search) = search.get_untracked()
+        {
+            ev.prevent_default();
+            drop(search.focus());
+        }
+    });
+    on_cleanup(move || keys.remove());
+    // Under the directory that is listed, also when a file is open beside it.
+    let base = move || {
+        let at = app.state.layer.list().with_untracked(|l| l.spec.at.clone());
+        place(&route.get_untracked(), at)
+    };
+    let query = Memo::new(move |_| match route.get() {
+        Route::Fs { show, .. } => show.query.unwrap_or_default(),
+        _ => String::new(),
+    });
+    let flat = Memo::new(
+        move |_| matches!(route.get(), Route::Fs { show, .. } if show.mode == ListMode::Flat),
+    );
+    let on_search = move |ev| {
+        let text = event_target_value(&ev);
+        if let Some(Route::Fs {
+            mut show,
+            repository,
+            digest,
+            path,
+            inner,
+            entry,
+        }) = base()
+        {
+            show.query = (!text.is_empty()).then_some(text);
+            app.effects.adjust(&Route::Fs {
+                repository,
+                digest,
+                path,
+                inner,
+                entry,
+                show,
+            });
+        }
+    };
+    let toggle_flat = move |_| {
+        if let Some(Route::Fs {
+            mut show,
+            repository,
+            digest,
+            path,
+            inner,
+            entry,
+        }) = base()
+        {
+            show.mode = if flat.get_untracked() {
+                ListMode::Dir
+            } else {
+                ListMode::Flat
+            };
+            app.effects.adjust(&Route::Fs {
+                repository,
+                digest,
+                path,
+                inner,
+                entry,
+                show,
+            });
+        }
+    };
+    view! {
+        <div class="tools">
+            <input
+                class="field"
+                type="search"
+                placeholder="Search by name, * and ? allowed  ( / )"
+                aria-label="Search names under this directory"
+                autocomplete="off"
+                spellcheck="false"
+                prop:value=query
+                node_ref=search
+                on:input=on_search
+            />
+            <button
+                type="button"
+                class="btn"
+                title="List everything below, not only this directory"
+                aria-pressed=move || flat.get().to_string()
+                on:click=toggle_flat
+            >
+                "Flat"
+            </button>
+        </div>
+    }
+}
+
+/// What the list adds up to.
+#[component]
+fn Tally() -> impl IntoView {
+    let list = app().state.layer.list();
+    let words = move || {
+        list.with(|l| {
+            l.info.as_ref().map(|i| {
+                let so_far = if i.complete { "" } else { " so far" };
+                format!(
+                    "{}, {}{so_far}",
+                    human::plural(u64::from(i.total), "entry", "entries"),
+                    human::size(i.bytes)
+                )
+            })
+        })
+    };
+    view! { <p class="tally" role="status">{live(words)}</p> }
+}
+
+/// The nearest directory of a path that is not there; none while it may still come.
+fn missing(state: State) -> Option<EntryPath> {
+    state.layer.look().with(|l| {
+        let info = l.info.as_ref()?;
+        match &info.found {
+            Found::Missing { nearest } if info.complete => Some(nearest.clone()),
+            _ => None,
+        }
+    })
+}
+
+#[component]
+fn Missing(nearest: EntryPath) -> impl IntoView {
+    let app = app();
+    let route = app.route();
+    let path = layer_of(&route.get_untracked()).map_or(String::new(), |l| l.2.display());
+    let problem = Problem::new(
+        "PATH_MISSING",
+        "This layer has no such path",
+        format!("“{path}” is not in it"),
+        "It may be in another layer of the image: each holds only what it adds or changes.",
+    );
+    let up = place(&route.get_untracked(), nearest.clone());
+    view! {
+        <ProblemPanel problem=problem/>
+        {up.map(|up| view! {
+            <p>
+                <a href=up.href()>
+                    {match nearest.is_root() {
+                        true => "Open the layer's top directory".to_owned(),
+                        false => format!("Open {}", nearest.display()),
+                    }}
+                </a>
+            </p>
+        })}
+    }
+}

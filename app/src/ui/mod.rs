@@ -1,0 +1,96 @@
+//! Markup: one file a page, small parts in `widget/`. Nothing here fetches or decides: it reads
+//! the state, asks the core for view models, and calls effects when the user acts.
+
+mod blob;
+mod crumbs;
+mod file;
+mod help;
+mod image;
+mod layer;
+mod nothing;
+mod repo;
+mod settings;
+mod shell;
+mod start;
+mod widget;
+
+use layerscope_core::route::Route;
+use leptos::prelude::*;
+
+use crate::effects::Effects;
+use crate::state::State;
+
+/// What every part of the page needs; a handle that is copied.
+#[derive(Clone, Copy)]
+pub struct App {
+    /// What is known.
+    pub state: State,
+    /// What can be done.
+    pub effects: Effects,
+}
+
+impl App {
+    /// Where we are.
+    pub fn route(self) -> Memo<Route> {
+        let place = self.state.shell.place();
+        Memo::new(move |_| place.with(|p| p.route.clone()))
+    }
+}
+
+/// The app that a part belongs to.
+fn app() -> App {
+    expect_context::<App>()
+}
+
+/// Builds the page and starts everything.
+pub fn start() {
+    leptos::mount::mount_to_body(|| {
+        let state = State::new();
+        let effects = Effects::start(state);
+        provide_context(App { state, effects });
+        view! { <shell::Shell/> }
+    });
+}
+
+/// The pages. While a page stays the same, its parts follow the state; another page is built anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Page {
+    Start,
+    Repo,
+    Image,
+    Layer,
+    Blob,
+    Settings,
+    Help,
+    Nothing,
+}
+
+fn page_of(route: &Route) -> Page {
+    match route {
+        Route::Start => Page::Start,
+        Route::Repo { .. } => Page::Repo,
+        Route::Image { .. } | Route::Referrers { .. } => Page::Image,
+        Route::Fs { inner, .. } if inner.is_empty() => Page::Layer,
+        Route::Blob { .. } => Page::Blob,
+        Route::Settings => Page::Settings,
+        Route::Help => Page::Help,
+        _ => Page::Nothing,
+    }
+}
+
+/// The page that the route names.
+#[component]
+fn PageView() -> impl IntoView {
+    let route = app().route();
+    let page = Memo::new(move |_| page_of(&route.get()));
+    move || match page.get() {
+        Page::Start => view! { <start::Start/> }.into_any(),
+        Page::Repo => view! { <repo::Repo/> }.into_any(),
+        Page::Image => view! { <image::Image/> }.into_any(),
+        Page::Layer => view! { <layer::Layer/> }.into_any(),
+        Page::Blob => view! { <blob::Blob/> }.into_any(),
+        Page::Settings => view! { <settings::Settings/> }.into_any(),
+        Page::Help => view! { <help::Help/> }.into_any(),
+        Page::Nothing => view! { <nothing::Nothing/> }.into_any(),
+    }
+}

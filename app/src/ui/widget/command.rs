@@ -1,0 +1,43 @@
+//! The same by the command line, to copy.
+
+use layerscope_core::view::command::Command;
+use leptos::prelude::*;
+
+use super::live::live;
+
+use super::copy::CopyButton;
+
+/// Lines that do what the page shows: the first at sight, the others on demand.
+#[component]
+pub fn Commands(#[prop(into)] commands: Signal<Vec<Command>>) -> impl IntoView {
+    let first = move || commands.with(|c| c.first().cloned());
+    let rest = move || commands.with(|c| c.iter().skip(1).cloned().collect::<Vec<_>>());
+    view! {
+        <div class="commands">
+            {live(move || first().map(line))}
+            {live(move || {
+                let rest = rest();
+                (!rest.is_empty()).then(|| {
+                    view! {
+                        <details class="fold">
+                            <summary>"The same with other tools"</summary>
+                            <ul class="commands">
+                                {rest.into_iter().map(|c| view! { <li>{line(c)}</li> }).collect_view()}
+                            </ul>
+                        </details>
+                    }
+                })
+            })}
+        </div>
+    }
+}
+
+fn line(command: Command) -> impl IntoView {
+    let text = command.line.clone();
+    view! {
+        <div class="cmd" data-command=command.tool>
+            <code tabindex="0" role="group" aria-label="Command line">{command.line}</code>
+            <CopyButton text=Signal::derive(move || text.clone()) what="the command" class="btn"/>
+        </div>
+    }
+}

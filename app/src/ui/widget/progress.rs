@@ -1,0 +1,116 @@
+//! How a layer stands: while it streams a bar, then a line.
+
+use layerscope_core::job::{Phase, Progress};
+use layerscope_core::view::human;
+use leptos::prelude::*;
+
+use super::live::{When, live};
+
+use super::badge::VerifiedBadge;
+use crate::ui::app;
+
+/// The bar and its line. Its height stays the same when the bar goes.
+#[component]
+pub fn LayerProgress() -> impl IntoView {
+    let app = app();
+    let progress = app.state.layer.progress();
+    let opened = app.state.layer.opened();
+    let running = Memo::new(move |_| {
+        progress.with(|p| matches!(p.phase, Phase::Starting | Phase::Streaming | Phase::Sealing))
+    });
+    let size = move || {
+        let known = opened.with(|o| o.as_ref().and_then(|o| o.source.size));
+        progress.with(|p| p.size).or(known)
+    };
+    let share = move || {
+        let size = size().filter(|s| *s > 0)?;
+        Some((progress.with(|p| p.received) as f64 / size as f64).min(1.0))
+    };
+    let percent = move || share().map(|s| format!("{:.0}", s * 100.0));
+    let level = Signal::derive(move || progress.with(|p| p.verified));
+    view! {
+        <div class="progress">
+            <When when=move || !running.get()>
+                <div class="track idle"></div>
+            </When>
+            <When when=move || running.get()>
+                <div
+                    class="track"
+                    role="progressbar"
+                    aria-label="Reading the layer"
+                    aria-valuemin="0"
+                    aria-valuemax="100"
+                    aria-valuenow=percent
+                    aria-valuetext=move || progress.with(|p| streaming(p, size()))
+                >
+                    <div
+                        class="fill"
+                        class:unknown=move || share().is_none()
+                        style:transform=move || format!("scaleX({:.4})", share().unwrap_or(1.0))
+                    ></div>
+                </div>
+            </When>
+            <div class="row">
+                <When when=move || !running.get()>
+                    <span>{live(move || progress.with(finished))}</span>
+                    <VerifiedBadge level=level/>
+                </When>
+                <When when=move || running.get()>
+                    <span>{live(move || progress.with(|p| streaming(p, size())))}</span>
+                    <button
+                        type="button"
+                        class="btn tiny"
+                        on:click=move |_| app.effects.cancel_layer()
+                    >
+                        "Cancel"
+                    </button>
+                </When>
+            </div>
+        </div>
+    }
+}
+
+fn streaming(p: &Progress, size: Option<u64>) -> String {
+    match p.phase {
+        Phase::Starting => {
+            return "Looking whether its list is stored, else asking the registry".to_owned();
+        }
+        Phase::Sealing => {
+            return format!(
+                "{} · comparing digests",
+                human::plural(u64::from(p.entries), "entry", "entries")
+            );
+        }
+        _ => {}
+    }
+    let mut parts = vec![match size {
+        Some(size) => format!("{} of {}", human::size(p.received), human::size(size)),
+        None => human::size(p.received),
+    }];
+    parts.extend(human::speed(p.received, p.elapsed_ms));
+    parts.push(human::plural(u64::from(p.entries), "entry", "entries"));
+    let left = size.map(|size| size.saturating_sub(p.received));
+    // In the first moments the speed says little.
+    if let Some(left) = left.filter(|_| p.elapsed_ms > 700.0 && p.received > 0) {
+        let seconds = left as f64 * p.elapsed_ms / p.received as f64 / 1000.0;
+        parts.push(format!("{} left", human::duration_s(seconds.ceil() as u64)));
+    }
+    parts.join(" · ")
+}
+
+fn finished(p: &Progress) -> String {
+    let mut parts = vec![human::plural(u64::from(p.entries), "entry", "entries")];
+    if p.inflated > 0 {
+        parts.push(format!("{} unpacked", human::size(p.inflated)));
+    }
+    match p.phase {
+        Phase::Done if p.from_store => parts.push("list kept from an earlier visit".to_owned()),
+        Phase::Done if p.elapsed_ms > 0.0 => {
+            parts.push(format!("read in {}", human::duration_ms(p.elapsed_ms)));
+        }
+        Phase::Cancelled => parts.push("cancelled, so the list is not complete".to_owned()),
+        Phase::Failed => parts.push("stopped before its end".to_owned()),
+        _ => {}
+    }
+    parts.join(" · ")
+}

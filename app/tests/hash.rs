@@ -1,0 +1,97 @@
+//! The browser's SHA-256 and ours make the same digests, with a second worker or without.
+#![cfg(target_arch = "wasm32")]
+#![allow(clippy::unwrap_used)] // a test's panic is its message
+
+use layerscope_app::browser::fast_hash::FastHasher;
+use layerscope_app::browser::hash::BrowserHash;
+use layerscope_app::browser::page::object_url;
+use layerscope_core::digest::Algorithm;
+use layerscope_core::layer_index::{BlobDigests, BlobHasher};
+use layerscope_core::port::{Hash, HashError};
+use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+
+wasm_bindgen_test_configure!(run_in_browser);
+
+async fn check(len: usize, chunk: usize, algorithm: Algorithm) {
+    let blob: Vec<u8> = (0..len as u32)
+        .map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8)
+        .collect();
+    let (mut fast, mut ours) = (FastHasher::new(algorithm), BlobHasher::new(algorithm));
+    ours.push(&blob);
+    for chunk in blob.chunks(chunk) {
+        fast.push(chunk);
+    }
+    assert_eq!(fast.finish().await, Some(ours.finish()), "{len} in {chunk}");
+}
+
+#[wasm_bindgen_test]
+async fn every_length_and_chunk() {
+    for len in [0, 1, 32_767, 32_768, 32_769, 65_536, 1_000_003] {
+        for chunk in [1 << 20, 32_768, 10_001] {
+            check(len, chunk, Algorithm::Sha256).await;
+        }
+    }
+    check(1000, 7, Algorithm::Sha256).await;
+    check(100_000, 4096, Algorithm::Sha512).await;
+}
+
+const CHUNK: usize = 1 << 20;
+/// More than may wait for a worker that loads, or for one that hashes.
+const CHUNKS: usize = 6;
+
+async fn hash_with(worker: Option<&str>) -> Result<BlobDigests, HashError> {
+    let url = worker.map(|text| object_url(text.as_bytes(), "text/javascript").unwrap());
+    let url = url.as_ref().map(|url| url.href());
+    let mut hash = BrowserHash::start_at(url, Algorithm::Sha256);
+    for i in 0..CHUNKS {
+        hash.push(vec![i as u8; CHUNK]).await?;
+    }
+    hash.finish().await
+}
+
+fn expected() -> BlobDigests {
+    let mut ours = BlobHasher::new(Algorithm::Sha256);
+    for i in 0..CHUNKS {
+        ours.push(&vec![i as u8; CHUNK]);
+    }
+    ours.finish()
+}
+
+#[wasm_bindgen_test]
+async fn without_a_second_worker_it_is_done_here() {
+    assert_eq!(hash_with(None).await, Ok(expected()));
+}
+
+#[wasm_bindgen_test]
+async fn a_second_worker_that_does_not_load_is_replaced() {
+    assert_eq!(
+        hash_with(Some("throw new Error('no')")).await,
+        Ok(expected())
+    );
+}
+
+#[wasm_bindgen_test]
+async fn a_second_worker_that_dies_half_way_is_told() {
+    // It hashes two pieces and then runs out of memory.
+    let dies = "let seen = 0;
+        postMessage(['\"Up\"']);
+        onmessage = (message) => {
+            if (!(message.data instanceof ArrayBuffer)) return;
+            if (++seen > 2) setTimeout(() => { throw new Error('out of memory'); });
+            else postMessage([JSON.stringify({ Hashed: { bytes: message.data.byteLength } })]);
+        };";
+    let error = hash_with(Some(dies)).await.unwrap_err();
+    assert!(error.detail.contains("out of memory"), "{error}");
+}
+
+#[wasm_bindgen_test]
+async fn an_answer_that_makes_no_sense_is_no_answer() {
+    let lies = "postMessage(['\"Up\"']);
+        onmessage = (message) => {
+            if (message.data instanceof ArrayBuffer)
+                postMessage([JSON.stringify({ Hashed: { bytes: message.data.byteLength } })]);
+            else if (message.data[0].includes('Finish'))
+                postMessage(['\"Done\"', new Uint8Array([1, 2, 3]).buffer]);
+        };";
+    assert!(hash_with(Some(lies)).await.is_err());
+}
