@@ -1,0 +1,369 @@
+//! The command line, its environment and its TOML file, made into one checked [`Config`].
+//!
+//! Order: command line, then `LAYERSCOPE_…`, then the file. A list is taken whole from the first.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+use clap::builder::BoolishValueParser;
+use serde::Deserialize;
+
+use crate::limits::Limits;
+use crate::policy::Policy;
+use crate::target::{HostPort, Registry};
+
+/// A configuration file is a page of text; more is a mistake.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// The command line (each flag also as `LAYERSCOPE_…` and, by the same name, in a TOML file).
+#[derive(Debug, Default, Parser)]
+#[command(name = "layerscope-proxy", version, about)]
+pub struct Args {
+    /// Address to listen on [default: 127.0.0.1:8080]
+    #[arg(long, env = "LAYERSCOPE_LISTEN", value_name = "ADDRESS:PORT")]
+    pub listen: Option<String>,
+    /// Serve this registry; once one is given, only those and the sample. With none and a
+    /// loopback --listen, any public host is served
+    #[arg(
+        long,
+        env = "LAYERSCOPE_REGISTRY",
+        value_name = "HOST[:PORT]",
+        value_delimiter = ','
+    )]
+    pub registry: Vec<String>,
+    /// Serve any public host whatever the listen address
+    #[arg(long, env = "LAYERSCOPE_ANY_REGISTRY", value_parser = BoolishValueParser::new())]
+    pub any_registry: bool,
+    /// Lift the address filter for this HOST:PORT, wherever it is dialled; also serves it
+    #[arg(
+        long,
+        env = "LAYERSCOPE_ALLOW_PRIVATE",
+        value_name = "HOST[:PORT]",
+        value_delimiter = ','
+    )]
+    pub allow_private: Vec<String>,
+    /// Use http for this HOST:PORT, wherever it is dialled; also serves it
+    #[arg(
+        long,
+        env = "LAYERSCOPE_PLAIN_HTTP",
+        value_name = "HOST[:PORT]",
+        value_delimiter = ','
+    )]
+    pub plain_http: Vec<String>,
+    /// A token host that may be sent this registry's credentials, beside the built-in pairs
+    #[arg(
+        long,
+        env = "LAYERSCOPE_REALM",
+        value_name = "REGISTRY=HOST[:PORT]",
+        value_delimiter = ','
+    )]
+    pub realm: Vec<String>,
+    /// Further roots for TLS
+    #[arg(long, env = "LAYERSCOPE_CA_FILE", value_name = "PEM")]
+    pub ca_file: Option<PathBuf>,
+    /// An origin that may call from elsewhere, such as https://apps.example
+    #[arg(
+        long,
+        env = "LAYERSCOPE_ORIGIN",
+        value_name = "ORIGIN",
+        value_delimiter = ','
+    )]
+    pub origin: Vec<String>,
+    /// Most bytes of one blob answer; off by default
+    #[arg(long, env = "LAYERSCOPE_MAX_BLOB_BYTES", value_name = "N")]
+    pub max_blob_bytes: Option<u64>,
+    /// Serve the app from this folder instead of the embedded copy
+    #[arg(long, env = "LAYERSCOPE_ASSETS", value_name = "DIR")]
+    pub assets: Option<PathBuf>,
+    /// Do not serve the app
+    #[arg(long, env = "LAYERSCOPE_NO_ASSETS", value_parser = BoolishValueParser::new())]
+    pub no_assets: bool,
+    /// Without the sample registry
+    #[arg(long, env = "LAYERSCOPE_NO_SAMPLE", value_parser = BoolishValueParser::new())]
+    pub no_sample: bool,
+    /// Read these settings, by the same names, from a TOML file
+    #[arg(long, env = "LAYERSCOPE_CONFIG", value_name = "TOML")]
+    pub config: Option<PathBuf>,
+}
+
+/// The TOML file: the flags by their names, and the numbers of [`Limits`].
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct File {
+    listen: Option<String>,
+    registry: Vec<String>,
+    any_registry: bool,
+    allow_private: Vec<String>,
+    plain_http: Vec<String>,
+    realm: Vec<String>,
+    ca_file: Option<PathBuf>,
+    origin: Vec<String>,
+    max_blob_bytes: Option<u64>,
+    assets: Option<PathBuf>,
+    no_assets: bool,
+    no_sample: bool,
+    limits: Limits,
+}
+
+/// Where the app's files come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Assets {
+    /// What was embedded at compile time, or a page that says how to build.
+    Embedded,
+    /// A folder, read at each request.
+    Dir(PathBuf),
+    /// Not served.
+    None,
+}
+
+/// All that the proxy is told at start, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Which targets are allowed.
+    pub policy: Policy,
+    /// PEM file of further TLS roots.
+    pub ca_file: Option<PathBuf>,
+    /// Origins, in their serialised form, that may call from elsewhere.
+    pub origins: Vec<String>,
+    /// Most bytes of one blob answer.
+    pub max_blob_bytes: Option<u64>,
+    /// Where the app's files come from.
+    pub assets: Assets,
+    /// Whether the sample registry is served.
+    pub sample: bool,
+    /// Bounds on time, sizes and rates.
+    pub limits: Limits,
+}
+
+/// Why the proxy cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A flag's, variable's or file entry's value.
+    #[error("{flag} {value:?}: {problem}")]
+    Value {
+        /// The flag's name.
+        flag: &'static str,
+        /// What was given.
+        value: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The configuration file, or the file of roots.
+    #[error("cannot use {path}: {problem}", path = path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+impl Config {
+    /// Reads the command line, the environment and the file. Prints and ends on `--help`.
+    pub fn load() -> Result<Self, ConfigError> {
+        Self::from_args(Args::parse())
+    }
+
+    /// Checks arguments, completing them from their file.
+    pub fn from_args(args: Args) -> Result<Self, ConfigError> {
+        let file = match &args.config {
+            Some(path) => file_from_path(path)?,
+            None => File::default(),
+        };
+        Self::from_both(args, file)
+    }
+
+    fn from_both(args: Args, file: File) -> Result<Self, ConfigError> {
+        let listen = args
+            .listen
+            .or(file.listen)
+            .unwrap_or_else(|| "127.0.0.1:8080".into());
+        let listen: SocketAddr = parse("--listen", &listen)?;
+        let registries: Vec<Registry> =
+            parse_all("--registry", &first(args.registry, file.registry))?;
+        let any = args.any_registry || file.any_registry;
+        let policy = Policy {
+            any: any || (registries.is_empty() && listen.ip().is_loopback()),
+            registries,
+            allow_private: parse_all(
+                "--allow-private",
+                &first(args.allow_private, file.allow_private),
+            )?,
+            plain_http: parse_all("--plain-http", &first(args.plain_http, file.plain_http))?,
+            realms: first(args.realm, file.realm)
+                .iter()
+                .map(|pair| realm_from_str(pair))
+                .collect::<Result<_, _>>()?,
+        };
+        let origins = first(args.origin, file.origin)
+            .iter()
+            .map(|origin| origin_from_str(origin))
+            .collect::<Result<_, _>>()?;
+        let no_assets = args.no_assets || (file.no_assets && args.assets.is_none());
+        let assets = match args.assets.or(file.assets) {
+            _ if no_assets => Assets::None,
+            Some(dir) => Assets::Dir(dir),
+            None => Assets::Embedded,
+        };
+        Ok(Self {
+            listen,
+            policy,
+            ca_file: args.ca_file.or(file.ca_file),
+            origins,
+            max_blob_bytes: args.max_blob_bytes.or(file.max_blob_bytes),
+            assets,
+            sample: !(args.no_sample || file.no_sample),
+            limits: file.limits,
+        })
+    }
+}
+
+fn first<T>(wins: Vec<T>, otherwise: Vec<T>) -> Vec<T> {
+    if wins.is_empty() { otherwise } else { wins }
+}
+
+fn parse<T>(flag: &'static str, value: &str) -> Result<T, ConfigError>
+where
+    T: std::str::FromStr<Err: std::fmt::Display>,
+{
+    value
+        .trim()
+        .parse()
+        .map_err(|problem: T::Err| ConfigError::Value {
+            flag,
+            value: value.to_owned(),
+            problem: problem.to_string(),
+        })
+}
+
+fn parse_all<T>(flag: &'static str, values: &[String]) -> Result<Vec<T>, ConfigError>
+where
+    T: std::str::FromStr<Err: std::fmt::Display>,
+{
+    values.iter().map(|value| parse(flag, value)).collect()
+}
+
+fn realm_from_str(pair: &str) -> Result<(Registry, HostPort), ConfigError> {
+    let flag = "--realm";
+    let (registry, realm) = pair.split_once('=').ok_or_else(|| ConfigError::Value {
+        flag,
+        value: pair.to_owned(),
+        problem: "REGISTRY=HOST[:PORT] is wanted".into(),
+    })?;
+    Ok((parse(flag, registry)?, parse(flag, realm)?))
+}
+
+/// An origin exactly as a browser serialises it (RFC 6454): no path, no default port.
+fn origin_from_str(text: &str) -> Result<String, ConfigError> {
+    let bad = |problem: &str| ConfigError::Value {
+        flag: "--origin",
+        value: text.to_owned(),
+        problem: problem.to_owned(),
+    };
+    let url = url::Url::parse(text.trim()).map_err(|problem| bad(&problem.to_string()))?;
+    let origin = url.origin().ascii_serialization();
+    match url.scheme() {
+        "http" | "https" if origin == text.trim().trim_end_matches('/') => Ok(origin),
+        "http" | "https" => Err(bad(&format!("an origin is written {origin}"))),
+        _ => Err(bad("an origin starts with https:// or http://")),
+    }
+}
+
+fn file_from_path(path: &Path) -> Result<File, ConfigError> {
+    let bad = |problem: String| ConfigError::File {
+        path: path.to_owned(),
+        problem,
+    };
+    let size = std::fs::metadata(path)
+        .map_err(|e| bad(e.to_string()))?
+        .len();
+    if size > MAX_FILE_BYTES {
+        return Err(bad(format!("{size} bytes are more than {MAX_FILE_BYTES}")));
+    }
+    let text = std::fs::read_to_string(path).map_err(|e| bad(e.to_string()))?;
+    toml::from_str(&text).map_err(|e| bad(e.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(line: &str, file: &str) -> Result<Config, String> {
+        let line = std::iter::once("layerscope-proxy").chain(line.split_whitespace());
+        let args = Args::try_parse_from(line).map_err(|e| e.to_string())?;
+        let file = toml::from_str(file).map_err(|e| e.to_string())?;
+        Config::from_both(args, file).map_err(|e| e.to_string())
+    }
+
+    #[track_caller]
+    fn any(line: &str, expect: bool) {
+        assert_eq!(config(line, "").unwrap().policy.any, expect, "{line}");
+    }
+
+    #[test]
+    fn who_is_served() {
+        any("", true);
+        any("--listen 127.0.0.1:0", true);
+        any("--listen [::1]:0", true);
+        any("--listen 0.0.0.0:80", false);
+        any("--listen 0.0.0.0:80 --any-registry", true);
+        any("--registry ghcr.io", false);
+        any("--registry ghcr.io --any-registry", true);
+        any("--allow-private 127.0.0.1:5000", true);
+    }
+
+    #[test]
+    fn every_flag_is_taken() {
+        let all = "--listen 127.0.0.1:0 --registry a.example --registry b.example:5000 \
+            --any-registry --allow-private 10.0.0.1:5000 --plain-http 10.0.0.1:5000 \
+            --realm a.example=login.example --ca-file roots.pem --origin https://app.example \
+            --max-blob-bytes 1000 --assets dist --no-sample";
+        let got = config(all, "").unwrap();
+        assert_eq!(got.origins, ["https://app.example"]);
+        assert_eq!(got.max_blob_bytes, Some(1000));
+        assert_eq!(got.assets, Assets::Dir("dist".into()));
+        assert!(!got.sample);
+        assert_eq!(got.policy.realms.len(), 1);
+        assert_eq!(
+            config("--assets x --no-assets", "").unwrap().assets,
+            Assets::None
+        );
+    }
+
+    #[test]
+    fn the_file_is_under_the_line() {
+        let file = "listen = \"127.0.0.1:9000\"\nregistry = [\"a.example\"]\nno-sample = true\n\
+            [limits]\nclient-rate = 5\n";
+        let got = config("--registry b.example", file).unwrap();
+        assert_eq!(got.listen.port(), 9000);
+        assert_eq!(
+            got.policy.registries,
+            vec!["b.example".parse::<Registry>().unwrap()]
+        );
+        assert_eq!(got.limits.client_rate, 5);
+        assert!(!got.sample);
+        assert!(config("", "unknown = 1").is_err());
+    }
+
+    #[test]
+    fn what_is_refused() {
+        for line in [
+            "--listen nowhere",
+            "--registry user@host",
+            "--registry https://host",
+            "--realm a.example",
+            "--realm =b",
+            "--origin app.example",
+            "--origin https://app.example/x",
+            "--origin *",
+            "--origin null",
+            "--max-blob-bytes -1",
+            "--plain-http 0x7f.1",
+        ] {
+            assert!(config(line, "").is_err(), "{line}");
+        }
+    }
+}

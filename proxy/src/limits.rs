@@ -1,0 +1,318 @@
+//! Bounds on rates, concurrency, sizes and times. Each is a number with a reason.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use serde::Deserialize;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::error::ProxyError;
+
+/// Manifests and indexes: registries take at most 4 MiB (distribution spec, "Pushing Manifests").
+pub const MAX_MANIFEST_BYTES: usize = 4 << 20;
+/// A page of tags, of the catalog, or of referrers: some registries answer all at once.
+pub const MAX_LISTING_BYTES: usize = 8 << 20;
+/// A token answer: real ones are under 10 KiB.
+pub const MAX_TOKEN_BYTES: usize = 64 << 10;
+/// A registry's error body: enough for its message, whatever it is.
+pub const MAX_ERROR_BYTES: usize = 64 << 10;
+/// A request's query: a cursor of 2 KiB, and names.
+pub const MAX_QUERY_BYTES: usize = 8 << 10;
+/// A request's JSON body on `token` and `login`.
+pub const MAX_REQUEST_BYTES: usize = 16 << 10;
+/// Header blocks, ours and a registry's: Hub tokens alone reach 8 KiB.
+pub const MAX_HEADER_BYTES: usize = 64 << 10;
+/// Redirects that are followed: registry.k8s.io needs several, nobody needs ten.
+pub const MAX_HOPS: usize = 10;
+/// Keys a rate limiter may hold before those at rest are dropped.
+const MAX_RATE_KEYS: usize = 10_000;
+
+/// The numbers an operator may change, in the file's `[limits]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Limits {
+    /// Requests a second from one client, in the long run; a burst may be ten times that.
+    /// High, because every file opened is a request, and search opens many.
+    pub client_rate: u32,
+    /// Requests a second to one registry from all clients, likewise.
+    pub upstream_rate: u32,
+    /// Blob streams at once, of all clients.
+    pub streams: usize,
+    /// Blob streams at once of one client: a browser opens six connections a host.
+    pub client_streams: usize,
+    /// Other requests at once, of all clients.
+    pub requests: usize,
+    /// Open client connections.
+    pub connections: usize,
+    /// Open connections of one client: many tabs, or a household behind one address.
+    pub client_connections: usize,
+    /// Seconds for a name to resolve and one of its addresses to accept.
+    pub connect_s: u64,
+    /// Seconds for a manifest, listing or token, redirects and body included; and for a blob's
+    /// answer to begin.
+    pub total_s: u64,
+    /// Seconds without a byte after which a stream is given up, on either side.
+    pub idle_s: u64,
+    /// Bytes a second that a registry must give while the client waits, over a minute.
+    pub min_rate: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            client_rate: 500,
+            upstream_rate: 1000,
+            streams: 512,
+            client_streams: 64,
+            requests: 512,
+            connections: 4096,
+            client_connections: 512,
+            connect_s: 10,
+            total_s: 60,
+            idle_s: 60,
+            min_rate: 512,
+        }
+    }
+}
+
+impl Limits {
+    /// How long connecting may take.
+    pub fn connect(&self) -> Duration {
+        Duration::from_secs(self.connect_s)
+    }
+
+    /// How long a small answer may take in all.
+    pub fn total(&self) -> Duration {
+        Duration::from_secs(self.total_s)
+    }
+
+    /// How long a stream may stand still.
+    pub fn idle(&self) -> Duration {
+        Duration::from_secs(self.idle_s)
+    }
+}
+
+/// A client for counting: an IPv4 address, or an IPv6 /64, which is one household.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ClientKey(u64);
+
+impl ClientKey {
+    /// The key of a peer's address.
+    pub fn from_address(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(v4) => Self(u64::from(v4.to_bits())),
+            IpAddr::V6(v6) => Self((v6.to_bits() >> 64) as u64),
+        }
+    }
+}
+
+/// A rate limit by key, bounded in memory.
+struct Rate<K: std::hash::Hash + Eq + Clone>(DefaultKeyedRateLimiter<K>);
+
+impl<K: std::hash::Hash + Eq + Clone> Rate<K> {
+    fn new(per_second: u32) -> Self {
+        let rate = NonZeroU32::new(per_second).unwrap_or(NonZeroU32::MIN);
+        let burst = rate.saturating_mul(NonZeroU32::new(10).unwrap_or(NonZeroU32::MIN));
+        Self(RateLimiter::keyed(
+            Quota::per_second(rate).allow_burst(burst),
+        ))
+    }
+
+    fn check(&self, key: &K) -> Result<(), Duration> {
+        if self.0.len() > MAX_RATE_KEYS {
+            self.0.retain_recent();
+            self.0.shrink_to_fit();
+        }
+        let clock = DefaultClock::default();
+        self.0
+            .check_key(key)
+            .map_err(|not_until| not_until.wait_time_from(clock.now()))
+    }
+}
+
+/// The counters behind the limits.
+pub struct Gate {
+    clients: Rate<ClientKey>,
+    upstreams: Rate<String>,
+    streams: Arc<Semaphore>,
+    requests: Arc<Semaphore>,
+    client_streams: Counts,
+}
+
+/// How many of something each client has now.
+#[derive(Clone)]
+pub struct Counts {
+    map: Arc<Mutex<HashMap<ClientKey, usize>>>,
+    most: usize,
+}
+
+/// One of a client's; given back on drop.
+pub struct Counted {
+    client: ClientKey,
+    counts: Counts,
+}
+
+impl Counts {
+    /// Counters that go up to `most` for each client.
+    pub fn new(most: usize) -> Self {
+        Self {
+            map: Arc::default(),
+            most,
+        }
+    }
+
+    /// One more for a client, unless it has as many as it may.
+    pub fn take(&self, client: ClientKey) -> Option<Counted> {
+        let mut map = self.map.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = map.get(&client).copied().unwrap_or(0);
+        if count >= self.most {
+            return None;
+        }
+        map.insert(client, count + 1);
+        drop(map);
+        Some(Counted {
+            client,
+            counts: self.clone(),
+        })
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let mut map = self
+            .counts
+            .map
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        match map.get_mut(&self.client) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => drop(map.remove(&self.client)),
+        }
+    }
+}
+
+/// Held while a blob streams.
+pub struct StreamPermit {
+    _all: OwnedSemaphorePermit,
+    _client: Counted,
+}
+
+impl Gate {
+    /// Counters for these limits.
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            clients: Rate::new(limits.client_rate),
+            upstreams: Rate::new(limits.upstream_rate),
+            streams: Arc::new(Semaphore::new(limits.streams)),
+            requests: Arc::new(Semaphore::new(limits.requests)),
+            client_streams: Counts::new(limits.client_streams),
+        }
+    }
+
+    /// Counts a client's request.
+    pub fn client(&self, key: ClientKey) -> Result<(), ProxyError> {
+        self.clients.check(&key).map_err(|wait| {
+            ProxyError::RateLimited(
+                "Too many requests from your address to this proxy; wait a moment.".into(),
+                wait,
+            )
+        })
+    }
+
+    /// Counts a request to a registry.
+    pub fn upstream(&self, host: &str) -> Result<(), ProxyError> {
+        self.upstreams.check(&host.to_owned()).map_err(|wait| {
+            ProxyError::RateLimited(
+                format!("Too many requests to {host} through this proxy; wait a moment."),
+                wait,
+            )
+        })
+    }
+
+    /// Room for a request that is answered as a whole.
+    pub fn request(&self) -> Result<OwnedSemaphorePermit, ProxyError> {
+        self.requests
+            .clone()
+            .try_acquire_owned()
+            .map_err(|_| busy("requests at once"))
+    }
+
+    /// Room for a blob stream of this client.
+    pub fn stream(&self, client: ClientKey) -> Result<StreamPermit, ProxyError> {
+        let all = self
+            .streams
+            .clone()
+            .try_acquire_owned()
+            .map_err(|_| busy("downloads at once"))?;
+        let taken = self.client_streams.take(client);
+        let client = taken.ok_or_else(|| busy("downloads at once from your address"))?;
+        Ok(StreamPermit {
+            _all: all,
+            _client: client,
+        })
+    }
+}
+
+fn busy(what: &str) -> ProxyError {
+    ProxyError::Busy(format!(
+        "This proxy has as many {what} as it allows; try again shortly."
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(text: &str) -> ClientKey {
+        ClientKey::from_address(text.parse().unwrap())
+    }
+
+    #[test]
+    fn a_burst_then_a_wait_and_other_clients_are_free() {
+        let gate = Gate::new(&Limits {
+            client_rate: 1,
+            ..Limits::default()
+        });
+        for _ in 0..10 {
+            gate.client(key("1.2.3.4")).unwrap();
+        }
+        let refused = gate.client(key("1.2.3.4")).unwrap_err();
+        assert_eq!(refused.code(), "RATE_LIMITED");
+        gate.client(key("1.2.3.5")).unwrap();
+    }
+
+    #[test]
+    fn a_household_is_one_client() {
+        assert_eq!(key("2001:db8:1:2::1"), key("2001:db8:1:2:ffff::9"));
+        assert_ne!(key("2001:db8:1:2::1"), key("2001:db8:1:3::1"));
+        assert_eq!(key("::ffff:1.2.3.4"), key("1.2.3.4"));
+    }
+
+    #[test]
+    fn streams_are_counted_by_client_and_given_back() {
+        let gate = Gate::new(&Limits {
+            client_streams: 1,
+            streams: 2,
+            ..Limits::default()
+        });
+        let first = gate.stream(key("1.1.1.1")).unwrap();
+        assert_eq!(
+            gate.stream(key("1.1.1.1")).err().map(|e| e.code()),
+            Some("BUSY")
+        );
+        let second = gate.stream(key("2.2.2.2")).unwrap();
+        assert_eq!(
+            gate.stream(key("3.3.3.3")).err().map(|e| e.code()),
+            Some("BUSY")
+        );
+        drop(first);
+        assert!(gate.stream(key("1.1.1.1")).is_ok());
+        drop(second);
+        assert!(gate.client_streams.map.lock().unwrap().is_empty());
+    }
+}

@@ -1,0 +1,90 @@
+//! The command: reads its configuration, listens, says so in one line, and serves.
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use layerscope_proxy::{Config, Proxy, SystemResolver, router, serve};
+use tokio::net::TcpListener;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("layerscope-proxy: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    let config = Config::load()?;
+    start_log();
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
+    let address = listener.local_addr()?;
+    let limits = config.limits.clone();
+    let proxy = Proxy::new(config, Arc::new(SystemResolver))?;
+    let draining = proxy.draining();
+    let stop = stop_signal()?;
+    let mut out = std::io::stdout();
+    writeln!(out, "layerscope-proxy listening on http://{address}")?;
+    out.flush()?;
+    serve::serve(listener, router(proxy), &limits, draining, stop).await;
+    Ok(())
+}
+
+/// Logs go to stderr: `LAYERSCOPE_LOG` is a level (error, warn, info, debug, trace) for this crate
+/// alone, because those below could show headers; `LAYERSCOPE_LOG_FORMAT=json` makes each line an
+/// object.
+fn start_log() {
+    let level = std::env::var("LAYERSCOPE_LOG")
+        .ok()
+        .and_then(|level| level.parse().ok());
+    let level: LevelFilter = level.unwrap_or(LevelFilter::INFO);
+    let filter = Targets::new()
+        .with_default(LevelFilter::WARN.min(level))
+        .with_target("layerscope_proxy", level);
+    let log = tracing_subscriber::fmt::layer()
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
+    match std::env::var("LAYERSCOPE_LOG_FORMAT").as_deref() {
+        Ok("json") => tracing_subscriber::registry()
+            .with(log.json().with_filter(filter))
+            .init(),
+        _ => tracing_subscriber::registry()
+            .with(log.with_filter(filter))
+            .init(),
+    }
+}
+
+/// Listens for the signals that end the program from now on, not from when it is first awaited.
+#[cfg(unix)]
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Waits for Ctrl-C.
+#[cfg(not(unix))]
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        // Without a handler there is nothing to wait for.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    })
+}

@@ -1,0 +1,220 @@
+//! A blob's body on its way through: back-pressure by polling, bounds on standing still, on
+//! dribbling and on size. Dropping it closes the connection to the registry.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep};
+
+use crate::limits::{Limits, StreamPermit};
+use crate::metrics::Metrics;
+
+/// The time over which a registry's rate is looked at.
+const RATE_WINDOW: Duration = Duration::from_secs(60);
+
+/// Why a stream was cut. The client sees a transfer that ends early.
+#[derive(Debug, thiserror::Error)]
+pub enum StreamProblem {
+    /// Nothing came for too long.
+    #[error("no byte came for {0:?}")]
+    Idle(Duration),
+    /// Too little came while the client waited.
+    #[error("fewer than {0} bytes a second came")]
+    Slow(u64),
+    /// More came than allowed.
+    #[error("more than {0} bytes came")]
+    TooLarge(u64),
+    /// The connection broke.
+    #[error("the connection broke: {0}")]
+    Broken(#[from] hyper::Error),
+}
+
+/// How much came while somebody waited for it. Time in which the client took nothing does not
+/// count.
+struct Pace {
+    min_rate: u64,
+    /// Time spent waiting for the registry, and bytes that came, since the window began.
+    waited: Duration,
+    bytes: u64,
+}
+
+impl Pace {
+    fn new(min_rate: u64) -> Self {
+        Self {
+            min_rate,
+            waited: Duration::ZERO,
+            bytes: 0,
+        }
+    }
+
+    fn arrived(&mut self, waited: Duration, len: u64) -> Result<(), StreamProblem> {
+        self.waited += waited;
+        self.bytes += len;
+        if self.waited < RATE_WINDOW {
+            return Ok(());
+        }
+        if self.bytes < self.min_rate.saturating_mul(self.waited.as_secs()) {
+            return Err(StreamProblem::Slow(self.min_rate));
+        }
+        (self.waited, self.bytes) = (Duration::ZERO, 0);
+        Ok(())
+    }
+}
+
+/// A registry's body, watched.
+pub struct WatchedBody {
+    inner: Incoming,
+    idle: Duration,
+    sleep: Pin<Box<Sleep>>,
+    pace: Pace,
+    waiting_since: Option<Instant>,
+    left: Option<u64>,
+    most: u64,
+    host: String,
+    metrics: Metrics,
+    ended: bool,
+    _permit: StreamPermit,
+}
+
+impl WatchedBody {
+    /// Watches `inner`; `most` is the operator's bound in bytes, `host` is for the log.
+    pub fn new(
+        inner: Incoming,
+        limits: &Limits,
+        most: Option<u64>,
+        host: String,
+        metrics: Metrics,
+        permit: StreamPermit,
+    ) -> Self {
+        metrics.stream_started();
+        Self {
+            inner,
+            idle: limits.idle(),
+            sleep: Box::pin(tokio::time::sleep(limits.idle())),
+            pace: Pace::new(limits.min_rate),
+            waiting_since: None,
+            left: most,
+            most: most.unwrap_or(u64::MAX),
+            host,
+            metrics,
+            ended: false,
+            _permit: permit,
+        }
+    }
+
+    fn arrived(&mut self, len: u64) -> Result<(), StreamProblem> {
+        let now = Instant::now();
+        let waited = self
+            .waiting_since
+            .take()
+            .map_or(Duration::ZERO, |since| now - since);
+        self.sleep.as_mut().reset(now + self.idle);
+        self.metrics.streamed(len);
+        self.pace.arrived(waited, len)?;
+        if let Some(left) = &mut self.left {
+            *left = left
+                .checked_sub(len)
+                .ok_or(StreamProblem::TooLarge(self.most))?;
+        }
+        Ok(())
+    }
+
+    fn cut(&mut self, problem: StreamProblem) -> Poll<Option<Result<Frame<Bytes>, StreamProblem>>> {
+        self.ended = true;
+        tracing::warn!(host = self.host, %problem, "blob stream cut");
+        Poll::Ready(Some(Err(problem)))
+    }
+}
+
+impl Drop for WatchedBody {
+    fn drop(&mut self) {
+        self.metrics.stream_ended();
+    }
+}
+
+impl Body for WatchedBody {
+    type Data = Bytes;
+    type Error = StreamProblem;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, StreamProblem>>> {
+        let this = &mut *self;
+        if this.ended {
+            return Poll::Ready(None);
+        }
+        loop {
+            match Pin::new(&mut this.inner).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    // Trailers are not part of a blob.
+                    let Ok(data) = frame.into_data() else {
+                        continue;
+                    };
+                    if let Err(problem) = this.arrived(data.len() as u64) {
+                        return this.cut(problem);
+                    }
+                    return Poll::Ready(Some(Ok(Frame::data(data))));
+                }
+                Poll::Ready(Some(Err(error))) => return this.cut(error.into()),
+                Poll::Ready(None) => {
+                    this.ended = true;
+                    return Poll::Ready(None);
+                }
+                Poll::Pending => {}
+            }
+            if this.waiting_since.is_none() {
+                // The client asks now: how long it did not is not the registry's fault.
+                let now = Instant::now();
+                this.waiting_since = Some(now);
+                this.sleep.as_mut().reset(now + this.idle);
+            }
+            return match this.sleep.as_mut().poll(cx) {
+                Poll::Ready(()) => this.cut(StreamProblem::Idle(this.idle)),
+                Poll::Pending => Poll::Pending,
+            };
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ended || self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(arrivals: &[(u64, u64)], fine: bool) {
+        let mut pace = Pace::new(100);
+        let arrive =
+            |(seconds, len): &(u64, u64)| pace.arrived(Duration::from_secs(*seconds), *len);
+        assert_eq!(
+            arrivals.iter().map(arrive).all(|result| result.is_ok()),
+            fine,
+            "{arrivals:?}"
+        );
+    }
+
+    #[test]
+    fn the_pace_over_a_minute() {
+        check(&[(0, 0), (0, 1), (59, 0)], true);
+        check(&[(60, 6000)], true);
+        check(&[(60, 5999)], false);
+        check(&[(30, 3000), (30, 3000), (30, 0), (30, 6000)], true);
+        check(&[(30, 3000), (30, 3000), (30, 0), (30, 5999)], false);
+        check(&[(59, 1), (59, 1)], false);
+        // Nobody waited: a client that reads slowly is not the registry's fault.
+        check(&[(0, 1); 1000], true);
+    }
+}

@@ -1,0 +1,16 @@
+//! The proxy as a whole, before small registries of our own on loopback sockets.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, helpers included"
+)]
+
+mod assets;
+mod blob;
+mod callers;
+mod forward;
+mod process;
+mod redirect;
+mod sample;
+mod support;
+mod tls;
+mod token;

@@ -1,0 +1,174 @@
+//! The program itself: its line, its sockets, its end.
+
+use std::process::Stdio;
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+
+use crate::support::*;
+
+async fn start(flags: &str) -> (Child, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_layerscope-proxy"))
+        .args(["--listen", "127.0.0.1:0"])
+        .args(flags.split_whitespace())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .env("LAYERSCOPE_LOG", "trace")
+        // Nothing listens there: if they were read, nothing would work.
+        .envs(["HTTP_PROXY", "http_proxy", "ALL_PROXY"].map(|name| (name, "http://127.0.0.1:9")))
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .await
+        .unwrap();
+    let address = line
+        .trim_end()
+        .strip_prefix("layerscope-proxy listening on http://")
+        .unwrap();
+    (child, address.to_owned())
+}
+
+async fn open(address: &str, path: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream
+}
+
+async fn rest(mut stream: TcpStream) -> String {
+    let mut all = Vec::new();
+    stream.read_to_end(&mut all).await.unwrap();
+    String::from_utf8_lossy(&all).into_owned()
+}
+
+#[tokio::test]
+async fn it_says_where_it_listens_and_serves() {
+    let (mut child, address) = start("").await;
+    let answer = rest(open(&address, "/healthz").await).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("ok\n"),
+        "{answer}"
+    );
+    let path = "/api/v1/manifest?registry=sample.localhost&repository=demo/hello&reference=latest";
+    let answer = rest(open(&address, path).await).await;
+    assert!(answer.contains("schemaVersion"), "{answer}");
+    child.kill().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_download_under_way_is_finished_before_it_ends() {
+    // The registry gives the second half only when it is told to.
+    let gate = std::sync::Arc::new(tokio::sync::Notify::new());
+    let waiting = gate.clone();
+    let double = Double::start(move |_| {
+        let waiting = waiting.clone();
+        let halves = futures_util::stream::unfold(0, move |at| {
+            let waiting = waiting.clone();
+            async move {
+                if at == 1 {
+                    waiting.notified().await;
+                }
+                (at < 2).then_some((Ok::<_, std::io::Error>("half "), at + 1))
+            }
+        });
+        answer(
+            200,
+            &[("content-length", "10")],
+            axum::body::Body::from_stream(halves),
+        )
+    })
+    .await;
+    let (mut child, address) = start(&double.flags()).await;
+    let path = format!(
+        "/api/v1/blob?registry={}&repository=a&digest={}",
+        double.address,
+        some_digest()
+    );
+    let mut stream = open(&address, &path).await;
+    let mut got = String::new();
+    while !got.contains("half ") {
+        let mut part = [0; 1024];
+        let len = stream.read(&mut part).await.unwrap();
+        got.push_str(std::str::from_utf8(&part[..len]).unwrap());
+    }
+    let pid = child.id().unwrap().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .await
+            .unwrap()
+            .success()
+    );
+    // It takes no new connection, and is still there.
+    while TcpStream::connect(&address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(child.try_wait().unwrap(), None);
+    gate.notify_one();
+    got.push_str(&rest(stream).await);
+    assert!(got.ends_with("half half "), "{got}");
+    assert!(child.wait().await.unwrap().success());
+}
+
+#[tokio::test]
+async fn a_bad_flag_is_an_error_in_words() {
+    let output = Command::new(env!("CARGO_BIN_EXE_layerscope-proxy"))
+        .args(["--registry", "https://host/"])
+        .output()
+        .await
+        .unwrap();
+    assert!(!output.status.success());
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        text.contains("--registry") && text.contains("https://host/"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn no_secret_is_logged() {
+    let storage = Double::start(|_| answer(404, &[], "no")).await;
+    let location = format!("http://{}/x?sig=topsecret", storage.address);
+    let registry = Double::start(move |seen| match seen.path.as_str() {
+        "/v2/" => answer(
+            401,
+            &[("www-authenticate", "Basic realm=\"topsecret\"")],
+            "",
+        ),
+        _ => answer(307, &[("location", location.as_str())], ""),
+    })
+    .await;
+    let (mut child, address) = start(&(registry.flags() + &storage.flags())).await;
+    let at = registry.address;
+    let body =
+        format!("{{\"registry\":\"{at}\",\"username\":\"topsecret\",\"password\":\"topsecret\"}}");
+    let blob = format!(
+        "/api/v1/blob?registry={at}&repository=topsecret&digest={}",
+        some_digest()
+    );
+    for request in [
+        format!(
+            "POST /api/v1/token HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        ),
+        format!(
+            "GET {blob} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\nauthorization: Bearer topsecret\r\n\r\n"
+        ),
+    ] {
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        rest(stream).await;
+    }
+    assert_eq!(storage.paths(), ["/x?sig=topsecret"]);
+    child.start_kill().unwrap();
+    let output = child.wait_with_output().await.unwrap();
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(log.matches("answered").count(), 2, "{log}");
+    assert!(log.matches("asked").count() >= 3, "{log}");
+    assert!(!log.contains("topsecret"), "{log}");
+}
