@@ -1,0 +1,274 @@
+//! What the fuzz targets check, as plain functions: libFuzzer calls them with anything, and a test
+//! calls them with the committed seeds. Each panics when something is wrong.
+
+use std::io::Read;
+
+use layerscope_core::{
+    layer_index::LayerIndex,
+    port::Headers,
+    reference::{Reference, typed::Typed},
+    registry::{challenge, link},
+    route::Route,
+    tar::{Limits, TarEvent, TarParser},
+    toc::Entry,
+};
+use layerscope_inflate::{
+    GzipError, GzipIndex, GzipIndexBuilder, GzipLimits, GzipOptions, GzipReader, MinizEngine,
+};
+use sha2::{Digest, Sha256};
+
+/// Uncompressed bytes that one input may give; keeps an input in milliseconds.
+const MAX_OUT: u64 = 4 << 20;
+
+/// The chunk sizes that the first byte of an input chooses from; 0 is everything at once.
+const CHUNKS: [usize; 8] = [0, 1, 2, 3, 7, 64, 511, 4096];
+
+/// Takes the chunk size off an input.
+fn chunked(data: &[u8]) -> (usize, &[u8]) {
+    match data.split_first() {
+        Some((first, rest)) => (CHUNKS[usize::from(*first) % CHUNKS.len()], rest),
+        None => (0, data),
+    }
+}
+
+fn chunks(data: &[u8], size: usize) -> impl Iterator<Item = &[u8]> {
+    data.chunks(if size == 0 { data.len().max(1) } else { size })
+}
+
+fn gunzip(data: &[u8], chunk: usize) -> (Vec<u8>, GzipIndex, Option<GzipError>) {
+    let limits = GzipLimits {
+        max_out: MAX_OUT,
+        ..GzipLimits::default()
+    };
+    let options = GzipOptions {
+        spacing: 4096,
+        check_crc: true,
+        limits,
+    };
+    let mut builder = GzipIndexBuilder::<MinizEngine>::new(options);
+    let mut out = Vec::new();
+    for piece in chunks(data, chunk) {
+        if builder
+            .push(piece, &mut |bytes| out.extend_from_slice(bytes))
+            .is_err()
+        {
+            break;
+        }
+    }
+    let (index, error) = builder.finish();
+    (out, index, error)
+}
+
+/// Gzip: every way of cutting the input gives the same bytes, the same index and the same end;
+/// what flate2 reads whole is read the same; any range read by the index is those bytes.
+pub fn gzip(data: &[u8]) {
+    let (chunk, data) = chunked(data);
+    let (out, index, error) = gunzip(data, 0);
+    let (out_cut, index_cut, error_cut) = gunzip(data, chunk);
+    assert_eq!(
+        error.is_some(),
+        error_cut.is_some(),
+        "{error:?} and {error_cut:?}"
+    );
+    if error.is_none() {
+        assert!(out == out_cut, "cut otherwise, other bytes");
+        assert_eq!(index.to_bytes(), index_cut.to_bytes());
+    }
+    assert_eq!(index.validate(), Ok(()));
+    assert_eq!(GzipIndex::from_bytes(&index.to_bytes()), Ok(index.clone()));
+
+    // What one reader calls the end another may call damage (trailing bytes, header checksums,
+    // reserved flags), so only agreement on whole streams is asked for.
+    if error.is_none() && index.trailing == 0 {
+        let mut theirs = Vec::new();
+        let mut decoder = flate2::read::MultiGzDecoder::new(data).take(MAX_OUT + 1);
+        if decoder.read_to_end(&mut theirs).is_ok() {
+            assert!(theirs == out, "flate2 reads other bytes");
+        }
+    }
+
+    let len = out.len() as u64;
+    for (start, end) in [
+        (0, len),
+        (len / 3, len / 3 + 1),
+        (len / 2, len),
+        (len.saturating_sub(9), len),
+    ] {
+        let range = start..end.min(len);
+        if range.is_empty() {
+            continue;
+        }
+        let Some(plan) = index.plan(range.clone()) else {
+            // Only a stream that broke off may have bytes that no index reaches.
+            assert!(error.is_some(), "no plan for {range:?} of {len}");
+            continue;
+        };
+        let mut reader = GzipReader::<MinizEngine>::new(&index.checkpoints[plan.checkpoint], &plan)
+            .expect("an index just made can be read by");
+        let mut read = Vec::new();
+        let (first, last) = (plan.in_range.start as usize, plan.in_range.end as usize);
+        for piece in chunks(&data[first..last.min(data.len())], chunk) {
+            if reader
+                .push(piece, &mut |bytes| read.extend_from_slice(bytes))
+                .is_err()
+            {
+                break;
+            }
+        }
+        let expect = &out[range.start as usize..range.end as usize];
+        assert!(
+            read == expect || error.is_some(),
+            "another range than {range:?}"
+        );
+    }
+}
+
+/// What an archive says, with its data joined.
+type Listing = (Vec<(Entry, Vec<u8>)>, bool);
+
+fn untar(data: &[u8], chunk: usize) -> Listing {
+    let mut parser = TarParser::new(Limits::default());
+    let mut entries: Vec<(Entry, Vec<u8>)> = Vec::new();
+    let mut good = true;
+    for piece in chunks(data, chunk) {
+        let pushed = parser.push(piece, &mut |event| match event {
+            TarEvent::Entry(entry) => entries.push((*entry, Vec::new())),
+            TarEvent::Data(bytes) => {
+                let (_, data) = entries.last_mut().expect("data comes after its entry");
+                data.extend_from_slice(bytes);
+            }
+            TarEvent::EndOfArchive => {}
+        });
+        if pushed.is_err() {
+            good = false;
+            break;
+        }
+    }
+    let good = parser.finish().is_ok() && good;
+    (entries, good)
+}
+
+/// Tar: every way of cutting the input gives the same entries and the same end; entries lie in the
+/// archive, one after the other; the data told is the data that is there.
+pub fn tar(data: &[u8]) {
+    let (chunk, data) = chunked(data);
+    let (entries, good) = untar(data, 0);
+    let (cut, cut_good) = untar(data, chunk);
+    assert_eq!(good, cut_good);
+    assert!(entries == cut, "cut otherwise, other entries");
+    let mut end = 0;
+    for (entry, bytes) in &entries {
+        assert!(entry.header_out_offset >= end, "entries overlap");
+        assert!(entry.data_out_offset >= entry.header_out_offset);
+        let start = entry.data_out_offset as usize;
+        assert!(bytes.len() as u64 <= entry.stored_len);
+        assert_eq!(
+            bytes.as_slice(),
+            &data[start.min(data.len())..][..bytes.len()]
+        );
+        end = entry.data_out_offset;
+    }
+}
+
+/// A stored index: no bytes make reading it panic, and one that is accepted holds together, so
+/// that it is written again as it was and every entry can be planned or is refused.
+pub fn stored_index(data: &[u8]) {
+    let _ = LayerIndex::from_bytes(data);
+    let _ = GzipIndex::from_bytes(data).map(|index| index.validate());
+    // The checksum would hide everything behind it.
+    let mut bytes = b"LSIX\x01".to_vec();
+    bytes.extend_from_slice(
+        data.get(5..data.len().saturating_sub(32))
+            .unwrap_or_default(),
+    );
+    let checksum = Sha256::digest(&bytes);
+    bytes.extend_from_slice(&checksum);
+    let Ok(index) = LayerIndex::from_bytes(&bytes) else {
+        return;
+    };
+    let again =
+        LayerIndex::from_bytes(&index.to_bytes()).expect("what was accepted is written right");
+    assert_eq!(again.to_bytes(), index.to_bytes());
+    for ordinal in 0..index.toc().len().min(64) {
+        for range in [0..1, 0..u64::MAX, u64::MAX - 1..u64::MAX] {
+            if let Ok(plan) = index.plan_read(ordinal, range) {
+                assert!(plan.in_range.end <= index.blob_len(), "{plan:?}");
+                assert!(plan.in_range.start <= plan.in_range.end);
+                let _ = index.reader(plan);
+            }
+        }
+    }
+}
+
+/// References and routes: what is accepted is written in one form, and reading that form again
+/// gives the same.
+pub fn reference(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    if let Ok(reference) = Reference::parse(text) {
+        let again = Reference::parse(&reference.to_string());
+        assert_eq!(again.as_ref(), Ok(&reference), "the long form of {text:?}");
+        let again = Reference::parse(&reference.familiar());
+        assert_eq!(again.as_ref(), Ok(&reference), "the short form of {text:?}");
+    }
+    let _ = Typed::parse(text);
+    let route = Route::parse(text);
+    let canonical = route.fragment();
+    assert_eq!(
+        Route::parse(&canonical).fragment(),
+        canonical,
+        "the route {text:?}"
+    );
+    if !matches!(route, Route::Invalid { .. }) {
+        assert_eq!(Route::parse(&canonical), route, "the route {text:?}");
+    }
+}
+
+/// Where the page before was.
+const LIST: &str = "https://registry.example/v2/a/b/tags/list?n=100";
+
+/// Link: whatever the header says, the next page is of the same list on the same server.
+pub fn link(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    if let Ok(Some(next)) = link::next(LIST, Some(text)) {
+        assert_eq!(
+            next.split('?').next(),
+            Some("/v2/a/b/tags/list"),
+            "{text:?}"
+        );
+        assert!(next.len() <= link::MAX_CURSOR_LEN);
+        assert!(next.bytes().all(|byte| byte.is_ascii_graphic()), "{next:?}");
+    }
+    let _ = link::next_target(text);
+}
+
+/// Challenges: bounded in number, schemes and names in lower case, values taken from the header.
+pub fn challenge(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let mut headers = Headers::new();
+    // A NUL parts two headers, so that one input has several.
+    for value in text.split('\0') {
+        headers.push("WWW-Authenticate", value);
+    }
+    let found = challenge::challenges(&headers);
+    assert!(found.len() <= 16);
+    for challenge in &found {
+        assert!(!challenge.scheme.is_empty());
+        assert!(
+            !challenge
+                .scheme
+                .bytes()
+                .any(|byte| byte.is_ascii_uppercase())
+        );
+        for (name, value) in &challenge.params {
+            assert!(!name.bytes().any(|byte| byte.is_ascii_uppercase()));
+            assert!(value.len() <= text.len());
+        }
+        challenge.scopes().for_each(drop);
+    }
+}

@@ -1,0 +1,219 @@
+//! Debian's docker-registry as a child process, behind a recorder.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use crate::{
+    cache, process,
+    process::Process,
+    recorder::{Log, Recorder},
+    token_server::{self, TokenServer},
+};
+
+/// How a registry asks who is there.
+pub enum Auth<'a> {
+    /// It does not ask.
+    Anonymous,
+    /// `Basic`, with the user and password of [`token_server`].
+    Basic,
+    /// `Bearer`, with tokens of this server.
+    Bearer(&'a TokenServer),
+}
+
+/// How long a registry may take to listen; it takes some 50 ms on a quiet machine.
+const START_LIMIT: Duration = Duration::from_secs(30);
+
+/// One running registry.
+pub struct Registry {
+    recorder: Recorder,
+    process: Process,
+    host: String,
+}
+
+/// A line of docker-registry's own access log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessLine {
+    /// `GET`, `HEAD`, …
+    pub method: String,
+    /// Path and query.
+    pub target: String,
+    /// The answer's status.
+    pub status: u16,
+    /// Bytes of the answer's body.
+    pub bytes: u64,
+}
+
+impl AccessLine {
+    /// Reads the combined log format: `host - - [time] "GET /v2/ HTTP/1.1" 200 2 "" "agent"`.
+    pub fn parse(line: &str) -> Option<Self> {
+        let (_, rest) = line.split_once("] \"")?;
+        let (request, rest) = rest.split_once("\" ")?;
+        let mut request = request.split(' ');
+        let mut rest = rest.split(' ');
+        Some(Self {
+            method: request.next()?.to_owned(),
+            target: request.next()?.to_owned(),
+            status: rest.next()?.parse().ok()?,
+            bytes: rest.next()?.parse().ok()?,
+        })
+    }
+}
+
+impl Registry {
+    /// Starts `binary` over the images in `store`; configuration and logs go to `state`.
+    pub fn start(
+        binary: &Path,
+        store: &Path,
+        state: &Path,
+        name: &str,
+        auth: Auth<'_>,
+    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let auth = match auth {
+            Auth::Anonymous => String::new(),
+            Auth::Basic => {
+                let file = state.join("htpasswd");
+                // The lowest cost: the password is no secret and every request pays for it.
+                let hash = bcrypt::hash(token_server::PASSWORD, 4)?;
+                fs::write(&file, format!("{}:{hash}\n", token_server::USER))?;
+                format!(
+                    "auth: {{htpasswd: {{realm: layerscope, path: '{}'}}}}\n",
+                    file.display()
+                )
+            }
+            Auth::Bearer(tokens) => {
+                let file = state.join("token.pem");
+                fs::write(&file, tokens.certificate_pem())?;
+                format!(
+                    "auth: {{token: {{realm: '{}', service: {}, issuer: {}, rootcertbundle: '{}'}}}}\n",
+                    tokens.realm(),
+                    token_server::SERVICE,
+                    token_server::ISSUER,
+                    file.display()
+                )
+            }
+        };
+        let config = state.join(format!("{name}.yml"));
+        fs::write(
+            &config,
+            format!(
+                "version: 0.1\n\
+                 log: {{level: info, accesslog: {{disabled: false}}}}\n\
+                 storage: {{filesystem: {{rootdirectory: '{}'}}, cache: {{blobdescriptor: inmemory}}}}\n\
+                 http: {{addr: '127.0.0.1:0', relativeurls: true}}\n{auth}",
+                store.display()
+            ),
+        )?;
+        let mut command = process::guarded(binary);
+        command
+            .arg("serve")
+            .arg(&config)
+            .env("OTEL_TRACES_EXPORTER", "none");
+        let mut process = Process::start(command, state, name)?;
+        let host = process.wait_for(START_LIMIT, |line| {
+            let (_, rest) = line.split_once("listening on ")?;
+            let end = rest
+                .find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':')
+                .unwrap_or(rest.len());
+            Some(rest[..end].to_owned())
+        })?;
+        Ok(Self {
+            recorder: Recorder::start(&host)?,
+            process,
+            host,
+        })
+    }
+
+    /// `127.0.0.1:PORT`, through the recorder: what references and proxy flags name.
+    pub fn host(&self) -> String {
+        self.recorder.host()
+    }
+
+    /// `127.0.0.1:PORT` of the registry itself, for what a test does not want to see recorded.
+    pub fn direct_host(&self) -> &str {
+        &self.host
+    }
+
+    /// What passed the recorder.
+    pub fn log(&self) -> &Log {
+        self.recorder.log()
+    }
+
+    /// The recorder, to slow it down.
+    pub fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+
+    /// The registry's own access log.
+    pub fn access_log(&self) -> Vec<AccessLine> {
+        self.process
+            .stdout()
+            .lines()
+            .filter_map(AccessLine::parse)
+            .collect()
+    }
+
+    /// The process id, for a test that looks whether it is gone.
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+}
+
+/// Finds docker-registry: `$DOCKER_REGISTRY`, PATH, or Debian's package unpacked into the cache.
+/// The package is not *installed*, because that would start a service on the reader's machine.
+pub fn docker_registry() -> io::Result<PathBuf> {
+    if let Some(path) = std::env::var_os("DOCKER_REGISTRY") {
+        return Ok(path.into());
+    }
+    if let Some(path) = process::find("docker-registry") {
+        return Ok(path);
+    }
+    let apt = process::find("apt-get")
+        .ok_or_else(|| io::Error::other("no docker-registry on PATH, and no apt-get to get it"))?;
+    let dir = cache::root().join("tools/docker-registry");
+    let binary = dir.join("root/usr/bin/docker-registry");
+    if !binary.is_file() {
+        fs::create_dir_all(&dir)?;
+        process::run(
+            Command::new(apt)
+                .args(["download", "docker-registry"])
+                .current_dir(&dir),
+        )?;
+        let package = fs::read_dir(&dir)?
+            .filter_map(Result::ok)
+            .map(|entry| entry.path())
+            .find(|path| path.extension().is_some_and(|end| end == "deb"))
+            .ok_or_else(|| io::Error::other("apt-get download left no package"))?;
+        process::run(
+            Command::new("dpkg")
+                .arg("-x")
+                .arg(package)
+                .arg(dir.join("root")),
+        )?;
+    }
+    Ok(binary)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::AccessLine;
+
+    #[test]
+    fn access_line() {
+        let line = "127.0.0.1 - - [24/Nov/2026:01:00:00 +0000] \"GET /v2/a/blobs/sha256:0 HTTP/1.1\" 206 12 \"\" \"x/1\"";
+        let expect = AccessLine {
+            method: "GET".into(),
+            target: "/v2/a/blobs/sha256:0".into(),
+            status: 206,
+            bytes: 12,
+        };
+        assert_eq!(AccessLine::parse(line), Some(expect));
+        assert_eq!(
+            AccessLine::parse("time=\"…\" level=info msg=\"listening\""),
+            None
+        );
+    }
+}

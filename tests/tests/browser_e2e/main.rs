@@ -1,0 +1,75 @@
+//! Layerscope as its readers use it: the release build in a real browser, before real registries
+//! and before one that misbehaves.
+//!
+//! Each test has a browser of its own; run with `--test-threads=2` on a small machine.
+
+#![allow(clippy::unwrap_used)] // a test's panic is its message
+
+mod bad_input;
+mod edges;
+mod files;
+mod keys;
+mod large;
+mod main_job;
+mod pages;
+mod sign_in;
+mod storage;
+
+use layerscope_tests::{browser::Browser, corpus::Corpus, proxy::Proxy};
+
+/// A browser, registries of its own (it counts their requests), and a proxy that may read from them; none where one of them cannot
+/// be had, after a line that says so.
+fn stage() -> Option<(Corpus, Proxy, Browser)> {
+    let corpus = Corpus::own()?;
+    let browser = Browser::start()?;
+    let proxy = proxy(&corpus);
+    Some((corpus, proxy, browser))
+}
+
+/// A proxy that may read from all three registries and ask the token server.
+fn proxy(corpus: &Corpus) -> Proxy {
+    let hosts = [
+        corpus.anonymous.host(),
+        corpus.basic.host(),
+        corpus.bearer.host(),
+        corpus.tokens.host(),
+    ];
+    let mut flags: Vec<String> = hosts
+        .iter()
+        .flat_map(|host| ["--allow-private", host, "--plain-http", host])
+        .map(str::to_owned)
+        .collect();
+    flags.push("--realm".into());
+    flags.push(format!("{}={}", corpus.bearer.host(), corpus.tokens.host()));
+    Proxy::start(&flags).unwrap()
+}
+
+/// The text of a file as the page shows it: lines, without the last line's end.
+fn lines(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes).replace("\r\n", "\n");
+    text.strip_suffix('\n').unwrap_or(&text).to_owned()
+}
+
+/// Compares a file's text on the page with the bytes that it has.
+#[track_caller]
+fn assert_text(shown: &str, bytes: &[u8]) {
+    let (shown, expect) = (lines(shown.as_bytes()), lines(bytes));
+    if shown != expect {
+        let at = shown
+            .bytes()
+            .zip(expect.bytes())
+            .take_while(|(a, b)| a == b)
+            .count();
+        let near = |text: &str| {
+            text.get(at.saturating_sub(40)..(at + 40).min(text.len()))
+                .map(str::to_owned)
+        };
+        panic!(
+            "{} bytes shown, {} expected, different at {at}: {:?} and {:?}",
+            shown.len(),
+            expect.len(),
+            near(&shown),
+            near(&expect)
+        );
+    }
+}
