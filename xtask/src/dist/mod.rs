@@ -1,0 +1,252 @@
+//! Builds `dist/`: the app as it is served.
+//!
+//! Trunk compiles and bundles with plain names; then, here: wasm-opt, content hashes in the
+//! names, the worker's loader, the build id in the page, a check of the page against the content
+//! security policy, and a compressed copy beside each file.
+//!
+//! The build id is a hash of everything that goes into the build. Page and worker both carry it
+//! (`<meta name="layerscope-build">`, and `self.layerscopeBuild` set by the worker's loader), so
+//! that a page of one build never talks to a worker of another.
+
+mod compress;
+mod html;
+mod names;
+mod source_hash;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use walkdir::WalkDir;
+
+use crate::shell;
+use crate::tools::Tools;
+use crate::workspace::Workspace;
+
+pub use html::{inline_problems, style_attribute};
+
+/// The page names its parts relatively: the folder works at any address.
+pub const RELATIVE_URL: &str = "./";
+/// The worker's loader with this build's names filled in.
+const WORKER_LOADER: &str = include_str!("worker_loader.js");
+/// What a finished folder was made from; lies beside `dist/` under the target folder.
+const STAMP: &str = "xtask-dist.stamp";
+
+/// What one may choose.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where the folder will be served.
+    pub public_url: String,
+    /// Go on without wasm-opt when it is not to be had.
+    pub allow_unoptimised: bool,
+}
+
+/// Builds `dist/` anew.
+pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    build(workspace, options, &build_id(workspace, options)?)
+}
+
+/// Builds `dist/` if it was made from other sources than those that lie there now.
+pub fn run_if_stale(workspace: &Workspace, options: &Options) -> Result<()> {
+    let id = build_id(workspace, options)?;
+    let built = fs::read_to_string(workspace.target.join(STAMP)).unwrap_or_default();
+    let fresh = built == id || (options.allow_unoptimised && built == unoptimised(&id));
+    if fresh && workspace.dist.join("index.html").is_file() {
+        eprintln!("xtask: dist is up to date (build {id})");
+        return Ok(());
+    }
+    build(workspace, options, &id)
+}
+
+/// The stamp of a build that wasm-opt has not seen; good enough to look at, not to publish.
+fn unoptimised(id: &str) -> String {
+    format!("{id} unoptimised")
+}
+
+fn build_id(workspace: &Workspace, options: &Options) -> Result<String> {
+    source_hash::of(&workspace.root, &options.public_url)
+}
+
+fn build(workspace: &Workspace, options: &Options, id: &str) -> Result<()> {
+    let tools = Tools::find()?;
+    tools.wasm_target()?;
+    let trunk = tools.trunk()?;
+    let wasm_bindgen = tools.wasm_bindgen()?;
+    let wasm_opt = match tools.wasm_opt() {
+        Ok(program) => Some(program),
+        Err(error) if options.allow_unoptimised => {
+            eprintln!("xtask: going on without wasm-opt, so the download is larger: {error:#}");
+            None
+        }
+        Err(error) => return Err(error),
+    };
+
+    let staging = workspace.target.join("xtask-dist");
+    shell::timed(&format!("building the app (build {id})"), || {
+        empty(&staging)?;
+        let mut command = Command::new(trunk.join("trunk"));
+        command
+            .args([
+                "build",
+                "--release",
+                "--filehash",
+                "false",
+                "--public-url",
+                &options.public_url,
+                "--dist",
+            ])
+            .arg(&staging)
+            .current_dir(&workspace.root)
+            .env("PATH", shell::path_with(&[&wasm_bindgen])?)
+            // Its errors say what failed; where in its own code it was is of no use.
+            .env_remove("RUST_BACKTRACE")
+            // Trunk takes NO_COLOR only as true or false, others set it to 1.
+            .env_remove("NO_COLOR");
+        shell::run(&mut command)?;
+        if let Some(wasm_opt) = &wasm_opt {
+            optimise(wasm_opt, &staging)?;
+        }
+        finish_page(&staging, id)
+    })?;
+    shell::timed("compressing the app with brotli and gzip", || {
+        compress::folder(&staging)
+    })?;
+    empty(&workspace.dist)?;
+    copy_folder(&staging, &workspace.dist)?;
+    fs::create_dir_all(&workspace.target)?;
+    let stamp = if wasm_opt.is_some() {
+        id.to_owned()
+    } else {
+        unoptimised(id)
+    };
+    fs::write(workspace.target.join(STAMP), stamp).context("writing the stamp of dist")?;
+    report(&workspace.dist)
+}
+
+/// Runs wasm-opt over each module: the page's for size, the worker's for speed.
+fn optimise(wasm_opt: &Path, folder: &Path) -> Result<()> {
+    for (module, level) in [("app_bg.wasm", "-Oz"), ("worker_bg.wasm", "-O3")] {
+        let file = folder.join(module);
+        let optimised = folder.join(format!("{module}.optimised"));
+        shell::run(
+            Command::new(wasm_opt)
+                .arg(level)
+                .arg(&file)
+                .arg("-o")
+                .arg(&optimised),
+        )?;
+        fs::rename(&optimised, &file)?;
+    }
+    Ok(())
+}
+
+/// Hashes names, writes the worker's loader, fills the page in and checks it.
+fn finish_page(folder: &Path, id: &str) -> Result<()> {
+    let page_file = folder.join("index.html");
+    let mut page = fs::read_to_string(&page_file).context("Trunk left no index.html")?;
+
+    for name in names::hashable(folder)? {
+        let hashed = names::rename_hashed(folder, &name)?;
+        page = html::renamed(&page, &name, &hashed);
+    }
+    let worker = names::find(folder, "worker-", ".js")?;
+    let module = names::find(folder, "worker-", "_bg.wasm")?;
+    let loader = WORKER_LOADER
+        .replace("__BUILD__", id)
+        .replace("__SCRIPT__", &worker)
+        .replace("__MODULE__", &module);
+    fs::write(folder.join("worker_loader.js"), loader)?;
+    let loader = names::rename_hashed(folder, "worker_loader.js")?;
+    page = html::with_meta(&page, "layerscope-worker", |old| {
+        old.replace("worker_loader.js", &loader)
+    })?;
+    page = html::with_meta(&page, "layerscope-build", |_| id.to_owned())?;
+
+    let problems = inline_problems(&page);
+    if !problems.is_empty() {
+        bail!(
+            "dist/index.html breaks its content security policy: {}",
+            problems.join("; ")
+        );
+    }
+    for file in html::local_files(&page) {
+        if !folder.join(&file).is_file() {
+            bail!("dist/index.html names {file}, which is not there");
+        }
+    }
+    fs::write(page_file, page)?;
+    Ok(())
+}
+
+fn report(dist: &Path) -> Result<()> {
+    let (mut page, mut worker) = (0, 0);
+    for (name, len) in downloads(dist)? {
+        eprintln!(
+            "xtask:   {name}: {:.1} KiB with brotli",
+            len as f64 / 1024.0
+        );
+        if is_worker(&name) {
+            worker += len
+        } else {
+            page += len
+        }
+    }
+    eprintln!(
+        "xtask: {}: first download {:.1} KiB, worker {:.1} KiB (brotli)",
+        dist.display(),
+        page as f64 / 1024.0,
+        worker as f64 / 1024.0
+    );
+    Ok(())
+}
+
+/// Whether a file of dist/ is loaded by the worker and not by the page.
+pub fn is_worker(name: &str) -> bool {
+    name.starts_with("worker")
+}
+
+/// What a first visit loads: each HTML, CSS, JavaScript and wasm file with its length in bytes as
+/// it is sent (under brotli where that is shorter), in order of name.
+pub fn downloads(dist: &Path) -> Result<Vec<(String, u64)>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dist).with_context(|| format!("reading {}", dist.display()))? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if [".html", ".css", ".js", ".wasm"]
+            .iter()
+            .any(|end| name.ends_with(end))
+        {
+            let packed = dist.join(format!("{name}.br"));
+            let sent = if packed.is_file() {
+                packed
+            } else {
+                entry.path()
+            };
+            files.push((name, fs::metadata(sent)?.len()));
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn empty(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| format!("emptying {}", folder.display()))?;
+    }
+    fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    for entry in WalkDir::new(from).min_depth(1).sort_by_file_name() {
+        let entry = entry?;
+        let place: PathBuf = to.join(entry.path().strip_prefix(from)?);
+        if entry.file_type().is_dir() {
+            fs::create_dir_all(&place)?;
+        } else {
+            fs::copy(entry.path(), &place)
+                .with_context(|| format!("writing {}", place.display()))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,104 @@
+//! Layerscope's tools, run as `cargo xtask <command>`.
+//!
+//! What a command needs and does not find, it installs at a pinned version into one folder
+//! outside the repository (see [`tools`]), and says so. Nothing here is part of the product.
+
+mod bench;
+mod counts;
+mod dist;
+mod fuzz;
+mod serve;
+mod shell;
+mod test;
+mod tidy;
+mod tools;
+mod workspace;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    about = "Layerscope's tools",
+    disable_help_subcommand = true
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build the app and the proxy, and run them on http://127.0.0.1:8080
+    Serve {
+        /// Flags for the proxy, after `--`; `-- --help` lists them
+        #[arg(last = true)]
+        proxy_flags: Vec<String>,
+    },
+    /// Run every check and test there is, end to end ones included
+    Test {
+        /// Run only this step (repeatable); `--only list` prints their names
+        #[arg(long, value_name = "STEP")]
+        only: Vec<String>,
+    },
+    /// Measure, print a table and write target/bench/summary.json
+    Bench {
+        /// A gzip-compressed layer to measure the layer part on
+        #[arg(long, value_name = "FILE.tar.gz")]
+        layer: Option<PathBuf>,
+    },
+    /// Run the fuzz targets of tests/fuzz
+    Fuzz {
+        /// Seconds for each target
+        #[arg(long, default_value_t = fuzz::DEFAULT_SECONDS)]
+        seconds: u64,
+        /// Only these targets; all by default
+        targets: Vec<String>,
+    },
+    /// Build the app for release into dist/: hashed names, precompressed, checked against the CSP
+    Dist {
+        /// Where the folder will be served; relative by default, so that any place works
+        #[arg(long, default_value = dist::RELATIVE_URL, value_name = "URL")]
+        public_url: String,
+        /// Go on without wasm-opt when it can be neither found nor installed
+        #[arg(long)]
+        allow_unoptimised: bool,
+    },
+    /// Check by reading the tree what ARCHITECTURE.md promises
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let workspace = Workspace::find();
+    let result = match arguments.command {
+        Command::Serve { proxy_flags } => serve::run(&workspace, &proxy_flags),
+        Command::Test { only } => test::run(&workspace, &only),
+        Command::Bench { layer } => bench::run(&workspace, layer.as_deref()),
+        Command::Fuzz { seconds, targets } => fuzz::run(&workspace, seconds, &targets),
+        Command::Dist {
+            public_url,
+            allow_unoptimised,
+        } => dist::run(
+            &workspace,
+            &dist::Options {
+                public_url,
+                allow_unoptimised,
+            },
+        )
+        .map(|_| ()),
+        Command::Tidy => tidy::run(&workspace),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
