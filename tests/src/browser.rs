@@ -36,6 +36,8 @@ const FLAGS: [&str; 10] = [
 ];
 /// How long chromedriver may take to listen.
 const START_LIMIT: Duration = Duration::from_secs(30);
+/// How long an asynchronous script may take, in milliseconds: a measurement over a large layer.
+const SCRIPT_LIMIT_MS: u64 = 300_000;
 /// How long a condition may take to come true unless a test says otherwise. Long, because the
 /// machines that run tests are small and busy; nothing waits longer than it must.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -164,6 +166,7 @@ impl Browser {
         let blocked = if options.storage_blocked { 2 } else { 1 };
         let mut capabilities = Capabilities::new();
         capabilities.insert("browserName".into(), "chrome".into());
+        capabilities.insert("timeouts".into(), json!({"script": SCRIPT_LIMIT_MS}));
         capabilities.insert("goog:loggingPrefs".into(), json!({"browser": "ALL"}));
         capabilities.insert(
             "goog:chromeOptions".into(),

@@ -5,6 +5,8 @@
 //! Nothing here outlives its owner: every process is killed on drop, and by the kernel when the
 //! test process dies without dropping anything.
 
+pub mod apt;
+pub mod bench;
 pub mod browser;
 pub mod cache;
 pub mod corpus;

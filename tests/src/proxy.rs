@@ -75,6 +75,11 @@ impl Proxy {
         &self.base
     }
 
+    /// Its process id.
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Its log so far.
     pub fn log(&self) -> String {
         self.process.stderr()

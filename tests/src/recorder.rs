@@ -6,7 +6,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use axum::{
@@ -39,6 +39,8 @@ pub struct Recorded {
     pub status: u16,
     /// Bytes of the answer's body that were handed to the connection.
     pub sent: u64,
+    /// When the first of them was, if one was.
+    pub first_sent_at: Option<SystemTime>,
 }
 
 impl Recorded {
@@ -58,6 +60,7 @@ impl Recorded {
             accept_encoding: text(header::ACCEPT_ENCODING),
             status: 0,
             sent: 0,
+            first_sent_at: None,
         }
     }
 
@@ -114,6 +117,7 @@ impl Log {
         self.with(|list| {
             if let Some(entry) = list.get_mut(number) {
                 entry.sent += bytes;
+                entry.first_sent_at.get_or_insert_with(SystemTime::now);
             }
         });
     }

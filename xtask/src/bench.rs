@@ -1,22 +1,26 @@
 //! `cargo xtask bench`: figures, in a table and as target/bench/summary.json.
 //!
-//! Every figure is measured in this run, from one release build. A figure that could not be
-//! measured is left out, never guessed.
+//! Every figure is measured in this run, from one release build and with the settings that it has
+//! by default. The native part is in `bin/layer_bench.rs`, what needs a browser in
+//! `tests/src/bin/browser_bench.rs`.
 
 use std::fs::{self, File};
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value};
 
+use crate::tools::Tools;
 use crate::workspace::Workspace;
-use crate::{dist, shell};
+use crate::{dist, serve, shell, stage};
 
 /// Each timing is the best of this many: the others were disturbed.
 const RUNS: usize = 3;
+/// Of five, two may be disturbed.
+pub const DEFAULT_ROUNDS: usize = 5;
 const MEGABYTE: f64 = 1_000_000.0;
 
 /// Figures in the order in which they were taken.
@@ -32,6 +36,21 @@ impl Figures {
         );
     }
 
+    /// Runs a program that prints figures as a flat JSON object.
+    fn take(&mut self, command: &mut Command) -> Result<()> {
+        let output = shell::output(command)?;
+        let figures: Map<String, Value> = serde_json::from_slice(&output)
+            .with_context(|| format!("reading the figures of `{}`", shell::show(command)))?;
+        for (name, value) in figures {
+            let value = value.as_f64();
+            self.add(
+                &name,
+                value.with_context(|| format!("{name} is no number"))?,
+            );
+        }
+        Ok(())
+    }
+
     fn table(&self) -> String {
         let width = self.0.keys().map(String::len).max().unwrap_or_default();
         self.0
@@ -41,14 +60,41 @@ impl Figures {
     }
 }
 
+/// A layer to measure on.
+#[derive(Debug, Clone, Copy)]
+pub enum Layer<'a> {
+    /// A gzip file.
+    File(&'a Path),
+    /// A large Debian root file system, made once.
+    Large,
+    /// One that the tests have anyway.
+    Small,
+}
+
+/// How much is measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Options<'a> {
+    /// What is measured on.
+    pub layer: Layer<'a>,
+    /// How often each measurement in Chromium is repeated; the middle one counts.
+    pub rounds: usize,
+}
+
+impl Options<'_> {
+    /// Enough to see that every figure can be taken; they say little.
+    pub fn small() -> Self {
+        Self {
+            layer: Layer::Small,
+            rounds: 1,
+        }
+    }
+}
+
 /// Measures, prints and writes.
-pub fn run(workspace: &Workspace, layer: Option<&Path>) -> Result<()> {
+pub fn run(workspace: &Workspace, options: Options<'_>) -> Result<()> {
     let mut figures = Figures::default();
-    let options = dist::Options {
-        public_url: dist::RELATIVE_URL.to_owned(),
-        allow_unoptimised: false,
-    };
-    dist::run_if_stale(workspace, &options)?;
+    dist::run_if_stale(workspace, &dist::Options::release())?;
+    serve::build_proxy(workspace)?;
     let (mut page, mut worker) = (0, 0);
     for (name, len) in dist::downloads(&workspace.dist)? {
         if dist::is_worker(&name) {
@@ -59,13 +105,28 @@ pub fn run(workspace: &Workspace, layer: Option<&Path>) -> Result<()> {
     }
     figures.add("main_download_br_bytes", page as f64);
     figures.add("worker_download_br_bytes", worker as f64);
-    match layer {
-        Some(layer) => measure_layer(workspace, &mut figures, layer)?,
-        None => eprintln!("xtask: no --layer given: the layer part is left out"),
-    }
 
     let folder = workspace.target.join("bench");
     fs::create_dir_all(&folder)?;
+    let plans = folder.join("plans.json");
+    let layer = match options.layer {
+        Layer::File(layer) => std::path::absolute(layer)?,
+        Layer::Large => make_layer(workspace, "--make-large-layer")?,
+        Layer::Small => make_layer(workspace, "--make-small-layer")?,
+    };
+    shell::timed("measuring natively", || {
+        native(workspace, &mut figures, &layer, &plans)
+    })?;
+    let parts = build_parts(workspace, &folder.join("parts"))?;
+    shell::timed("measuring in Chromium", || {
+        let mut command = stage::program(workspace, "browser_bench")?;
+        command
+            .arg(&layer)
+            .args([&plans, &parts])
+            .arg(options.rounds.to_string());
+        figures.take(&mut command)
+    })?;
+
     let summary = folder.join("summary.json");
     print!("{}", figures.table());
     fs::write(&summary, serde_json::to_string_pretty(&figures.0)?)
@@ -74,8 +135,56 @@ pub fn run(workspace: &Workspace, layer: Option<&Path>) -> Result<()> {
     Ok(())
 }
 
-fn measure_layer(workspace: &Workspace, figures: &mut Figures, layer: &Path) -> Result<()> {
-    let layer = &std::path::absolute(layer)?;
+/// A layer that the tests' own program makes, unless it is there.
+fn make_layer(workspace: &Workspace, which: &str) -> Result<PathBuf> {
+    let mut command = stage::program(workspace, "browser_bench")?;
+    command.arg(which);
+    let output = shell::output(&mut command)
+        .context("the default layer needs Debian and root; name one with --layer FILE.tar.gz")?;
+    let path = String::from_utf8(output)?;
+    Ok(PathBuf::from(path.trim_end()))
+}
+
+/// Compiles the worker that measures our parts alone, as the release's worker is compiled.
+fn build_parts(workspace: &Workspace, folder: &Path) -> Result<PathBuf> {
+    let tools = Tools::find()?;
+    let wasm_bindgen = tools.wasm_bindgen()?.join("wasm-bindgen");
+    let wasm_opt = tools.wasm_opt()?;
+    shell::timed("building the worker that measures parts", || {
+        let arguments = [
+            "build",
+            "--locked",
+            "--profile",
+            "wasm-release",
+            "--target",
+            "wasm32-unknown-unknown",
+            "-p",
+            "layerscope-app",
+            "--bin",
+            "bench",
+            "--features",
+            "layerscope-app/bench",
+        ];
+        shell::run(&mut workspace.cargo(&arguments))?;
+        let module = workspace
+            .target
+            .join("wasm32-unknown-unknown/wasm-release/bench.wasm");
+        shell::run(
+            Command::new(&wasm_bindgen)
+                .args(["--target", "no-modules", "--no-typescript", "--out-dir"])
+                .args([folder, &module]),
+        )?;
+        let module = folder.join("bench_bg.wasm");
+        shell::run(
+            Command::new(&wasm_opt)
+                .args(dist::WORKER_OPTIMISATION)
+                .args([&module, Path::new("-o"), &module]),
+        )
+    })?;
+    Ok(folder.to_path_buf())
+}
+
+fn native(workspace: &Workspace, figures: &mut Figures, layer: &Path, plans: &Path) -> Result<()> {
     let blob_len = fs::metadata(layer)
         .with_context(|| format!("reading {}", layer.display()))?
         .len();
@@ -103,25 +212,8 @@ fn measure_layer(workspace: &Workspace, figures: &mut Figures, layer: &Path) -> 
             "layer_bench",
             "--",
         ])
-        .arg(layer)
-        .stderr(Stdio::inherit());
-    let output = command
-        .output()
-        .context("layer_bench could not be started")?;
-    if !output.status.success() {
-        bail!("`{}` failed", shell::show(&command));
-    }
-    let native: Map<String, Value> =
-        serde_json::from_slice(&output.stdout).context("reading layer_bench's figures")?;
-    for (name, value) in native {
-        figures.add(
-            &name,
-            value
-                .as_f64()
-                .with_context(|| format!("{name} is no number"))?,
-        );
-    }
-    Ok(())
+        .args([layer, plans]);
+    figures.take(&mut command)
 }
 
 /// The layer's length in bytes after inflating, by gzip itself (a member's trailer has it modulo

@@ -9,6 +9,7 @@ mod dist;
 mod fuzz;
 mod serve;
 mod shell;
+mod stage;
 mod test;
 mod tidy;
 mod tools;
@@ -51,6 +52,9 @@ enum Command {
         /// A gzip-compressed layer to measure the layer part on
         #[arg(long, value_name = "FILE.tar.gz")]
         layer: Option<PathBuf>,
+        /// How often each measurement in Chromium is repeated; the middle one counts
+        #[arg(long, default_value_t = bench::DEFAULT_ROUNDS)]
+        rounds: usize,
     },
     /// Run the fuzz targets of tests/fuzz
     Fuzz {
@@ -60,6 +64,14 @@ enum Command {
         /// Only these targets; all by default
         targets: Vec<String>,
     },
+    /// Use proxy and page for a while, and see that neither grows
+    Soak {
+        /// For how long
+        #[arg(long, default_value_t = 30)]
+        minutes: u64,
+    },
+    /// Take pictures of every page into target/screenshots/: light, dark, wide, narrow
+    Screenshots,
     /// Build the app for release into dist/: hashed names, precompressed, checked against the CSP
     Dist {
         /// Where the folder will be served; relative by default, so that any place works
@@ -79,8 +91,18 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Serve { proxy_flags } => serve::run(&workspace, &proxy_flags),
         Command::Test { only } => test::run(&workspace, &only),
-        Command::Bench { layer } => bench::run(&workspace, layer.as_deref()),
+        Command::Bench { layer, rounds } => bench::run(
+            &workspace,
+            bench::Options {
+                layer: layer
+                    .as_deref()
+                    .map_or(bench::Layer::Large, bench::Layer::File),
+                rounds: rounds.max(1),
+            },
+        ),
         Command::Fuzz { seconds, targets } => fuzz::run(&workspace, seconds, &targets),
+        Command::Soak { minutes } => stage::run(&workspace, "soak", &[&(minutes * 60).to_string()]),
+        Command::Screenshots => stage::run(&workspace, "screenshots", &[]),
         Command::Dist {
             public_url,
             allow_unoptimised,

@@ -64,6 +64,19 @@ pub fn run_watched(command: &mut Command, mut on_line: impl FnMut(&str)) -> Resu
     Ok(status.success())
 }
 
+/// Runs a command to its end and returns its standard output; its errors are passed through.
+pub fn output(command: &mut Command) -> Result<Vec<u8>> {
+    let shown = show(command);
+    let output = command
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("`{shown}` could not be started"))?;
+    if !output.status.success() {
+        bail!("`{shown}` failed ({})", output.status);
+    }
+    Ok(output.stdout)
+}
+
 /// Runs a command in silence and returns its standard output, or `None` if it is missing or
 /// fails.
 pub fn probe(program: impl AsRef<OsStr>, arguments: &[&str]) -> Option<String> {

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use crate::counts::Counts;
 use crate::tools::Tools;
 use crate::workspace::Workspace;
-use crate::{dist, serve, shell, tidy};
+use crate::{bench, dist, fuzz, serve, shell, stage, tidy};
 
 /// The packages that are compiled for wasm32.
 const WASM_PACKAGES: [&str; 6] = [
@@ -20,10 +20,13 @@ const WASM_PACKAGES: [&str; 6] = [
     "layerscope-inflate",
 ];
 const WASM_TARGET: [&str; 2] = ["--target", "wasm32-unknown-unknown"];
-/// The end to end tests: they need the built app, the proxy and a browser.
-const END_TO_END: &str = "layerscope-tests";
 /// Seconds that a wasm-bindgen test run may take: wasm-bindgen's own 20 is short on a busy machine.
 const BROWSER_TEST_SECONDS: &str = "180";
+
+/// Seconds for each fuzz target; there are six.
+const FUZZ_SECONDS: u64 = 10;
+/// Seconds of use.
+const SOAK_SECONDS: &str = "60";
 
 struct Step {
     name: &'static str,
@@ -33,7 +36,7 @@ struct Step {
     action: fn(&mut Runner<'_>) -> Result<()>,
 }
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 12] = [
     Step {
         name: "tidy",
         about: "the tree keeps ARCHITECTURE.md's invariants",
@@ -87,6 +90,24 @@ const STEPS: [Step; 9] = [
         about: "registries, proxy and browser end to end",
         after: &["dist", "proxy"],
         action: end_to_end,
+    },
+    Step {
+        name: "fuzz",
+        about: "the fuzz targets, a short while each",
+        after: &[],
+        action: |runner| fuzz::run(runner.workspace, FUZZ_SECONDS, &[]),
+    },
+    Step {
+        name: "soak",
+        about: "proxy and page used for a minute",
+        after: &["dist", "proxy"],
+        action: |runner| stage::run(runner.workspace, "soak", &[SOAK_SECONDS]),
+    },
+    Step {
+        name: "bench",
+        about: "the figures of a small layer can be taken",
+        after: &["dist", "proxy"],
+        action: |runner| bench::run(runner.workspace, bench::Options::small()),
     },
 ];
 
@@ -258,7 +279,7 @@ fn native(runner: &mut Runner<'_>) -> Result<()> {
         "test",
         "--workspace",
         "--exclude",
-        END_TO_END,
+        stage::PACKAGE,
         "--locked",
         "--no-fail-fast",
     ];
@@ -283,21 +304,10 @@ fn browser(runner: &mut Runner<'_>) -> Result<()> {
 }
 
 fn build_dist(runner: &mut Runner<'_>) -> Result<()> {
-    let options = dist::Options {
-        public_url: dist::RELATIVE_URL.to_owned(),
-        allow_unoptimised: false,
-    };
-    dist::run_if_stale(runner.workspace, &options)
+    dist::run_if_stale(runner.workspace, &dist::Options::release())
 }
 
 fn end_to_end(runner: &mut Runner<'_>) -> Result<()> {
-    let workspace = runner.workspace;
-    let browser = Tools::find()?.browser()?;
-    let mut command = workspace.cargo(&["test", "-p", END_TO_END, "--locked", "--no-fail-fast"]);
-    command
-        .env("LAYERSCOPE_PROXY", workspace.proxy_binary())
-        .env("LAYERSCOPE_DIST", &workspace.dist)
-        .env("CHROMEDRIVER", browser.chromedriver)
-        .env("CHROMIUM", browser.chromium);
+    let mut command = stage::command(runner.workspace, &["test", "--no-fail-fast"])?;
     runner.tests(&mut command)
 }

@@ -307,7 +307,7 @@ pub struct Progress {
     pub index_bytes: Option<u64>,
     /// What went wrong, if something did; rows read before stay.
     pub problem: Option<Problem>,
-    /// Highest wasm memory seen, in bytes.
+    /// The most memory that the workers of this layer had at once, in bytes.
     pub memory_bytes: u64,
 }
 

@@ -39,10 +39,24 @@ enum Order {
 enum Report {
     /// The program is loaded.
     Up,
-    /// So many more bytes are hashed.
-    Hashed { bytes: u64 },
+    /// So many more bytes are hashed; `memory` bytes are held for it.
+    Hashed { bytes: u64, memory: u64 },
     /// The outcome travels beside it.
     Done,
+}
+
+thread_local! {
+    static PEAK: Cell<u64> = const { Cell::new(0) };
+}
+
+fn note_peak(bytes: u64) {
+    PEAK.set(PEAK.get().max(bytes));
+}
+
+/// The most bytes that hashing has held outside of this worker's own memory: the second worker's,
+/// and those on their way to it.
+pub fn peak_bytes() -> u64 {
+    PEAK.get()
 }
 
 /// The hash worker's whole life: listens, hashes, reports.
@@ -54,8 +68,8 @@ pub fn serve() {
             if let Some(hasher) = &mut *hasher.borrow_mut() {
                 hasher.push(&bytes);
             }
-            let bytes = bytes.len() as u64;
-            report(&Report::Hashed { bytes }, None);
+            let (bytes, memory) = (bytes.len() as u64, scope::memory_bytes());
+            report(&Report::Hashed { bytes, memory }, None);
             return;
         }
         match message::unpack::<Order>(&received) {
@@ -112,6 +126,8 @@ struct Helper {
 struct HelperState {
     up: Cell<bool>,
     outstanding: Cell<u64>,
+    /// The second worker's memory, in bytes, as it said last.
+    memory: Cell<u64>,
     died: RefCell<Option<String>>,
     done: RefCell<Option<BlobDigests>>,
     /// Rung at every report.
@@ -163,6 +179,7 @@ impl Helper {
     fn hand_over(&self, bytes: &[u8]) {
         let outstanding = &self.state.outstanding;
         outstanding.set(outstanding.get() + bytes.len() as u64);
+        note_peak(outstanding.get() + self.state.memory.get());
         let buffer = Uint8Array::from(bytes).buffer();
         let transfer = Array::of1(&buffer);
         drop(self.worker.post_message_with_transfer(&buffer, &transfer));
@@ -204,7 +221,9 @@ impl HelperState {
     fn receive(&self, event: &MessageEvent) {
         match message::unpack::<Report>(&event.data()) {
             Some((Report::Up, _)) => self.up.set(true),
-            Some((Report::Hashed { bytes }, _)) => {
+            Some((Report::Hashed { bytes, memory }, _)) => {
+                note_peak(self.outstanding.get() + memory);
+                self.memory.set(memory);
                 let left = self.outstanding.get().saturating_sub(bytes);
                 self.outstanding.set(left);
             }

@@ -12,7 +12,7 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::error::BrowserError;
 use super::fetch::FetchHttp;
-use super::hash::BrowserHash;
+use super::hash::{self, BrowserHash};
 use super::opfs::{self, OpfsFile};
 use super::store::Store;
 use super::{message, scope, timer};
@@ -85,7 +85,7 @@ impl Ports for BrowserPorts {
     }
 
     fn memory_bytes(&self) -> u64 {
-        scope::memory_bytes()
+        scope::memory_bytes() + hash::peak_bytes()
     }
 }
 

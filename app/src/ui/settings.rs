@@ -146,7 +146,7 @@ fn KeptList(kept: Kept) -> impl IntoView {
                 .map(|layer| {
                     let key = layer.key.clone();
                     view! {
-                        <li data-stored=layer.key>
+                        <li data-stored=layer.key data-stored-bytes=layer.bytes.to_string()>
                             <span class="mono small break">{layer.label}</span>
                             <span class="muted small">
                                 {human::size(layer.bytes)}", used "

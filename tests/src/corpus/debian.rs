@@ -15,7 +15,7 @@ use super::{
     push::{NewLayer, media},
     rawtar::Tar,
 };
-use crate::{cache, process};
+use crate::{apt, cache, process};
 
 /// Changes when the commands below change, so that an old cache is not taken for a new one.
 const VERSION: u32 = 1;
@@ -48,6 +48,11 @@ impl Debian {
     /// The root file system.
     pub fn base(&self) -> io::Result<NewLayer> {
         self.layer("base", "mmdebstrap --variant=minbase bookworm")
+    }
+
+    /// The root file system as a file.
+    pub fn base_file(&self) -> PathBuf {
+        self.path("base.tar.gz")
     }
 
     /// The packages over it.
@@ -128,16 +133,13 @@ fn open(path: &Path) -> io::Result<BufReader<File>> {
 }
 
 /// Finds mmdebstrap, or installs it where that is this user's to do.
-fn mmdebstrap() -> io::Result<PathBuf> {
+pub(super) fn mmdebstrap() -> io::Result<PathBuf> {
     if let Some(path) = process::find("mmdebstrap") {
         return Ok(path);
     }
-    let apt = process::find("apt-get")
-        .ok_or_else(|| io::Error::other("this is not Debian: neither mmdebstrap nor apt-get"))?;
-    process::run(
-        Command::new(apt)
-            .args(["install", "-y", "--no-install-recommends", "mmdebstrap"])
-            .env("DEBIAN_FRONTEND", "noninteractive"),
+    apt::get(
+        &["install", "-y", "--no-install-recommends", "mmdebstrap"],
+        Path::new("/"),
     )
     .map_err(|error| {
         io::Error::other(format!(
@@ -147,7 +149,7 @@ fn mmdebstrap() -> io::Result<PathBuf> {
     process::find("mmdebstrap").ok_or_else(|| io::Error::other("installed, but not on PATH"))
 }
 
-fn bootstrap(program: &Path, options: &[&str], target: &Path) -> io::Result<()> {
+pub(super) fn bootstrap(program: &Path, options: &[&str], target: &Path) -> io::Result<()> {
     let mut command = Command::new(program);
     command
         .arg("--quiet")

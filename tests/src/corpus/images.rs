@@ -15,7 +15,7 @@ pub const TAGS: u32 = 250;
 /// Size in bytes of the one big file of `made/large`.
 pub const LARGE_FILE: u64 = 512 << 20;
 /// Its repeated piece: a power of two that compresses some hundred times.
-const LARGE_PIECE: usize = 4 << 20;
+pub const LARGE_PIECE: usize = 4 << 20;
 /// The piece of the bomb.
 const BOMB_PIECE: usize = 16 << 20;
 
@@ -54,14 +54,15 @@ pub fn large_piece() -> Vec<u8> {
     piece
 }
 
-/// The layer of `made/large`: one file of [`LARGE_FILE`] bytes and a small one after it.
-fn large() -> NewLayer {
+/// A layer of one large file, `large.txt` of `pieces` times [`LARGE_PIECE`] bytes, between two
+/// small ones.
+pub fn large(pieces: usize) -> NewLayer {
     let mut head = Tar::new().file("before.txt", "before\n").without_trailer();
     let tail = Tar::new().file("after.txt", "after\n").finish();
     // The header alone says the size; the data comes from the repeated piece.
     let mut header = vec![0u8; 512];
     let mut raw = tar::Header::new_ustar();
-    raw.set_size(LARGE_FILE);
+    raw.set_size((pieces * LARGE_PIECE) as u64);
     raw.set_mode(0o644);
     raw.set_mtime(1_700_000_000);
     raw.as_mut_bytes()[..9].copy_from_slice(b"large.txt");
@@ -69,11 +70,10 @@ fn large() -> NewLayer {
     header.copy_from_slice(raw.as_bytes());
     head.extend(header);
     let piece = large_piece();
-    let count = LARGE_FILE as usize / LARGE_PIECE;
     NewLayer {
-        blob: gz::repeated(&head, &piece, count, &tail),
+        blob: gz::repeated(&head, &piece, pieces, &tail),
         media_type: media::GZIP,
-        diff_id: digest(b"not computed: half a gigabyte for no test"),
+        diff_id: digest(b"not computed: gigabytes for no test"),
         created_by: "made by hand".to_owned(),
     }
 }
@@ -112,7 +112,7 @@ fn made() -> Vec<(&'static str, Vec<NewLayer>)> {
             "made/three",
             (11..14).map(|seed| gzip(edge::tree(seed, 1_500))).collect(),
         ),
-        ("made/large", vec![large()]),
+        ("made/large", vec![large(LARGE_FILE as usize / LARGE_PIECE)]),
         (
             "edge/whiteouts",
             vec![gzip(edge::lower()), gzip(edge::whiteouts())],

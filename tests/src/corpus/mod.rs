@@ -4,6 +4,7 @@
 //! token server. The store is filled once and kept in the cache under a name that depends on the
 //! sources which made it; a later run only starts the registries, in a fraction of a second.
 
+pub mod big;
 pub mod debian;
 pub mod edge;
 pub mod gz;

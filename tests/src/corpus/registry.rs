@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    cache, process,
+    apt, cache, process,
     process::Process,
     recorder::{Log, Recorder},
     token_server::{self, TokenServer},
@@ -171,17 +171,11 @@ pub fn docker_registry() -> io::Result<PathBuf> {
     if let Some(path) = process::find("docker-registry") {
         return Ok(path);
     }
-    let apt = process::find("apt-get")
-        .ok_or_else(|| io::Error::other("no docker-registry on PATH, and no apt-get to get it"))?;
     let dir = cache::root().join("tools/docker-registry");
     let binary = dir.join("root/usr/bin/docker-registry");
     if !binary.is_file() {
         fs::create_dir_all(&dir)?;
-        process::run(
-            Command::new(apt)
-                .args(["download", "docker-registry"])
-                .current_dir(&dir),
-        )?;
+        apt::get(&["download", "docker-registry"], &dir)?;
         let package = fs::read_dir(&dir)?
             .filter_map(Result::ok)
             .map(|entry| entry.path())

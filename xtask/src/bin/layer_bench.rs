@@ -1,7 +1,8 @@
 //! The native part of `cargo xtask bench --layer`: compiled for release and started by it.
 //!
-//! Prints one flat JSON object of numbers. The blob lies in memory and comes in chunks of a fixed
-//! size, so that no disk or network is measured.
+//! Prints one flat JSON object of numbers, and writes to the file named second what reading each
+//! regular file whole is planned to fetch, a JSON object by path. The blob lies in memory and comes
+//! in chunks of a fixed size, so that no disk or network is measured.
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -32,9 +33,10 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<Map<String, Value>> {
-    let file = std::env::args_os()
-        .nth(1)
-        .context("usage: layer_bench FILE.tar.gz")?;
+    let mut arguments = std::env::args_os().skip(1);
+    let (Some(file), Some(plans_file)) = (arguments.next(), arguments.next()) else {
+        bail!("usage: layer_bench FILE.tar.gz PLANS.json");
+    };
     let blob = std::fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
     let expected = Digest::of(Algorithm::Sha256, &blob);
 
@@ -78,11 +80,18 @@ fn run() -> Result<Map<String, Value>> {
         "index_share_without_toc",
         without_toc as f64 / blob.len() as f64,
     );
-    let (files, bytes) = cold_reads(&index)?;
-    if files > 0 {
-        add("files", files as f64);
-        add("planned_mean_fetch_bytes", bytes as f64 / files as f64);
+    let plans = cold_reads(&index)?;
+    if !plans.is_empty() {
+        let bytes: u64 = plans.iter().map(|(_, bytes)| bytes).sum();
+        add("files", plans.len() as f64);
+        add("mean_fetch_bytes", bytes as f64 / plans.len() as f64);
     }
+    let by_path: Map<String, Value> = plans
+        .into_iter()
+        .filter_map(|(path, bytes)| Some((String::from_utf8(path).ok()?, bytes.into())))
+        .collect();
+    std::fs::write(&plans_file, serde_json::to_vec(&by_path)?)
+        .with_context(|| format!("writing {}", plans_file.display()))?;
     Ok(figures)
 }
 
@@ -102,17 +111,17 @@ fn hash(blob: &[u8]) -> u64 {
     hasher.finish().len()
 }
 
-/// How many non-empty regular files there are, and the sum of the bytes that reading each whole,
-/// verified, with nothing kept from another, fetches.
-fn cold_reads(index: &LayerIndex) -> Result<(u64, u64)> {
-    let (mut files, mut bytes) = (0, 0);
+/// Each non-empty regular file by its path from the archive's root, and the bytes that reading it
+/// whole, verified, with nothing kept from another, fetches.
+fn cold_reads(index: &LayerIndex) -> Result<Vec<(Vec<u8>, u64)>> {
+    let mut plans = Vec::new();
     let toc = index.toc();
     for ordinal in 0..toc.len() {
         let size = toc.size(ordinal);
         if toc.kind(ordinal) != Some(EntryKind::File) || size == 0 {
             continue;
         }
-        let mut at = 0;
+        let (mut at, mut bytes) = (0, 0);
         while at < size {
             let plan = index.plan_read(ordinal, at..size)?;
             if plan.range.end <= at {
@@ -121,9 +130,10 @@ fn cold_reads(index: &LayerIndex) -> Result<(u64, u64)> {
             bytes += plan.in_range.end - plan.in_range.start;
             at = plan.range.end;
         }
-        files += 1;
+        let path = toc.path(ordinal).unwrap_or_default();
+        plans.push((path.strip_prefix(b"./").unwrap_or(&path).to_vec(), bytes));
     }
-    Ok((files, bytes))
+    Ok(plans)
 }
 
 /// The last result and the best time in seconds.

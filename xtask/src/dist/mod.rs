@@ -30,6 +30,8 @@ pub use html::{inline_problems, style_attribute};
 pub const RELATIVE_URL: &str = "./";
 /// The worker's loader with this build's names filled in.
 const WORKER_LOADER: &str = include_str!("worker_loader.js");
+/// wasm-opt's options for the worker: what it does is what a reader waits for.
+pub const WORKER_OPTIMISATION: [&str; 1] = ["-O3"];
 /// What a finished folder was made from; lies beside `dist/` under the target folder.
 const STAMP: &str = "xtask-dist.stamp";
 
@@ -40,6 +42,16 @@ pub struct Options {
     pub public_url: String,
     /// Go on without wasm-opt when it is not to be had.
     pub allow_unoptimised: bool,
+}
+
+impl Options {
+    /// What is released: relative links, everything optimised.
+    pub fn release() -> Self {
+        Self {
+            public_url: RELATIVE_URL.to_owned(),
+            allow_unoptimised: false,
+        }
+    }
 }
 
 /// Builds `dist/` anew.
@@ -126,12 +138,15 @@ fn build(workspace: &Workspace, options: &Options, id: &str) -> Result<()> {
 
 /// Runs wasm-opt over each module: the page's for size, the worker's for speed.
 fn optimise(wasm_opt: &Path, folder: &Path) -> Result<()> {
-    for (module, level) in [("app_bg.wasm", "-Oz"), ("worker_bg.wasm", "-O3")] {
+    for (module, options) in [
+        ("app_bg.wasm", &["-Oz"][..]),
+        ("worker_bg.wasm", &WORKER_OPTIMISATION[..]),
+    ] {
         let file = folder.join(module);
         let optimised = folder.join(format!("{module}.optimised"));
         shell::run(
             Command::new(wasm_opt)
-                .arg(level)
+                .args(options)
                 .arg(&file)
                 .arg("-o")
                 .arg(&optimised),

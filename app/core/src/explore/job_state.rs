@@ -138,7 +138,8 @@ impl<P: Ports> Job<P> {
         self.grown.ring();
     }
 
-    fn tell_progress(&self) {
+    /// Tells how the job stands, its memory included.
+    pub(super) fn tell_progress(&self) {
         self.told_at_ms.set(self.ports.now_ms());
         let progress = {
             let layer = self.layer.borrow();

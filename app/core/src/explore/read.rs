@@ -128,6 +128,7 @@ async fn write_whole<P: Ports>(
     file.write(&pending)?;
     written += pending.len() as u64;
     let finished = file.finish()?;
+    job.tell_progress(); // what it took in memory
     job.send(told(written, Some(finished.name)), finished.bytes);
     Ok(())
 }

@@ -29,7 +29,7 @@ pub fn LayerProgress() -> impl IntoView {
     let percent = move || share().map(|s| format!("{:.0}", s * 100.0));
     let level = Signal::derive(move || progress.with(|p| p.verified));
     view! {
-        <div class="progress">
+        <div class="progress" data-worker-memory=move || progress.with(|p| p.memory_bytes)>
             <When when=move || !running.get()>
                 <div class="track idle"></div>
             </When>

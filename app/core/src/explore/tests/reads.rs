@@ -215,6 +215,8 @@ fn a_download_is_whole_and_tells_how_far_it_is() {
     }
     let mut told = world.take_told();
     let (last, beside) = told.pop().unwrap();
+    let (memory, _) = told.pop().unwrap();
+    assert!(matches!(memory, Event::Progress { .. }), "{memory:?}");
     for (event, _) in &told {
         assert!(
             matches!(event, Event::Download { read: 5, written, ready: None, .. } if *written > 0),

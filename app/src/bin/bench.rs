@@ -1,0 +1,150 @@
+//! What the parts of indexing a layer cost in a browser's worker; started by `cargo xtask bench`.
+//!
+//! Answers its first message, the address of a layer, with one flat JSON object of numbers:
+//! milliseconds for the whole layer, each part alone on this one thread. The layer lies in memory
+//! and comes in chunks of a fixed size, so that no network is measured.
+
+#[cfg(target_arch = "wasm32")]
+mod measure {
+    use js_sys::{ArrayBuffer, Promise, Reflect, Uint8Array};
+    use layerscope_app::browser::{fetch::FetchHttp, scope, timer};
+    use layerscope_core::digest::{Algorithm, Digest, Hasher};
+    use layerscope_core::layer_index::{BlobHasher, BuildOptions, IndexBuilder, LayerIndex};
+    use layerscope_core::port::{Body, Http, HttpRequest};
+    use layerscope_inflate::{GzipIndexBuilder, GzipOptions};
+    use serde_json::{Map, Value};
+    use wasm_bindgen::{JsCast, JsValue};
+    use wasm_bindgen_futures::{JsFuture, spawn_local};
+
+    /// What a browser's stream typically gives at once, in bytes.
+    const CHUNK: usize = 64 * 1024;
+
+    /// Waits for the address and answers.
+    pub fn start() {
+        scope::on_message(|received| {
+            let Some(url) = received.as_string() else {
+                return;
+            };
+            spawn_local(async move {
+                let answer = match run(&url).await {
+                    Ok(figures) => Value::Object(figures).to_string(),
+                    Err(error) => format!("error: {error}"),
+                };
+                post(&answer);
+            });
+        });
+        post("up");
+    }
+
+    fn post(text: &str) {
+        let scope: web_sys::DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
+        drop(scope.post_message(&JsValue::from_str(text)));
+    }
+
+    async fn run(url: &str) -> Result<Map<String, Value>, String> {
+        let blob = download(url).await?;
+        let mut figures = Map::new();
+        let mut add = |name: &str, ms: f64| figures.insert(name.to_owned(), Value::from(ms));
+
+        add("inflate_ms", inflate(&blob, u64::MAX, false)?);
+        add("inflate_crc_ms", inflate(&blob, u64::MAX, true)?);
+        let default = GzipOptions::default();
+        let checkpoints = inflate(&blob, default.spacing, default.check_crc)?;
+        add("inflate_crc_checkpoints_ms", checkpoints);
+
+        let start = timer::now_ms();
+        let mut builder = IndexBuilder::new(BuildOptions::default());
+        for chunk in blob.chunks(CHUNK) {
+            builder.push(chunk).map_err(|e| e.to_string())?;
+        }
+        let built = builder.finish();
+        add("index_ms", timer::now_ms() - start);
+
+        let start = timer::now_ms();
+        let mut whole = Hasher::new(Algorithm::Sha256);
+        blob.chunks(CHUNK).for_each(|chunk| whole.update(chunk));
+        let digest = whole.finish();
+        add("sha256_wasm_ms", timer::now_ms() - start);
+
+        let start = timer::now_ms();
+        let mut hasher = BlobHasher::new(Algorithm::Sha256);
+        blob.chunks(CHUNK).for_each(|chunk| hasher.push(chunk));
+        let digests = hasher.finish();
+        add("sha256_and_units_wasm_ms", timer::now_ms() - start);
+        if let Some(ms) = subtle(&blob).await? {
+            add("sha256_browser_ms", ms);
+        }
+
+        let start = timer::now_ms();
+        let index = LayerIndex::seal(built, digests, &digest).map_err(|e| e.to_string())?;
+        let stored = index.to_bytes();
+        add("seal_ms", timer::now_ms() - start);
+        let start = timer::now_ms();
+        LayerIndex::from_bytes(&stored).map_err(|e| e.to_string())?;
+        add("load_index_ms", timer::now_ms() - start);
+        add("blob_bytes", blob.len() as f64);
+        add("inflated_bytes", index.out_len() as f64);
+        Ok(figures)
+    }
+
+    async fn download(url: &str) -> Result<Vec<u8>, String> {
+        let answer = FetchHttp.send(HttpRequest::get(url)).await;
+        let mut answer = answer.map_err(|e| e.to_string())?;
+        let mut blob = Vec::new();
+        while let Some(piece) = answer.body.next().await.map_err(|e| e.to_string())? {
+            blob.extend_from_slice(&piece);
+        }
+        Ok(blob)
+    }
+
+    fn inflate(blob: &[u8], spacing: u64, check_crc: bool) -> Result<f64, String> {
+        let start = timer::now_ms();
+        let mut builder: GzipIndexBuilder = GzipIndexBuilder::new(GzipOptions {
+            spacing,
+            check_crc,
+            ..GzipOptions::default()
+        });
+        for chunk in blob.chunks(CHUNK) {
+            builder
+                .push(chunk, &mut |_| {})
+                .map_err(|e| e.to_string())?;
+        }
+        match builder.finish() {
+            (_, None) => Ok(timer::now_ms() - start),
+            (_, Some(problem)) => Err(problem.to_string()),
+        }
+    }
+
+    /// The browser's own SHA-256 over the whole; `None` where it is absent (plain http).
+    async fn subtle(blob: &[u8]) -> Result<Option<f64>, String> {
+        let text = |e: JsValue| format!("{e:?}");
+        let crypto = Reflect::get(&js_sys::global(), &"crypto".into()).map_err(text)?;
+        let Ok(crypto) = crypto.dyn_into::<web_sys::Crypto>() else {
+            return Ok(None);
+        };
+        let bytes = Uint8Array::from(blob);
+        let start = timer::now_ms();
+        let promise: Promise = crypto
+            .subtle()
+            .digest_with_str_and_js_u8_array("SHA-256", &bytes)
+            .map_err(text)?;
+        let theirs = JsFuture::from(promise).await.map_err(text)?;
+        let ms = timer::now_ms() - start;
+        let theirs = Uint8Array::new(theirs.unchecked_ref::<ArrayBuffer>()).to_vec();
+        let ours = Digest::of(Algorithm::Sha256, blob).raw();
+        if theirs != ours.as_slice() {
+            return Err("the browser's digest is another".to_owned());
+        }
+        Ok(Some(ms))
+    }
+}
+
+#[cfg(target_arch = "wasm32")]
+fn main() {
+    console_error_panic_hook::set_once();
+    measure::start();
+}
+
+/// The client runs in a browser only.
+#[cfg(not(target_arch = "wasm32"))]
+fn main() {}

@@ -1,0 +1,151 @@
+//! Pictures of what a reader sees, for looking at: `cargo xtask screenshots`.
+//!
+//! All of the sample registry, so that they need no network and look the same everywhere; light,
+//! dark and on a phone, with long lists, errors and progress.
+
+use std::process::ExitCode;
+
+use layerscope_tests::{
+    browser::{Browser, Options},
+    corpus::Corpus,
+    page::{Page, encode_path, fs_route},
+    proxy::Proxy,
+};
+use serde_json::json;
+
+const SAMPLE: &str = "sample.localhost/demo/hello";
+/// Width and height in CSS pixels, and the end of the pictures' names.
+const WINDOWS: [(&str, (u32, u32)); 3] = [
+    ("wide", (1600, 1000)),
+    ("laptop", (1280, 800)),
+    ("phone", (390, 844)),
+];
+const SCHEMES: [&str; 2] = ["light", "dark"];
+
+fn main() -> ExitCode {
+    for (window, size) in WINDOWS {
+        let options = Options {
+            window: Some(size),
+            ..Options::default()
+        };
+        for scheme in SCHEMES {
+            let Some(browser) = Browser::with(&options) else {
+                return ExitCode::FAILURE;
+            };
+            let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+            browser.cdp("Emulation.setEmulatedMedia", media);
+            let proxy = Proxy::start::<&str>(&[]).expect("the proxy starts");
+            let page = Page::new(&browser, &proxy);
+            sample(&page, &format!("{window}-{scheme}"));
+        }
+    }
+    let Some(corpus) = Corpus::own() else {
+        eprintln!("screenshots: without registries there are no pictures of long lists");
+        return ExitCode::SUCCESS;
+    };
+    for scheme in SCHEMES {
+        let Some(browser) = Browser::start() else {
+            return ExitCode::FAILURE;
+        };
+        let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+        browser.cdp("Emulation.setEmulatedMedia", media);
+        busy(&browser, &corpus, scheme);
+    }
+    ExitCode::SUCCESS
+}
+
+/// The pages of the sample image.
+fn sample(page: &Page<'_>, end: &str) {
+    let shot = |name: &str| page.browser.screenshot(&format!("{name}-{end}"));
+    page.load_ready("#/");
+    shot("start");
+    page.load_ready("#/repo/sample.localhost");
+    shot("catalog");
+    page.load_ready(&format!("#/repo/{SAMPLE}"));
+    shot("tags");
+    page.load_ready(&format!("#/image/{SAMPLE}"));
+    shot("image");
+    page.load_ready(&format!("#/image/{SAMPLE}?view=history"));
+    shot("history");
+    let layers = page.browser.run(
+        "return [...document.querySelectorAll('[data-layer]')].map((layer) => layer.dataset.layer)",
+        &[],
+    );
+    let layers: Vec<String> = serde_json::from_value(layers).expect("layers have digests");
+    let (first, last) = (&layers[0], &layers[layers.len() - 1]);
+    let route = |digest: &str, path: &str| fs_route("sample.localhost", "demo/hello", digest, path);
+    page.load_ready(&route(first, ""));
+    page.layer_done();
+    shot("layer");
+    page.load_ready(&format!("{}?mode=flat", route(first, "")));
+    page.layer_done();
+    shot("flat");
+    page.load_ready(&format!("{}?q=*.txt", route(first, "")));
+    page.layer_done();
+    shot("search");
+    page.load_ready(&route(last, ""));
+    page.layer_done();
+    shot("whiteouts");
+    for (name, render) in [("text", ""), ("hex", "?render=hex")] {
+        let file = some_file(page, first);
+        page.load_ready(&format!("{}{render}", route(first, &file)));
+        shot(name);
+    }
+    page.load("#/image/sample.localhost/demo/no-such-image");
+    shot("error");
+    page.load("#/image/no-such-host.invalid/a/b");
+    shot("error-host");
+    page.load_ready("#/settings");
+    shot("settings");
+    page.load_ready("#/help");
+    shot("help");
+}
+
+/// A text file of a layer, found as a reader would: by searching.
+fn some_file(page: &Page<'_>, digest: &str) -> String {
+    let route = fs_route("sample.localhost", "demo/hello", digest, "");
+    page.load_ready(&format!("{route}?q={}", encode_path(b"os-release")));
+    page.layer_done();
+    page.rows()
+        .into_iter()
+        .find(|row| row.kind == "file")
+        .map_or_else(|| "etc/os-release".to_owned(), |row| row.path)
+}
+
+/// Long lists, a layer that streams, a damaged one, a refused sign-in.
+fn busy(browser: &Browser, corpus: &Corpus, scheme: &str) {
+    let hosts = [
+        corpus.anonymous.host(),
+        corpus.basic.host(),
+        corpus.bearer.host(),
+        corpus.tokens.host(),
+    ];
+    let proxy = Proxy::for_hosts(&hosts).expect("the proxy starts");
+    let page = Page::new(browser, &proxy);
+    let shot = |name: &str| browser.screenshot(&format!("{name}-{scheme}"));
+    let host = corpus.anonymous.host();
+    let layer = |repository: &str| {
+        let image = corpus.image(repository);
+        fs_route(&host, repository, &image.layers[0].digest, "")
+    };
+    page.load_ready(&format!("#/repo/{host}/many/tags"));
+    shot("many-tags");
+    page.load_ready(&format!("{}/many", layer("edge/many")));
+    page.layer_done();
+    shot("many-entries");
+    page.load_ready(&layer("edge/hostile"));
+    page.layer_done();
+    shot("hostile-names");
+    page.load(&layer("edge/gz-corrupt"));
+    page.alert();
+    shot("damaged");
+    page.load(&format!("#/image/{}/made/tree", corpus.basic.host()));
+    page.alert();
+    shot("sign-in");
+    corpus.anonymous.recorder().set_pace(Some(300_000));
+    page.load_ready(&layer("made/three"));
+    page.wait_row("early.txt");
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    shot("progress");
+    corpus.anonymous.recorder().set_pace(None);
+}
