@@ -25,7 +25,23 @@ function fail(cause, remedy) {
   else document.body.prepend(panel);
 }
 
+// A link to anything but the start page needs the other pages' module too: it need not wait until
+// the first is here and asks for it. (Without a hash in its name there is no such module.)
+function fetchPages() {
+  const pages = document.querySelector('meta[name="layerscope-pages"]')?.content;
+  const start = ["", "#", "#/"].includes(location.hash) && location.search === "";
+  if (start || !/-[0-9a-f]{16}\./.test(pages ?? "")) return;
+  const link = document.createElement("link");
+  link.rel = "preload";
+  link.as = "fetch";
+  link.type = "application/wasm";
+  link.crossOrigin = "anonymous";
+  link.href = new URL(pages, document.baseURI).href;
+  document.head.append(link);
+}
+
 async function start() {
+  fetchPages();
   if (typeof WebAssembly !== "object") {
     fail(
       "This browser has no WebAssembly, or it is switched off.",

@@ -5,5 +5,6 @@
 
 pub mod browser;
 pub mod effects;
+pub mod pages;
 pub mod state;
 pub mod ui;

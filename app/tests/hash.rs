@@ -39,6 +39,13 @@ const CHUNK: usize = 1 << 20;
 /// More than may wait for a worker that loads, or for one that hashes.
 const CHUNKS: usize = 6;
 
+/// A second worker's reports as a script makes them: the number of their kind, and what it says.
+const SAYS: &str = "
+    const UP = [0], HASHED = [1, 0x80, 0x80, 0x40, 0], DONE = [2], FINISH = 1;
+    const buffer = (bytes) => new Uint8Array(bytes).buffer;
+    const say = (report, beside) =>
+        postMessage([report, beside].filter(Boolean).map(buffer));";
+
 async fn hash_with(worker: Option<&str>) -> Result<BlobDigests, HashError> {
     let url = worker.map(|text| object_url(text.as_bytes(), "text/javascript").unwrap());
     let url = url.as_ref().map(|url| url.href());
@@ -73,25 +80,27 @@ async fn a_second_worker_that_does_not_load_is_replaced() {
 #[wasm_bindgen_test]
 async fn a_second_worker_that_dies_half_way_is_told() {
     // It hashes two pieces and then runs out of memory.
-    let dies = "let seen = 0;
-        postMessage(['\"Up\"']);
-        onmessage = (message) => {
+    let dies = format!(
+        "{SAYS} let seen = 0;
+        say(UP);
+        onmessage = (message) => {{
             if (!(message.data instanceof ArrayBuffer)) return;
-            if (++seen > 2) setTimeout(() => { throw new Error('out of memory'); });
-            else postMessage([JSON.stringify({ Hashed: { bytes: message.data.byteLength } })]);
-        };";
-    let error = hash_with(Some(dies)).await.unwrap_err();
+            if (++seen > 2) setTimeout(() => {{ throw new Error('out of memory'); }});
+            else say(HASHED);
+        }};"
+    );
+    let error = hash_with(Some(&dies)).await.unwrap_err();
     assert!(error.detail.contains("out of memory"), "{error}");
 }
 
 #[wasm_bindgen_test]
 async fn an_answer_that_makes_no_sense_is_no_answer() {
-    let lies = "postMessage(['\"Up\"']);
-        onmessage = (message) => {
-            if (message.data instanceof ArrayBuffer)
-                postMessage([JSON.stringify({ Hashed: { bytes: message.data.byteLength } })]);
-            else if (message.data[0].includes('Finish'))
-                postMessage(['\"Done\"', new Uint8Array([1, 2, 3]).buffer]);
-        };";
-    assert!(hash_with(Some(lies)).await.is_err());
+    let lies = format!(
+        "{SAYS} say(UP);
+        onmessage = (message) => {{
+            if (message.data instanceof ArrayBuffer) say(HASHED);
+            else if (new Uint8Array(message.data[0])[0] === FINISH) say(DONE, [1, 2, 3]);
+        }};"
+    );
+    assert!(hash_with(Some(&lies)).await.is_err());
 }

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use js_sys::{Array, ArrayBuffer, JSON};
+use js_sys::{Array, ArrayBuffer, JSON, Uint8Array};
 use layerscope_app::browser::message::{pack, unpack};
 use layerscope_app::browser::page::{ObjectUrl, object_url};
 use layerscope_app::browser::pool::{LayerPool, MAX_IDLE, MAX_STREAMING};
@@ -19,6 +19,7 @@ use layerscope_core::job::{
 };
 use layerscope_core::reference::Repository;
 use layerscope_core::registry::Endpoint;
+use layerscope_core::view::problem::Problem;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
@@ -71,43 +72,112 @@ fn a_request_crosses_without_bytes() {
 
 #[wasm_bindgen_test]
 fn what_others_post_is_no_message() {
-    for foreign in [
-        "null",
-        "1",
-        "\"x\"",
-        "[]",
-        "{}",
-        "[1]",
-        "[\"no json\"]",
-        "[\"{}\"]",
-        "[\"{\\\"t\\\":\\\"new\\\"}\"]",
-    ] {
+    for foreign in ["null", "1", "\"x\"", "[]", "{}", "[1]", "[\"text\"]"] {
         let value = JSON::parse(foreign).unwrap();
         assert!(unpack::<Event>(&value).is_none(), "{foreign}");
         assert!(unpack::<Request>(&value).is_none(), "{foreign}");
     }
-    assert!(unpack::<Event>(&Array::new()).is_none());
+    for bytes in [&[][..], &[99], &[0], &[0, 1], &[0, 0, 0]] {
+        let value = Array::of1(&Uint8Array::from(bytes).buffer());
+        assert!(unpack::<Event>(&value).is_none(), "{bytes:?}");
+        assert!(unpack::<Request>(&value).is_none(), "{bytes:?}");
+    }
 }
 
-/// A worker that is up after `delay` ms and then does what `on_request` says.
+/// Whatever else changes, a page and a worker of different builds still understand this.
+#[wasm_bindgen_test]
+fn the_first_words_stay_the_same() {
+    let build = "b1".to_owned();
+    let form = Array::of1(&Uint8Array::from(&[0, 2, b'b', b'1'][..]).buffer());
+    let hello = Request::Hello {
+        build: build.clone(),
+    };
+    assert_eq!(unpack::<Request>(&form), Some((hello, None)));
+    assert_eq!(unpack::<Event>(&form), Some((Event::Ready { build }, None)));
+}
+
+/// The requests in the order of their kinds, by which they begin.
+const REQUESTS: &str = "['hello', 'open', 'cancel', 'close', 'view', 'rows', 'read', 'download']";
+/// Jobs of which the scripts can tell how they stand; their numbers are one byte long.
+const JOBS: JobId = 40;
+
+/// An event as a script posts it.
+fn literal(event: &Event) -> String {
+    let packed = pack(event, None).unwrap();
+    let message: Array = packed.message.unchecked_into();
+    let bytes = Uint8Array::new(&message.get(0)).to_vec();
+    format!("new Uint8Array({bytes:?}).buffer")
+}
+
+fn notice(code: &str) -> Event {
+    Event::Notice {
+        problem: Problem::new(code, "title", "cause", "remedy"),
+    }
+}
+
+/// What a script knows to say: `ready`, `notice.NAME` for each request, `progress.PHASE[job]`.
+fn words(build: &str) -> String {
+    let mut words = format!(
+        "const ready = {};\n",
+        literal(&Event::Ready {
+            build: build.to_owned()
+        })
+    );
+    words.push_str("const notice = {");
+    for name in REQUESTS
+        .split(|c: char| !c.is_ascii_alphabetic())
+        .filter(|name| !name.is_empty())
+    {
+        words.push_str(&format!("{name}: {}, ", literal(&notice(name))));
+    }
+    words.push_str("};\nconst phases = {");
+    for (name, phase) in [
+        ("streaming", Phase::Streaming),
+        ("done", Phase::Done),
+        ("cancelled", Phase::Cancelled),
+        ("failed", Phase::Failed),
+    ] {
+        let at = |job| {
+            let verified = match phase {
+                Phase::Done => Verified::Blob,
+                _ => Verified::None,
+            };
+            let progress = Progress {
+                phase,
+                verified,
+                ..Progress::default()
+            };
+            literal(&Event::Progress { job, progress })
+        };
+        let jobs: Vec<String> = (0..JOBS).map(at).collect();
+        words.push_str(&format!("{name}: [{}], ", jobs.join(", ")));
+    }
+    words.push_str("};\n");
+    words
+}
+
+/// A worker that is up after `delay` ms and then does what `on_request` says, with `request.t` (its
+/// kind) and `request.job`.
 fn script(build: &str, delay: u32, on_request: &str) -> ObjectUrl {
+    let words = words(build);
     let text = format!(
-        "const send = (event) => postMessage([JSON.stringify(event)]);
-         const progress = (job, phase) => send({{ t: 'progress', job, progress: {{
-           phase, received: 0, size: null, inflated: 0, entries: 0, elapsed_ms: 0,
-           verified: phase === 'done' ? 'blob' : 'none', from_store: false, index_bytes: null,
-           problem: null, memory_bytes: 0 }} }});
+        "{words}
+         const send = (event) => postMessage([event]);
+         const progress = (job, phase) => send(phases[phase][job]);
          setTimeout(() => {{
-           onmessage = (message) => {{ const request = JSON.parse(message.data[0]); {on_request} }};
-           send({{ t: 'ready', build: '{build}' }});
+           onmessage = (message) => {{
+             const [kind, job] = new Uint8Array(message.data[0]);
+             const request = {{ t: {REQUESTS}[kind], job }};
+             {on_request}
+           }};
+           send(ready);
          }}, {delay});"
     );
     object_url(text.as_bytes(), "text/javascript").unwrap()
 }
 
 /// Tells what it was asked.
-const ECHO: &str =
-    "send({ t: 'notice', problem: { code: request.t, title: '', cause: '', remedy: '' } });";
+const ECHO: &str = "send(notice[request.t]);";
 
 /// What a worker that echoes was asked.
 fn heard(told: &Told) -> Vec<String> {
@@ -334,7 +404,7 @@ async fn the_same_notice_is_told_once() {
     let url = script(
         BUILD,
         0,
-        "send({ t: 'notice', problem: { code: 'STORE', title: 't', cause: 'c', remedy: 'r' } });
+        "send(notice.hello);
          if (request.t === 'open') progress(request.job, 'done');",
     );
     let pool = LayerPool::new_at(url.href(), BUILD, listener(&told));

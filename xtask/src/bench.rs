@@ -95,16 +95,10 @@ pub fn run(workspace: &Workspace, options: Options<'_>) -> Result<()> {
     let mut figures = Figures::default();
     dist::run_if_stale(workspace, &dist::Options::release())?;
     serve::build_proxy(workspace)?;
-    let (mut page, mut worker) = (0, 0);
-    for (name, len) in dist::downloads(&workspace.dist)? {
-        if dist::is_worker(&name) {
-            worker += len
-        } else {
-            page += len
-        }
-    }
-    figures.add("main_download_br_bytes", page as f64);
-    figures.add("worker_download_br_bytes", worker as f64);
+    let sizes = dist::sizes(&workspace.dist)?;
+    figures.add("main_download_br_bytes", sizes.first as f64);
+    figures.add("pages_download_br_bytes", sizes.pages as f64);
+    figures.add("worker_download_br_bytes", sizes.worker as f64);
 
     let folder = workspace.target.join("bench");
     fs::create_dir_all(&folder)?;

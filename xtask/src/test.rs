@@ -270,6 +270,18 @@ fn clippy_wasm(runner: &mut Runner<'_>) -> Result<()> {
     command
         .args(WASM_TARGET)
         .args(["-p", "layerscope-app", "--", "-D", "warnings"]);
+    shell::run(&mut command)?;
+    // As `dist` and `bench` build it.
+    let mut command = runner.workspace.cargo(&["clippy", "--locked", "--quiet"]);
+    command.args(WASM_TARGET).args([
+        "-p",
+        "layerscope-app",
+        "--features",
+        "split,bench",
+        "--",
+        "-D",
+        "warnings",
+    ]);
     shell::run(&mut command)
 }
 

@@ -18,6 +18,8 @@ const TRUNK_VERSION: &str = "0.21.14";
 pub const WASM_BINDGEN_VERSION: &str = "0.2.129";
 /// The npm package that carries wasm-opt; it calls itself by this number too.
 const BINARYEN_VERSION: &str = "132";
+/// Takes the page's module apart in two.
+const WASM_SPLIT_VERSION: &str = "0.2.4";
 /// Runs the fuzz targets.
 const CARGO_FUZZ_VERSION: &str = "0.13.2";
 const WASM_TARGET: &str = "wasm32-unknown-unknown";
@@ -86,7 +88,7 @@ impl Tools {
 
     /// The folder with `trunk`.
     pub fn trunk(&self) -> Result<PathBuf> {
-        self.cargo_tool("trunk", TRUNK_VERSION, "trunk", "about 5 minutes")
+        self.cargo_tool("trunk", TRUNK_VERSION, "trunk", &[], "about 5 minutes")
     }
 
     /// The folder with `wasm-bindgen` and `wasm-bindgen-test-runner`.
@@ -95,8 +97,22 @@ impl Tools {
             "wasm-bindgen-cli",
             WASM_BINDGEN_VERSION,
             "wasm-bindgen",
+            &[],
             "about 3 minutes",
         )
+    }
+
+    /// The program `wasm-split-cli`.
+    pub fn wasm_split(&self) -> Result<PathBuf> {
+        let program = "wasm-split-cli";
+        let bin = self.cargo_tool(
+            "wasm_split_cli_support",
+            WASM_SPLIT_VERSION,
+            program,
+            &["--features", "build-binary"],
+            "about a minute",
+        )?;
+        Ok(bin.join(program))
     }
 
     /// The folder with `cargo-fuzz`.
@@ -105,6 +121,7 @@ impl Tools {
             "cargo-fuzz",
             CARGO_FUZZ_VERSION,
             "cargo-fuzz",
+            &[],
             "about a minute",
         )
     }
@@ -214,6 +231,7 @@ impl Tools {
         package: &str,
         version: &str,
         program: &str,
+        features: &[&str],
         cost: &str,
     ) -> Result<PathBuf> {
         let place = self.root.join(format!("{package}-{version}"));
@@ -233,7 +251,8 @@ impl Tools {
             .map(|(name, value)| format!("{name}={value} "))
             .collect();
         let by_hand = format!(
-            "{settings}cargo install --locked {package}@{version} --root {}",
+            "{settings}cargo install --locked {package}@{version} {} --root {}",
+            features.join(" "),
             place.display()
         );
         self.install(
@@ -248,8 +267,9 @@ impl Tools {
                         "--locked",
                         "--quiet",
                         &format!("{package}@{version}"),
-                        "--root",
                     ])
+                    .args(features)
+                    .arg("--root")
                     .arg(partial)
                     .envs(FAST_INSTALL)
                     // Our own target folder is no place for another project's build.

@@ -1,6 +1,6 @@
 //! The messages between the page and a layer worker, and the progress they add up to.
 //!
-//! A message travels as JSON; bulk bytes travel beside it as a transferred `ArrayBuffer`. Every
+//! A message travels in a serialised form; bulk bytes travel beside it as a transferred `ArrayBuffer`. Every
 //! answer carries the ids of its question, so that a late one is harmless: whoever no longer
 //! waits for the id drops it.
 
@@ -51,9 +51,9 @@ impl std::fmt::Debug for Access {
 
 /// What the page asks of a worker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "t", rename_all = "snake_case")]
 pub enum Request {
-    /// First message; answered by [`Event::Ready`].
+    /// First message; answered by [`Event::Ready`]. First in the list too, with a text alone in it:
+    /// so it reads the same in every build.
     Hello {
         /// The page's build id; a worker of another build says so and does nothing else.
         build: String,
@@ -144,7 +144,6 @@ pub struct ViewSpec {
 
 /// Which entries a listing has.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
 pub enum ViewMode {
     /// The children of `at`.
     #[default]
@@ -158,7 +157,6 @@ pub enum ViewMode {
 
 /// The order of a listing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
 pub enum SortKey {
     /// Directories first, then by name with numbers in their order.
     #[default]
@@ -173,13 +171,12 @@ pub enum SortKey {
 
 /// What a worker tells the page.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "t", rename_all = "snake_case")]
 #[allow(
     clippy::large_enum_variant,
     reason = "a message is made, serialised and gone; boxes would only cost (on wasm32 it is not large)"
 )]
 pub enum Event {
-    /// The worker is up.
+    /// The worker is up. First in the list, with a text alone in it, as [`Request::Hello`].
     Ready {
         /// Its build id.
         build: String,
@@ -259,7 +256,6 @@ pub enum Event {
 
 /// How far shown bytes were checked. The attribute `data-verified` has its name.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
 pub enum Verified {
     /// Not (yet).
     #[default]
@@ -313,7 +309,6 @@ pub struct Progress {
 
 /// Where a job is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Looking in the store, connecting.
     #[default]
@@ -347,7 +342,6 @@ pub struct ViewInfo {
 
 /// What a path names.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "k", rename_all = "snake_case")]
 #[allow(
     clippy::large_enum_variant,
     reason = "a message is made, serialised and gone; boxes would only cost (on wasm32 it is not large)"
@@ -418,7 +412,6 @@ pub struct Row {
 
 /// A row's kind. The attribute `data-entry-type` has its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
 pub enum RowKind {
     /// A regular file.
     File,

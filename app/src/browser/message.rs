@@ -1,7 +1,7 @@
-//! How a message crosses between page and worker: an array of one JSON text and, where bytes go
-//! with it, one `ArrayBuffer` that is transferred instead of copied.
+//! How a message crosses between page and worker: an array of one `ArrayBuffer` with the value in
+//! postcard's form and, where bytes go with it, a second one that is transferred instead of copied.
 
-use js_sys::{Array, ArrayBuffer, JsString, Uint8Array};
+use js_sys::{Array, ArrayBuffer, Uint8Array};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wasm_bindgen::{JsCast, JsValue};
@@ -14,10 +14,10 @@ pub struct Packed {
     pub transfer: Array,
 }
 
-/// Packs a message. `None` only if the value has no JSON form, which none of ours lacks.
+/// Packs a message. `None` only if the value has no such form, which none of ours lacks.
 pub fn pack<T: Serialize>(value: &T, bytes: Option<&[u8]>) -> Option<Packed> {
-    let json = serde_json::to_string(value).ok()?;
-    let message = Array::of1(&JsValue::from_str(&json));
+    let value = postcard::to_allocvec(value).ok()?;
+    let message = Array::of1(&Uint8Array::from(value.as_slice()).buffer());
     let transfer = Array::new();
     if let Some(bytes) = bytes {
         let buffer = Uint8Array::from(bytes).buffer();
@@ -34,11 +34,14 @@ pub fn pack<T: Serialize>(value: &T, bytes: Option<&[u8]>) -> Option<Packed> {
 /// extension's, for instance) may post to the same place.
 pub fn unpack<T: DeserializeOwned>(message: &JsValue) -> Option<(T, Option<Vec<u8>>)> {
     let parts = message.dyn_ref::<Array>()?;
-    let json: JsString = parts.get(0).dyn_into().ok()?;
-    let value = serde_json::from_str(&String::from(json)).ok()?;
-    let bytes = parts
-        .get(1)
-        .dyn_ref::<ArrayBuffer>()
-        .map(|buffer| Uint8Array::new(buffer).to_vec());
-    Some((value, bytes))
+    let part = |at| {
+        parts
+            .get(at)
+            .dyn_ref::<ArrayBuffer>()
+            .map(|buffer| Uint8Array::new(buffer).to_vec())
+    };
+    // All of it, or it is something else.
+    let value = part(0)?;
+    let (value, rest) = postcard::take_from_bytes(&value).ok()?;
+    rest.is_empty().then_some((value, part(1)))
 }

@@ -12,14 +12,16 @@ use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::rc::Rc;
+use std::time::Duration;
 
 use layerscope_core::digest::Digest;
 use layerscope_core::explore::cancel::Cancel;
-use layerscope_core::job::JobId;
+use layerscope_core::job::{Event, JobId};
 use layerscope_core::reference::{Reference, Registry, Repository};
 use layerscope_core::registry::client::{Client, Credentials, Fetched};
 use layerscope_core::registry::endpoint::Endpoint;
 use layerscope_core::route::{Route, legacy};
+use layerscope_core::view::problem::Problem;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
@@ -27,9 +29,14 @@ use crate::browser::fetch::FetchHttp;
 use crate::browser::pool::LayerPool;
 use crate::browser::prefs::{self, Theme};
 use crate::browser::store::Store;
-use crate::browser::{location, page};
-use crate::state::State;
+use crate::browser::{location, page, timer};
+use crate::pages::{LoadPages, Pages};
 use crate::state::shell::Origin;
+use crate::state::{Load, State};
+
+/// How long after the start page the rest of the program is fetched: when that is painted, and
+/// before anybody has typed a reference.
+const PREFETCH_AFTER: Duration = Duration::from_millis(200);
 
 /// What the page can be asked to do; a handle that is copied.
 #[derive(Clone, Copy)]
@@ -47,8 +54,9 @@ enum Key {
     Settings,
 }
 
-struct Inner {
+pub(crate) struct Inner {
     state: State,
+    load_pages: LoadPages,
     client: Client<FetchHttp>,
     pool: LayerPool,
     store: Store,
@@ -65,16 +73,19 @@ struct Inner {
 
 impl Effects {
     /// Starts: reads the address, listens to it, and to the workers.
-    pub fn start(state: State) -> Self {
+    pub fn start(state: State, load_pages: LoadPages) -> Self {
         let inner = Rc::new_cyclic(|weak: &std::rc::Weak<Inner>| {
             let weak = weak.clone();
             let pool = LayerPool::new(&page::build_id(), move |event, bytes| {
-                if let Some(inner) = weak.upgrade() {
-                    layer::on_event(&inner, event, bytes);
+                if let Some(inner) = weak.upgrade()
+                    && let Some(pages) = inner.pages()
+                {
+                    pages.event(&inner, event, bytes);
                 }
             });
             Inner {
                 state,
+                load_pages,
                 client: Client::new(FetchHttp, endpoint()),
                 pool,
                 store: Store::lazy(),
@@ -197,7 +208,51 @@ impl Inner {
         page::mark("layerscope:route");
         page::set_document_state("loading", &canonical);
         self.state.shell.enter(route.clone(), canonical);
-        self.load(&route);
+        match self.pages() {
+            Some(pages) => pages.load(self, &route),
+            None => self.want_pages(match route {
+                Route::Start => PREFETCH_AFTER,
+                _ => Duration::ZERO,
+            }),
+        }
+    }
+
+    /// The second part of the program, if it is here.
+    fn pages(&self) -> Option<Pages> {
+        let pages = self.state.shell.pages();
+        pages.with_untracked(|pages| pages.ready().copied())
+    }
+
+    /// Fetches the second part of the program after a while, unless it is on its way; then starts
+    /// what the route of that moment needs.
+    fn want_pages(self: &Rc<Self>, after: Duration) {
+        let inner = self.clone();
+        spawn_local(async move {
+            if !after.is_zero() {
+                timer::sleep(after).await;
+            }
+            let shell = inner.state.shell;
+            let wanted = shell
+                .pages()
+                .with_untracked(|pages| matches!(pages, Load::Idle | Load::Failed(_)));
+            if !wanted {
+                return;
+            }
+            shell.set_pages(Load::Loading);
+            match (inner.load_pages)().await {
+                Ok(pages) => {
+                    shell.set_pages(Load::Ready(pages));
+                    let route = shell.place().with_untracked(|place| place.route.clone());
+                    pages.load(&inner, &route);
+                }
+                Err(detail) => shell.set_pages(Load::Failed(Problem::new(
+                    "APP_INCOMPLETE",
+                    "A part of Layerscope could not be loaded",
+                    format!("The page is here, but {detail}."),
+                    "Check the connection and try again. If Layerscope was updated meanwhile, load the page anew.",
+                ))),
+            }
+        });
     }
 
     /// Starts what the route needs and does not have; ends what it no longer needs.
@@ -254,6 +309,16 @@ impl Inner {
         let origin = self.origins.borrow().get(digest).cloned();
         self.state.shell.set_origin(origin);
     }
+}
+
+/// Starts what a route needs; in the second part of the program.
+pub(crate) fn load(inner: &Rc<Inner>, route: &Route) {
+    inner.load(route);
+}
+
+/// A worker says something; in the second part of the program.
+pub(crate) fn on_event(inner: &Rc<Inner>, event: Event, bytes: Option<Vec<u8>>) {
+    layer::on_event(inner, event, bytes);
 }
 
 fn key_of(route: &Route) -> Key {

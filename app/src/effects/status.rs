@@ -53,6 +53,12 @@ fn load<T>(load: &Load<T>) -> &'static str {
 }
 
 fn of(state: State, route: &Route) -> &'static str {
+    if *route != Route::Start {
+        let pages = state.shell.pages().with(load);
+        if pages != READY {
+            return pages;
+        }
+    }
     match route {
         Route::Start | Route::Help => READY,
         Route::Settings => state.cache.kept().with(load),

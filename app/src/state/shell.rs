@@ -6,7 +6,9 @@ use layerscope_core::route::Route;
 use layerscope_core::view::problem::Problem;
 use leptos::prelude::*;
 
+use super::Load;
 use crate::browser::prefs::Theme;
+use crate::pages::Pages;
 
 /// Messages shown at once; older ones give way.
 const MAX_NOTICES: usize = 3;
@@ -48,6 +50,7 @@ pub struct Shell {
     origin: RwSignal<Option<Origin>>,
     signed_in: RwSignal<Vec<String>>,
     height: RwSignal<f64>,
+    pages: RwSignal<Load<Pages>>,
 }
 
 impl Shell {
@@ -64,7 +67,18 @@ impl Shell {
             origin: RwSignal::default(),
             signed_in: RwSignal::default(),
             height: RwSignal::new(0.0),
+            pages: RwSignal::new(Load::Idle),
         }
+    }
+
+    /// The second part of the program.
+    pub fn pages(self) -> ReadSignal<Load<Pages>> {
+        self.pages.read_only()
+    }
+
+    /// The second part of the program is asked for, here, or not to be had.
+    pub fn set_pages(self, pages: Load<Pages>) {
+        self.pages.set(pages);
     }
 
     /// The window's height in CSS pixels.

@@ -18,7 +18,10 @@ use layerscope_core::route::Route;
 use leptos::prelude::*;
 
 use crate::effects::Effects;
-use crate::state::State;
+use crate::pages::LoadPages;
+use crate::state::{Load, State};
+use widget::problem::ProblemPanel;
+use widget::skeleton::Skeleton;
 
 /// What every part of the page needs; a handle that is copied.
 #[derive(Clone, Copy)]
@@ -42,11 +45,11 @@ fn app() -> App {
     expect_context::<App>()
 }
 
-/// Builds the page and starts everything.
-pub fn start() {
-    leptos::mount::mount_to_body(|| {
+/// Builds the page and starts everything; `load_pages` fetches what is not needed at once.
+pub fn start(load_pages: LoadPages) {
+    leptos::mount::mount_to_body(move || {
         let state = State::new();
-        let effects = Effects::start(state);
+        let effects = Effects::start(state, load_pages);
         provide_context(App { state, effects });
         view! { <shell::Shell/> }
     });
@@ -54,7 +57,7 @@ pub fn start() {
 
 /// The pages. While a page stays the same, its parts follow the state; another page is built anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Page {
+pub(crate) enum Page {
     Start,
     Repo,
     Image,
@@ -78,12 +81,9 @@ fn page_of(route: &Route) -> Page {
     }
 }
 
-/// The page that the route names.
-#[component]
-fn PageView() -> impl IntoView {
-    let route = app().route();
-    let page = Memo::new(move |_| page_of(&route.get()));
-    move || match page.get() {
+/// Builds any page but the first; in the second part of the program.
+pub(crate) fn page_view(page: Page) -> AnyView {
+    match page {
         Page::Start => view! { <start::Start/> }.into_any(),
         Page::Repo => view! { <repo::Repo/> }.into_any(),
         Page::Image => view! { <image::Image/> }.into_any(),
@@ -92,5 +92,22 @@ fn PageView() -> impl IntoView {
         Page::Settings => view! { <settings::Settings/> }.into_any(),
         Page::Help => view! { <help::Help/> }.into_any(),
         Page::Nothing => view! { <nothing::Nothing/> }.into_any(),
+    }
+}
+
+/// The page that the route names, once the part of the program that has it is here.
+#[component]
+fn PageView() -> impl IntoView {
+    let route = app().route();
+    let page = Memo::new(move |_| page_of(&route.get()));
+    let pages = app().state.shell.pages();
+    move || match page.get() {
+        // It does not follow the second part: what is being typed there must stay.
+        Page::Start => view! { <start::Start/> }.into_any(),
+        page => match pages.get() {
+            Load::Ready(pages) => pages.view(page),
+            Load::Failed(problem) => view! { <ProblemPanel problem=problem/> }.into_any(),
+            Load::Idle | Load::Loading => view! { <Skeleton lines=6/> }.into_any(),
+        },
     }
 }

@@ -1,7 +1,7 @@
 //! Builds `dist/`: the app as it is served.
 //!
-//! Trunk compiles and bundles with plain names; then, here: wasm-opt, content hashes in the
-//! names, the worker's loader, the build id in the page, a check of the page against the content
+//! Trunk compiles and bundles with plain names; then, here: the page's module is split in two,
+//! wasm-opt, content hashes in the names, the worker's loader, the build id in the page, a check of the page against the content
 //! security policy, and a compressed copy beside each file.
 //!
 //! The build id is a hash of everything that goes into the build. Page and worker both carry it
@@ -12,6 +12,7 @@ mod compress;
 mod html;
 mod names;
 mod source_hash;
+mod split;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,7 +32,9 @@ pub const RELATIVE_URL: &str = "./";
 /// The worker's loader with this build's names filled in.
 const WORKER_LOADER: &str = include_str!("worker_loader.js");
 /// wasm-opt's options for the worker: what it does is what a reader waits for.
-pub const WORKER_OPTIMISATION: [&str; 1] = ["-O3"];
+pub const WORKER_OPTIMISATION: [&str; 3] = ["-O3", "--strip-debug", "--strip-producers"];
+/// Those for the page: what it is made of is what a reader downloads.
+const PAGE_OPTIMISATION: [&str; 3] = ["-Oz", "--strip-debug", "--strip-producers"];
 /// What a finished folder was made from; lies beside `dist/` under the target folder.
 const STAMP: &str = "xtask-dist.stamp";
 
@@ -85,6 +88,7 @@ fn build(workspace: &Workspace, options: &Options, id: &str) -> Result<()> {
     tools.wasm_target()?;
     let trunk = tools.trunk()?;
     let wasm_bindgen = tools.wasm_bindgen()?;
+    let wasm_split = tools.wasm_split()?;
     let wasm_opt = match tools.wasm_opt() {
         Ok(program) => Some(program),
         Err(error) if options.allow_unoptimised => {
@@ -104,6 +108,8 @@ fn build(workspace: &Workspace, options: &Options, id: &str) -> Result<()> {
                 "--release",
                 "--filehash",
                 "false",
+                "--features",
+                "split",
                 "--public-url",
                 &options.public_url,
                 "--dist",
@@ -116,6 +122,8 @@ fn build(workspace: &Workspace, options: &Options, id: &str) -> Result<()> {
             // Trunk takes NO_COLOR only as true or false, others set it to 1.
             .env_remove("NO_COLOR");
         shell::run(&mut command)?;
+        let wasm_bindgen = wasm_bindgen.join("wasm-bindgen");
+        split::run(workspace, &wasm_split, &wasm_bindgen, &staging)?;
         if let Some(wasm_opt) = &wasm_opt {
             optimise(wasm_opt, &staging)?;
         }
@@ -139,7 +147,8 @@ fn build(workspace: &Workspace, options: &Options, id: &str) -> Result<()> {
 /// Runs wasm-opt over each module: the page's for size, the worker's for speed.
 fn optimise(wasm_opt: &Path, folder: &Path) -> Result<()> {
     for (module, options) in [
-        ("app_bg.wasm", &["-Oz"][..]),
+        ("app_bg.wasm", &PAGE_OPTIMISATION[..]),
+        (split::SECOND, &PAGE_OPTIMISATION[..]),
         ("worker_bg.wasm", &WORKER_OPTIMISATION[..]),
     ] {
         let file = folder.join(module);
@@ -165,6 +174,11 @@ fn finish_page(folder: &Path, id: &str) -> Result<()> {
         let hashed = names::rename_hashed(folder, &name)?;
         page = html::renamed(&page, &name, &hashed);
     }
+    let (script, second) = split::rename(folder)?;
+    page = html::renamed(&page, "app.js", &script);
+    page = html::with_meta(&page, "layerscope-pages", |old| {
+        old.replace(split::SECOND, &second)
+    })?;
     let worker = names::find(folder, "worker-", ".js")?;
     let module = names::find(folder, "worker-", "_bg.wasm")?;
     let loader = WORKER_LOADER
@@ -195,35 +209,51 @@ fn finish_page(folder: &Path, id: &str) -> Result<()> {
 }
 
 fn report(dist: &Path) -> Result<()> {
-    let (mut page, mut worker) = (0, 0);
+    let kib = |bytes: u64| bytes as f64 / 1024.0;
     for (name, len) in downloads(dist)? {
-        eprintln!(
-            "xtask:   {name}: {:.1} KiB with brotli",
-            len as f64 / 1024.0
-        );
-        if is_worker(&name) {
-            worker += len
-        } else {
-            page += len
-        }
+        eprintln!("xtask:   {name}: {:.1} KiB with brotli", kib(len));
     }
+    let sizes = sizes(dist)?;
     eprintln!(
-        "xtask: {}: first download {:.1} KiB, worker {:.1} KiB (brotli)",
+        "xtask: {}: first download {:.1} KiB, the other pages {:.1} KiB, worker {:.1} KiB (brotli)",
         dist.display(),
-        page as f64 / 1024.0,
-        worker as f64 / 1024.0
+        kib(sizes.first),
+        kib(sizes.pages),
+        kib(sizes.worker)
     );
     Ok(())
 }
 
-/// Whether a file of dist/ is loaded by the worker and not by the page.
-pub fn is_worker(name: &str) -> bool {
-    name.starts_with("worker")
+/// Bytes as they are sent.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sizes {
+    /// What the start page needs: HTML, CSS, JavaScript, main module.
+    pub first: u64,
+    /// The module with all other pages.
+    pub pages: u64,
+    /// The worker.
+    pub worker: u64,
+}
+
+/// Adds up what a visit loads.
+pub fn sizes(dist: &Path) -> Result<Sizes> {
+    let mut sizes = Sizes::default();
+    for (name, len) in downloads(dist)? {
+        let place = if name.starts_with("worker") {
+            &mut sizes.worker
+        } else if name.starts_with("split_") {
+            &mut sizes.pages
+        } else {
+            &mut sizes.first
+        };
+        *place += len;
+    }
+    Ok(sizes)
 }
 
 /// What a first visit loads: each HTML, CSS, JavaScript and wasm file with its length in bytes as
 /// it is sent (under brotli where that is shorter), in order of name.
-pub fn downloads(dist: &Path) -> Result<Vec<(String, u64)>> {
+fn downloads(dist: &Path) -> Result<Vec<(String, u64)>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(dist).with_context(|| format!("reading {}", dist.display()))? {
         let entry = entry?;
@@ -245,7 +275,7 @@ pub fn downloads(dist: &Path) -> Result<Vec<(String, u64)>> {
     Ok(files)
 }
 
-fn empty(folder: &Path) -> Result<()> {
+pub(crate) fn empty(folder: &Path) -> Result<()> {
     if folder.exists() {
         fs::remove_dir_all(folder).with_context(|| format!("emptying {}", folder.display()))?;
     }

@@ -17,7 +17,7 @@ pub fn hex(bytes: &[u8]) -> String {
 }
 
 /// The top-level scripts, style sheets and modules of a folder, in order of name; the worker's
-/// loader, which is written later, is left out.
+/// loader, which is written later, and the parts that name each other are left out.
 pub fn hashable(folder: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -29,6 +29,7 @@ pub fn hashable(folder: &Path) -> Result<Vec<String>> {
         if entry.file_type()?.is_file()
             && code
             && name != "worker_loader.js"
+            && !super::split::NAMES.contains(&name.as_str())
             && !FIXED.contains(&name.as_str())
         {
             names.push(name);
@@ -41,15 +42,18 @@ pub fn hashable(folder: &Path) -> Result<Vec<String>> {
 /// Renames a file after its content and returns the new name.
 pub fn rename_hashed(folder: &Path, name: &str) -> Result<String> {
     let content = fs::read(folder.join(name)).with_context(|| format!("reading {name}"))?;
-    let digest = Sha256::digest(&content);
-    let hash = hex(digest.get(..HASH_BYTES).unwrap_or_default());
-    let hashed = with_hash(name, &hash);
+    let hashed = with_hash(name, &hash(&Sha256::digest(&content)));
     fs::rename(folder.join(name), folder.join(&hashed))?;
     Ok(hashed)
 }
 
+/// As much of a digest as stands in a name.
+pub fn hash(digest: &[u8]) -> String {
+    hex(digest.get(..HASH_BYTES).unwrap_or_default())
+}
+
 /// `app.js` becomes `app-HASH.js`, `app_bg.wasm` becomes `app-HASH_bg.wasm`.
-fn with_hash(name: &str, hash: &str) -> String {
+pub fn with_hash(name: &str, hash: &str) -> String {
     let at = name
         .find("_bg.")
         .or_else(|| name.rfind('.'))

@@ -15,7 +15,6 @@ pub const PAGE_LEN: u32 = 1000;
 
 /// How a registry is reached.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(tag = "via", rename_all = "snake_case")]
 pub enum Endpoint {
     /// Through a Layerscope proxy.
     Proxy {

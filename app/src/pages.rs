@@ -1,0 +1,54 @@
+//! The part of the program that comes in a second download: every page but the first, the loads
+//! that they start, and what the workers say to them.
+//!
+//! [`Pages::here`] names that part. In a release only the function in `bin/app.rs` that arrives
+//! with the second module calls it, and the splitter moves along whatever nothing else reaches;
+//! in other builds it is called directly.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use layerscope_core::job::Event;
+use layerscope_core::route::Route;
+use leptos::prelude::AnyView;
+
+use crate::effects::{self, Inner};
+use crate::ui::{self, Page};
+
+/// Entries into the second part.
+#[derive(Clone, Copy)]
+pub struct Pages {
+    view: fn(Page) -> AnyView,
+    load: fn(&Rc<Inner>, &Route),
+    event: fn(&Rc<Inner>, Event, Option<Vec<u8>>),
+}
+
+/// Fetches the second part; a failure is told as text and may be tried again.
+pub type LoadPages = fn() -> Pin<Box<dyn Future<Output = Result<Pages, String>>>>;
+
+impl Pages {
+    /// All of it, linked to where this is called.
+    pub fn here() -> Self {
+        Pages {
+            view: ui::page_view,
+            load: effects::load,
+            event: effects::on_event,
+        }
+    }
+
+    /// Builds a page.
+    pub(crate) fn view(self, page: Page) -> AnyView {
+        (self.view)(page)
+    }
+
+    /// Starts what a route needs.
+    pub(crate) fn load(self, inner: &Rc<Inner>, route: &Route) {
+        (self.load)(inner, route);
+    }
+
+    /// A worker says something.
+    pub(crate) fn event(self, inner: &Rc<Inner>, event: Event, bytes: Option<Vec<u8>>) {
+        (self.event)(inner, event, bytes);
+    }
+}
