@@ -1,0 +1,225 @@
+//! The loop over symbols while input and output have room for a whole turn without asking.
+
+use super::tables::{
+    DIST_BITS, DIST_SIZE, END, EXCEPTION, LITERAL, LITLEN_BITS, LITLEN_SIZE, PAIR, Tables,
+};
+
+/// A turn refills twice, and a refill reads 8 bytes and takes at most 7.
+pub(super) const IN_ROOM: usize = 24;
+/// Three entries of literals (two bytes each), the longest match and what is copied past its end.
+pub(super) const OUT_ROOM: usize = 6 + 258 + 34;
+
+/// Why the loop was left.
+pub(super) enum Left {
+    /// Input or output has no room for another turn.
+    Room,
+    /// The block has ended.
+    BlockEnd,
+    /// No such code, or a distance to before the output.
+    Failed,
+}
+
+/// Where the loop was left.
+pub(super) struct Turned {
+    pub(super) left: Left,
+    pub(super) buf: u64,
+    pub(super) count: u32,
+    /// Input bytes taken.
+    pub(super) taken: usize,
+    pub(super) pos: usize,
+}
+
+/// Decodes symbols into `out[pos..]`. Bytes after the new position may be changed too.
+#[inline(never)]
+pub(super) fn run(
+    tables: &Tables,
+    input: &[u8],
+    mut buf: u64,
+    mut count: u32,
+    out: &mut [u8],
+    mut pos: usize,
+) -> Turned {
+    let mut rest = input;
+    macro_rules! refill {
+        () => {
+            if let Some(word) = rest.first_chunk() {
+                buf |= u64::from_le_bytes(*word) << (count & 63);
+                rest = &rest[((count ^ 63) >> 3 & 7) as usize..];
+                count |= 56;
+            }
+        };
+    }
+    macro_rules! litlen {
+        () => {
+            tables.litlen[buf as usize & ((1 << LITLEN_BITS) - 1)]
+        };
+    }
+    macro_rules! skip {
+        ($entry:expr) => {
+            buf >>= $entry & 63;
+            count = count.wrapping_sub($entry & 63);
+        };
+    }
+    macro_rules! literals {
+        ($entry:expr) => {
+            if let Some(to) = out.get_mut(pos..pos + 2) {
+                to.copy_from_slice(&(($entry >> 16) as u16).to_le_bytes());
+            }
+            pos += 1 + ($entry / PAIR & 1) as usize;
+        };
+    }
+
+    let left = 'turns: {
+        if rest.len() < IN_ROOM || out.len() < OUT_ROOM {
+            break 'turns Left::Room;
+        }
+        let limit = out.len() - OUT_ROOM;
+        refill!();
+        let mut entry = litlen!();
+        loop {
+            if rest.len() < IN_ROOM || pos > limit {
+                break 'turns Left::Room;
+            }
+            let mut saved = buf;
+            skip!(entry);
+            if entry & LITERAL != 0 {
+                literals!(entry);
+                entry = litlen!();
+                saved = buf;
+                skip!(entry);
+                if entry & LITERAL != 0 {
+                    literals!(entry);
+                    entry = litlen!();
+                    saved = buf;
+                    skip!(entry);
+                    if entry & LITERAL != 0 {
+                        literals!(entry);
+                        refill!();
+                        entry = litlen!();
+                        continue;
+                    }
+                }
+            }
+            if entry & EXCEPTION != 0 {
+                if entry & END != 0 {
+                    break 'turns Left::BlockEnd;
+                }
+                let index = (entry >> 16) + (buf as u32 & ((1 << (entry >> 8 & 15)) - 1));
+                entry = tables.litlen[index as usize & (LITLEN_SIZE - 1)];
+                saved = buf;
+                skip!(entry);
+                if entry & LITERAL != 0 {
+                    literals!(entry);
+                    refill!();
+                    entry = litlen!();
+                    continue;
+                }
+                if entry & EXCEPTION != 0 {
+                    break 'turns if entry & END != 0 {
+                        Left::BlockEnd
+                    } else {
+                        Left::Failed
+                    };
+                }
+            }
+            let len = (entry >> 16) as usize + extra(saved, entry);
+
+            refill!();
+            let mut entry_of_dist = tables.dist[buf as usize & ((1 << DIST_BITS) - 1)];
+            if entry_of_dist & EXCEPTION != 0 {
+                skip!(entry_of_dist);
+                let bits = entry_of_dist >> 8 & 15;
+                let index = (entry_of_dist >> 16) + (buf as u32 & ((1 << bits) - 1));
+                entry_of_dist = tables.dist[index as usize & (DIST_SIZE - 1)];
+                if entry_of_dist & EXCEPTION != 0 {
+                    break 'turns Left::Failed;
+                }
+            }
+            saved = buf;
+            skip!(entry_of_dist);
+            let dist = (entry_of_dist >> 16) as usize + extra(saved, entry_of_dist);
+            if dist > pos {
+                break 'turns Left::Failed;
+            }
+            // The next entry is on its way while bytes are copied.
+            refill!();
+            entry = litlen!();
+            copy(out, pos, dist, len);
+            pos += len;
+        }
+    };
+    Turned {
+        left,
+        buf,
+        count,
+        taken: input.len() - rest.len(),
+        pos,
+    }
+}
+
+/// The extra bits of a length or distance, which follow its code in `bits`.
+#[inline(always)]
+pub(super) fn extra(bits: u64, entry: u32) -> usize {
+    ((bits & ((1 << (entry & 63)) - 1)) >> (entry >> 8 & 15)) as usize
+}
+
+/// Copies a match, and up to 16 bytes more.
+#[inline(always)]
+fn copy(out: &mut [u8], pos: usize, dist: usize, len: usize) {
+    let (mut from, mut to) = (pos - dist, pos);
+    let end = pos + len;
+    if dist >= 16 {
+        loop {
+            copy_chunk::<16>(out, from, to);
+            from += 16;
+            to += 16;
+            if to >= end {
+                break;
+            }
+        }
+    } else if dist >= 8 {
+        loop {
+            copy_chunk::<8>(out, from, to);
+            from += 8;
+            to += 8;
+            if to >= end {
+                break;
+            }
+        }
+    } else {
+        // The pattern as often as it fits into 8 bytes, whole.
+        let Some(word) = out.get(from..).and_then(|from| from.first_chunk()) else {
+            return;
+        };
+        let bits = dist as u32 * 8;
+        let mut word = u64::from_le_bytes(*word) & ((1 << (bits & 63)) - 1);
+        word |= word << (bits & 63);
+        if dist < 4 {
+            word |= word << (bits * 2 & 63);
+            if dist == 1 {
+                word |= word << 32;
+            }
+        }
+        let step = [8, 8, 8, 6, 8, 5, 6, 7][dist & 7];
+        loop {
+            if let Some(to) = out.get_mut(to..to + 8) {
+                to.copy_from_slice(&word.to_le_bytes());
+            }
+            to += step;
+            if to >= end {
+                break;
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn copy_chunk<const N: usize>(out: &mut [u8], from: usize, to: usize) {
+    let Some(chunk) = out.get(from..).and_then(|from| from.first_chunk::<N>()) else {
+        return;
+    };
+    let chunk = *chunk;
+    if let Some(to) = out.get_mut(to..to + N) {
+        to.copy_from_slice(&chunk);
+    }
+}
