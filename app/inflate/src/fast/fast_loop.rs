@@ -1,7 +1,7 @@
 //! The loop over symbols while input and output have room for a whole turn without asking.
 
 use super::tables::{
-    DIST_BITS, DIST_SIZE, END, EXCEPTION, LITERAL, LITLEN_BITS, LITLEN_SIZE, PAIR, Tables,
+    DIST_BITS, DIST_SIZE, END, EXCEPTION, LITERAL, LITLEN_BITS, LITLEN_SIZE, Tables,
 };
 
 /// A turn refills twice, and a refill reads 8 bytes and takes at most 7.
@@ -57,15 +57,15 @@ pub(super) fn run(
     macro_rules! skip {
         ($entry:expr) => {
             buf >>= $entry & 63;
-            count = count.wrapping_sub($entry & 63);
+            count = count.wrapping_sub($entry);
         };
     }
-    macro_rules! literals {
+    macro_rules! literal {
         ($entry:expr) => {
-            if let Some(to) = out.get_mut(pos..pos + 2) {
-                to.copy_from_slice(&(($entry >> 16) as u16).to_le_bytes());
+            if let Some(to) = out.get_mut(pos) {
+                *to = ($entry >> 16) as u8;
             }
-            pos += 1 + ($entry / PAIR & 1) as usize;
+            pos += 1;
         };
     }
 
@@ -83,20 +83,26 @@ pub(super) fn run(
             let mut saved = buf;
             skip!(entry);
             if entry & LITERAL != 0 {
-                literals!(entry);
+                literal!(entry);
                 entry = litlen!();
                 saved = buf;
                 skip!(entry);
                 if entry & LITERAL != 0 {
-                    literals!(entry);
+                    literal!(entry);
                     entry = litlen!();
                     saved = buf;
                     skip!(entry);
                     if entry & LITERAL != 0 {
-                        literals!(entry);
-                        refill!();
+                        literal!(entry);
                         entry = litlen!();
-                        continue;
+                        saved = buf;
+                        skip!(entry);
+                        if entry & LITERAL != 0 {
+                            literal!(entry);
+                            refill!();
+                            entry = litlen!();
+                            continue;
+                        }
                     }
                 }
             }
@@ -109,7 +115,7 @@ pub(super) fn run(
                 saved = buf;
                 skip!(entry);
                 if entry & LITERAL != 0 {
-                    literals!(entry);
+                    literal!(entry);
                     refill!();
                     entry = litlen!();
                     continue;
@@ -124,7 +130,9 @@ pub(super) fn run(
             }
             let len = (entry >> 16) as usize + extra(saved, entry);
 
-            refill!();
+            if count & 63 < 28 {
+                refill!();
+            }
             let mut entry_of_dist = tables.dist[buf as usize & ((1 << DIST_BITS) - 1)];
             if entry_of_dist & EXCEPTION != 0 {
                 skip!(entry_of_dist);
@@ -151,7 +159,7 @@ pub(super) fn run(
     Turned {
         left,
         buf,
-        count,
+        count: count & 63,
         taken: input.len() - rest.len(),
         pos,
     }
@@ -170,56 +178,67 @@ fn copy(out: &mut [u8], pos: usize, dist: usize, len: usize) {
     let end = pos + len;
     if dist >= 16 {
         loop {
-            copy_chunk::<16>(out, from, to);
+            let Some(chunk) = out.get(from..).and_then(|from| from.first_chunk::<16>()) else {
+                return;
+            };
+            let chunk = *chunk;
+            let Some(place) = out.get_mut(to..).and_then(|to| to.first_chunk_mut()) else {
+                return;
+            };
+            *place = chunk;
             from += 16;
             to += 16;
             if to >= end {
-                break;
-            }
-        }
-    } else if dist >= 8 {
-        loop {
-            copy_chunk::<8>(out, from, to);
-            from += 8;
-            to += 8;
-            if to >= end {
-                break;
-            }
-        }
-    } else {
-        // The pattern as often as it fits into 8 bytes, whole.
-        let Some(word) = out.get(from..).and_then(|from| from.first_chunk()) else {
-            return;
-        };
-        let bits = dist as u32 * 8;
-        let mut word = u64::from_le_bytes(*word) & ((1 << (bits & 63)) - 1);
-        word |= word << (bits & 63);
-        if dist < 4 {
-            word |= word << (bits * 2 & 63);
-            if dist == 1 {
-                word |= word << 32;
-            }
-        }
-        let step = [8, 8, 8, 6, 8, 5, 6, 7][dist & 7];
-        loop {
-            if let Some(to) = out.get_mut(to..to + 8) {
-                to.copy_from_slice(&word.to_le_bytes());
-            }
-            to += step;
-            if to >= end {
-                break;
+                return;
             }
         }
     }
+    copy_near(out, pos, dist, len);
 }
 
+/// The pattern as often as it fits into 8 bytes, whole.
 #[inline(always)]
-fn copy_chunk<const N: usize>(out: &mut [u8], from: usize, to: usize) {
-    let Some(chunk) = out.get(from..).and_then(|from| from.first_chunk::<N>()) else {
+fn copy_near(out: &mut [u8], pos: usize, dist: usize, len: usize) {
+    let (mut from, mut to) = (pos - dist, pos);
+    let end = pos + len;
+    if dist >= 8 {
+        loop {
+            let Some(chunk) = out.get(from..).and_then(|from| from.first_chunk::<8>()) else {
+                return;
+            };
+            let chunk = *chunk;
+            let Some(place) = out.get_mut(to..).and_then(|to| to.first_chunk_mut()) else {
+                return;
+            };
+            *place = chunk;
+            from += 8;
+            to += 8;
+            if to >= end {
+                return;
+            }
+        }
+    }
+    let Some(word) = out.get(from..).and_then(|from| from.first_chunk()) else {
         return;
     };
-    let chunk = *chunk;
-    if let Some(to) = out.get_mut(to..to + N) {
-        to.copy_from_slice(&chunk);
+    let bits = dist as u32 * 8;
+    let mut word = u64::from_le_bytes(*word) & ((1 << (bits & 63)) - 1);
+    word |= word << (bits & 63);
+    if dist < 4 {
+        word |= word << (bits * 2 & 63);
+        if dist == 1 {
+            word |= word << 32;
+        }
+    }
+    let step = [8, 8, 8, 6, 8, 5, 6, 7][dist & 7];
+    loop {
+        let Some(place) = out.get_mut(to..).and_then(|to| to.first_chunk_mut()) else {
+            return;
+        };
+        *place = word.to_le_bytes();
+        to += step;
+        if to >= end {
+            break;
+        }
     }
 }

@@ -3,7 +3,7 @@
 use super::bits::BitReader;
 use super::fast_loop::extra;
 use super::tables::{
-    DIST_BITS, DIST_SIZE, END, EXCEPTION, LITERAL, LITLEN_BITS, LITLEN_SIZE, Tables,
+    DIST_BITS, DIST_SIZE, END, EXCEPTION, INVALID, LITERAL, LITLEN_BITS, LITLEN_SIZE, Tables,
 };
 
 /// What comes next inside a compressed block.
@@ -103,7 +103,7 @@ pub(super) fn turn(
 /// An entry whose bits are all there.
 struct Found {
     entry: u32,
-    /// Bits of its code, with extra bits; of the first literal alone if there are two.
+    /// Bits of its code, with extra bits.
     used: u32,
     /// Bits before those that the entry counts: a subtable's prefix.
     prefix: u32,
@@ -128,17 +128,12 @@ fn look_up<const N: usize>(
     loop {
         let mut prefix = 0;
         let mut entry = table[bits.buf as usize & ((1 << table_bits) - 1)];
-        if entry & (LITERAL | EXCEPTION | END | super::tables::INVALID) == EXCEPTION {
+        if entry & (LITERAL | EXCEPTION | END | INVALID) == EXCEPTION {
             prefix = table_bits;
             let index = (bits.buf >> table_bits) as u32 & ((1 << (entry >> 8 & 15)) - 1);
             entry = table[(entry >> 16) as usize + index as usize & (N - 1)];
         }
-        let own = if entry & LITERAL != 0 {
-            entry >> 8 & 15
-        } else {
-            entry & 63
-        };
-        let used = prefix + own;
+        let used = prefix + (entry & 63);
         if used <= bits.count {
             return Some(Found {
                 entry,

@@ -1,12 +1,12 @@
 //! Decoding tables of Huffman codes (RFC 1951 section 3.2.2), in the manner of libdeflate: what a
 //! symbol means is in its entry, with the number of its extra bits.
 //!
-//! | bits   | literals                 | lengths, distances  | exceptions                      |
-//! |--------|--------------------------|---------------------|---------------------------------|
-//! | 0..6   | bits to use up           | same, with extra    | same                            |
-//! | 8..12  | bits of the first alone  | bits of the code    | a subtable's index bits         |
-//! | 12..16 | [`LITERAL`], [`PAIR`]    | 0                   | [`EXCEPTION`], and its kind     |
-//! | 16..32 | one literal, or two      | base                | where a subtable starts         |
+//! | bits   | literals    | lengths, distances       | exceptions                      |
+//! |--------|-------------|--------------------------|---------------------------------|
+//! | 0..6   | code's bits | code's and extra bits    | code's bits                     |
+//! | 8..12  | same        | code's bits              | same, or a subtable's index bits|
+//! | 12..16 | [`LITERAL`] | 0                        | [`EXCEPTION`], and its kind     |
+//! | 16..32 | the literal | base                     | where a subtable starts         |
 
 use std::sync::OnceLock;
 
@@ -19,8 +19,6 @@ pub(super) const EXCEPTION: u32 = 1 << 14;
 pub(super) const END: u32 = 1 << 13;
 /// With [`EXCEPTION`]: no code of a symbol that may be used.
 pub(super) const INVALID: u32 = 1 << 12;
-/// With [`LITERAL`]: two of them.
-pub(super) const PAIR: u32 = 1 << 12;
 
 /// Index bits of the literal and length table.
 pub(super) const LITLEN_BITS: u32 = 11;
@@ -56,7 +54,6 @@ impl Tables {
     /// Sets both tables. `litlen` has at most 288 lengths, `dist` at most 32, none above 15.
     pub(super) fn set(&mut self, litlen: &[u8], dist: &[u8]) -> Result<(), BadCode> {
         build(&mut self.litlen, LITLEN_BITS, litlen, &LITLEN_MEANING)?;
-        pair_literals(&mut self.litlen);
         build(&mut self.dist, DIST_BITS, dist, &DIST_MEANING)
     }
 
@@ -260,20 +257,4 @@ fn build<const N: usize, const M: usize>(
 fn next_code(code: usize, end: usize) -> usize {
     let bit = 1 << (code ^ (end - 1)).checked_ilog2().unwrap_or(0);
     (code & (bit - 1)) | bit
-}
-
-/// Puts two literals into an entry where the codes of both fit into the index.
-fn pair_literals(table: &mut [u32; LITLEN_SIZE]) {
-    for at in 0..1 << LITLEN_BITS {
-        let first = table[at];
-        if first & LITERAL == 0 {
-            continue;
-        }
-        let used = first & 63;
-        let second = table[at >> used];
-        let both = used + (second >> 8 & 15);
-        if second & LITERAL != 0 && both <= LITLEN_BITS {
-            table[at] = first + (both - used) + PAIR + ((second >> 16 & 0xff) << 24);
-        }
-    }
 }
