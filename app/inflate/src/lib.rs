@@ -8,6 +8,8 @@ pub mod engine;
 pub mod fast;
 pub mod gzip;
 pub mod miniz;
+#[cfg(test)]
+mod testing;
 mod varint;
 
 pub use engine::{Engine, Step, StepStatus};

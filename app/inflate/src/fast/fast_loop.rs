@@ -1,7 +1,7 @@
 //! The loop over symbols while input and output have room for a whole turn without asking.
 
 use super::tables::{
-    DIST_BITS, DIST_SIZE, END, EXCEPTION, LITERAL, LITLEN_BITS, LITLEN_SIZE, Tables,
+    DIST_BITS, DIST_SIZE, END, EXCEPTION, INVALID, LITERAL, LITLEN_BITS, LITLEN_SIZE, Tables,
 };
 
 /// A turn refills twice, and a refill reads 8 bytes and takes at most 7.
@@ -107,8 +107,8 @@ pub(super) fn run(
                 }
             }
             if entry & EXCEPTION != 0 {
-                if entry & END != 0 {
-                    break 'turns Left::BlockEnd;
+                if entry & (END | INVALID) != 0 {
+                    break 'turns at_exception(entry);
                 }
                 let index = (entry >> 16) + (buf as u32 & ((1 << (entry >> 8 & 15)) - 1));
                 entry = tables.litlen[index as usize & (LITLEN_SIZE - 1)];
@@ -121,11 +121,7 @@ pub(super) fn run(
                     continue;
                 }
                 if entry & EXCEPTION != 0 {
-                    break 'turns if entry & END != 0 {
-                        Left::BlockEnd
-                    } else {
-                        Left::Failed
-                    };
+                    break 'turns at_exception(entry);
                 }
             }
             let len = (entry >> 16) as usize + extra(saved, entry);
@@ -135,6 +131,9 @@ pub(super) fn run(
             }
             let mut entry_of_dist = tables.dist[buf as usize & ((1 << DIST_BITS) - 1)];
             if entry_of_dist & EXCEPTION != 0 {
+                if entry_of_dist & INVALID != 0 {
+                    break 'turns Left::Failed;
+                }
                 skip!(entry_of_dist);
                 let bits = entry_of_dist >> 8 & 15;
                 let index = (entry_of_dist >> 16) + (buf as u32 & ((1 << bits) - 1));
@@ -162,6 +161,15 @@ pub(super) fn run(
         count: count & 63,
         taken: input.len() - rest.len(),
         pos,
+    }
+}
+
+/// At an entry that ends the block, or that no stream may use.
+fn at_exception(entry: u32) -> Left {
+    if entry & END != 0 {
+        Left::BlockEnd
+    } else {
+        Left::Failed
     }
 }
 

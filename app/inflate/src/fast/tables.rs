@@ -73,7 +73,7 @@ impl Tables {
 }
 
 /// Lengths' first values and extra bits (RFC 1951 section 3.2.5).
-const LENGTHS: [(u16, u8); 29] = [
+pub(super) const LENGTHS: [(u16, u8); 29] = [
     (3, 0),
     (4, 0),
     (5, 0),
