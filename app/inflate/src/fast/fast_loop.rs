@@ -233,7 +233,7 @@ fn copy_near(out: &mut [u8], pos: usize, dist: usize, len: usize) {
     let mut word = u64::from_le_bytes(*word) & ((1 << (bits & 63)) - 1);
     word |= word << (bits & 63);
     if dist < 4 {
-        word |= word << (bits * 2 & 63);
+        word |= word << ((bits * 2) & 63);
         if dist == 1 {
             word |= word << 32;
         }

@@ -131,7 +131,7 @@ fn look_up<const N: usize>(
         if entry & (LITERAL | EXCEPTION | END | INVALID) == EXCEPTION {
             prefix = table_bits;
             let index = (bits.buf >> table_bits) as u32 & ((1 << (entry >> 8 & 15)) - 1);
-            entry = table[(entry >> 16) as usize + index as usize & (N - 1)];
+            entry = table[((entry >> 16) + index) as usize & (N - 1)];
         }
         let used = prefix + (entry & 63);
         if used <= bits.count {

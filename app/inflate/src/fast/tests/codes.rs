@@ -92,7 +92,7 @@ fn complete(
     let mut depths = vec![1u8, 1];
     while depths.len() < leaves {
         let last = depths.len() - 1;
-        let at = if skew && next() % 4 > 0 {
+        let at = if skew && !next().is_multiple_of(4) {
             last
         } else {
             next() as usize % depths.len()
