@@ -12,7 +12,7 @@ pub mod miniz;
 mod testing;
 mod varint;
 
-pub use engine::{Engine, Step, StepStatus};
+pub use engine::{DefaultEngine, Engine, Step, StepStatus};
 pub use fast::FastEngine;
 pub use gzip::builder::{GzipIndexBuilder, GzipOptions};
 pub use gzip::checkpoint::{Checkpoint, CheckpointKind};

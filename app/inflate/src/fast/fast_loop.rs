@@ -6,8 +6,8 @@ use super::tables::{
 
 /// A turn refills twice, and a refill reads 8 bytes and takes at most 7.
 pub(super) const IN_ROOM: usize = 24;
-/// Three entries of literals (two bytes each), the longest match and what is copied past its end.
-pub(super) const OUT_ROOM: usize = 6 + 258 + 34;
+/// Four literals, or three and the longest match, and what is copied past its end.
+pub(super) const OUT_ROOM: usize = 4 + 258 + 16;
 
 /// Why the loop was left.
 pub(super) enum Left {
@@ -30,6 +30,13 @@ pub(super) struct Turned {
 }
 
 /// Decodes symbols into `out[pos..]`. Bytes after the new position may be changed too.
+///
+/// A turn starts with 56 bits or more: enough for four literals, or for three literals of at most
+/// 11 bits and a length of at most 20, or for a literal of 15. A distance takes at most 28.
+///
+/// Only the low 6 bits of `count` are its value: an entry is taken off as a whole. No `else` of
+/// the checks below is ever met; they are what safe code needs, and most are compiled away.
+// Inlined, it would share registers with its caller.
 #[inline(never)]
 pub(super) fn run(
     tables: &Tables,
@@ -129,22 +136,22 @@ pub(super) fn run(
             if count & 63 < 28 {
                 refill!();
             }
-            let mut entry_of_dist = tables.dist[buf as usize & ((1 << DIST_BITS) - 1)];
-            if entry_of_dist & EXCEPTION != 0 {
-                if entry_of_dist & INVALID != 0 {
+            let mut far = tables.dist[buf as usize & ((1 << DIST_BITS) - 1)];
+            if far & EXCEPTION != 0 {
+                if far & INVALID != 0 {
                     break 'turns Left::Failed;
                 }
-                skip!(entry_of_dist);
-                let bits = entry_of_dist >> 8 & 15;
-                let index = (entry_of_dist >> 16) + (buf as u32 & ((1 << bits) - 1));
-                entry_of_dist = tables.dist[index as usize & (DIST_SIZE - 1)];
-                if entry_of_dist & EXCEPTION != 0 {
+                skip!(far);
+                let bits = far >> 8 & 15;
+                let index = (far >> 16) + (buf as u32 & ((1 << bits) - 1));
+                far = tables.dist[index as usize & (DIST_SIZE - 1)];
+                if far & EXCEPTION != 0 {
                     break 'turns Left::Failed;
                 }
             }
             saved = buf;
-            skip!(entry_of_dist);
-            let dist = (entry_of_dist >> 16) as usize + extra(saved, entry_of_dist);
+            skip!(far);
+            let dist = (far >> 16) as usize + extra(saved, far);
             if dist > pos {
                 break 'turns Left::Failed;
             }
@@ -180,53 +187,48 @@ pub(super) fn extra(bits: u64, entry: u32) -> usize {
 }
 
 /// Copies a match, and up to 16 bytes more.
+///
+/// No chunk is out of bounds: the caller has seen to the room.
 #[inline(always)]
 fn copy(out: &mut [u8], pos: usize, dist: usize, len: usize) {
-    let (mut from, mut to) = (pos - dist, pos);
-    let end = pos + len;
     if dist >= 16 {
-        loop {
-            let Some(chunk) = out.get(from..).and_then(|from| from.first_chunk::<16>()) else {
-                return;
-            };
-            let chunk = *chunk;
-            let Some(place) = out.get_mut(to..).and_then(|to| to.first_chunk_mut()) else {
-                return;
-            };
-            *place = chunk;
-            from += 16;
-            to += 16;
-            if to >= end {
-                return;
-            }
+        copy_chunks::<16>(out, pos - dist, pos, pos + len);
+    } else if dist >= 8 {
+        copy_chunks::<8>(out, pos - dist, pos, pos + len);
+    } else if dist == 1 && len > 32 {
+        if let Some([byte, to @ ..]) = out.get_mut(pos - 1..pos + len) {
+            to.fill(*byte);
         }
+    } else {
+        repeat(out, pos, dist, len);
     }
-    copy_near(out, pos, dist, len);
 }
 
-/// The pattern as often as it fits into 8 bytes, whole.
+/// Copies to `to..end` by chunks that do not reach into themselves.
 #[inline(always)]
-fn copy_near(out: &mut [u8], pos: usize, dist: usize, len: usize) {
-    let (mut from, mut to) = (pos - dist, pos);
-    let end = pos + len;
-    if dist >= 8 {
-        loop {
-            let Some(chunk) = out.get(from..).and_then(|from| from.first_chunk::<8>()) else {
-                return;
-            };
-            let chunk = *chunk;
-            let Some(place) = out.get_mut(to..).and_then(|to| to.first_chunk_mut()) else {
-                return;
-            };
-            *place = chunk;
-            from += 8;
-            to += 8;
-            if to >= end {
-                return;
-            }
+fn copy_chunks<const N: usize>(out: &mut [u8], mut from: usize, mut to: usize, end: usize) {
+    loop {
+        let Some(chunk) = out.get(from..).and_then(|from| from.first_chunk::<N>()) else {
+            return;
+        };
+        let chunk = *chunk;
+        let Some(place) = out.get_mut(to..).and_then(|to| to.first_chunk_mut()) else {
+            return;
+        };
+        *place = chunk;
+        from += N;
+        to += N;
+        if to >= end {
+            return;
         }
     }
-    let Some(word) = out.get(from..).and_then(|from| from.first_chunk()) else {
+}
+
+/// Repeats fewer than 8 bytes, as often as they fit into 8 whole.
+#[inline(always)]
+fn repeat(out: &mut [u8], pos: usize, dist: usize, len: usize) {
+    let end = pos + len;
+    let Some(word) = out.get(pos - dist..).and_then(|from| from.first_chunk()) else {
         return;
     };
     let bits = dist as u32 * 8;
@@ -239,6 +241,7 @@ fn copy_near(out: &mut [u8], pos: usize, dist: usize, len: usize) {
         }
     }
     let step = [8, 8, 8, 6, 8, 5, 6, 7][dist & 7];
+    let mut to = pos;
     loop {
         let Some(place) = out.get_mut(to..).and_then(|to| to.first_chunk_mut()) else {
             return;
@@ -246,7 +249,7 @@ fn copy_near(out: &mut [u8], pos: usize, dist: usize, len: usize) {
         *place = word.to_le_bytes();
         to += step;
         if to >= end {
-            break;
+            return;
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Our own deflate decoder (RFC 1951) as an [`Engine`]: libdeflate's ways in safe Rust.
 //!
-//! Two loops decode symbols: [`fast_loop`] while there is room in input and output for the longest
-//! turn, [`slow_loop`] at their ends. Both read the same tables. Between calls no whole byte is
+//! Two loops decode symbols: `fast_loop` while there is room in input and output for the longest
+//! turn, `slow_loop` at their ends. Both read the same tables. Between calls no whole byte is
 //! held that the next symbol could do without, so that a block's end can always be given back to
 //! the byte.
 
