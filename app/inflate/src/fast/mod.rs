@@ -4,6 +4,11 @@
 //! turn, `slow_loop` at their ends. Both read the same tables. Between calls no whole byte is
 //! held that the next symbol could do without, so that a block's end can always be given back to
 //! the byte.
+//!
+//! Measured, natively and in V8, and not faster: two literals in a table entry (a pass over each
+//! table that costs more than it saves), 10 or 12 bits of literal table, chunks of 8 or 32 bytes, a
+//! refill before each distance whether needed or not, and a fast loop that goes on to the output's
+//! last bytes.
 
 mod bits;
 mod block;
@@ -41,7 +46,9 @@ enum State {
     Failed,
 }
 
-/// The fast engine.
+/// Our own decoder of raw deflate (RFC 1951). It accepts what zlib accepts, and nothing else.
+///
+/// Bytes of the output after those produced may be changed as well.
 pub struct FastEngine {
     state: State,
     /// The block being read is the last.
