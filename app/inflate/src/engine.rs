@@ -1,5 +1,8 @@
 //! What the rest asks of a deflate decoder (RFC 1951), so that a second one can be measured.
 
+/// What builders and readers decode with unless they are told: change it here.
+pub type DefaultEngine = crate::miniz::MinizEngine;
+
 /// A raw-deflate decoder that stops at every block boundary.
 ///
 /// The output buffer is linear: what lies before `out_pos` is the history that distances may

@@ -5,11 +5,15 @@
 //! a later reader start at a checkpoint in the middle.
 
 pub mod engine;
+pub mod fast;
 pub mod gzip;
 pub mod miniz;
+#[cfg(test)]
+mod testing;
 mod varint;
 
-pub use engine::{Engine, Step, StepStatus};
+pub use engine::{DefaultEngine, Engine, Step, StepStatus};
+pub use fast::FastEngine;
 pub use gzip::builder::{GzipIndexBuilder, GzipOptions};
 pub use gzip::checkpoint::{Checkpoint, CheckpointKind};
 pub use gzip::error::{GzipError, IndexProblem};

@@ -15,7 +15,7 @@ const FLAGS: u32 = TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF
     | TINFL_FLAG_STOP_ON_BLOCK_BOUNDARY
     | TINFL_FLAG_HAS_MORE_INPUT;
 
-/// The default engine.
+/// The engine of [miniz_oxide](https://docs.rs/miniz_oxide).
 pub struct MinizEngine {
     state: Box<DecompressorOxide>,
 }

@@ -1,6 +1,6 @@
 //! Builds an index of a gzip stream while it is decoded once.
 
-use crate::engine::Engine;
+use crate::engine::{DefaultEngine, Engine};
 use crate::gzip::checkpoint::{Checkpoint, CheckpointKind};
 use crate::gzip::error::GzipError;
 use crate::gzip::index::GzipIndex;
@@ -9,7 +9,6 @@ use crate::gzip::limits::GzipLimits;
 use crate::gzip::sparse::{PendingCheckpoint, Trials};
 use crate::gzip::stream::{GzipStream, Happened};
 use crate::gzip::window::PackedWindow;
-use crate::miniz::MinizEngine;
 
 /// How an index is built.
 #[derive(Debug, Clone)]
@@ -38,7 +37,7 @@ impl Default for GzipOptions {
 
 /// Compressed chunks of any size in, uncompressed bytes out, checkpoints collected. Every way of
 /// cutting the same stream into chunks gives the same index.
-pub struct GzipIndexBuilder<E: Engine = MinizEngine> {
+pub struct GzipIndexBuilder<E: Engine = DefaultEngine> {
     stream: GzipStream<E>,
     spacing: u64,
     index: GzipIndex,

@@ -1,12 +1,11 @@
 //! Reads a range of uncompressed bytes, starting at a checkpoint.
 
-use crate::engine::Engine;
+use crate::engine::{DefaultEngine, Engine};
 use crate::gzip::checkpoint::{Checkpoint, CheckpointKind};
 use crate::gzip::error::GzipError;
 use crate::gzip::index::GzipPlan;
 use crate::gzip::limits::GzipLimits;
 use crate::gzip::stream::{GzipStream, Happened};
-use crate::miniz::MinizEngine;
 
 /// Whether a reader wants more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +18,7 @@ pub enum ReadState {
 
 /// Inflates from a checkpoint. Takes the bytes of [`GzipPlan::in_range`] in chunks of any size
 /// and gives exactly [`GzipPlan::len`] bytes; goes on over the ends of members.
-pub struct GzipReader<E: Engine = MinizEngine> {
+pub struct GzipReader<E: Engine = DefaultEngine> {
     start: Start<E>,
     skip: u64,
     left: u64,

@@ -9,7 +9,6 @@ use super::*;
 use crate::engine::{Engine, Step};
 use crate::gzip::checkpoint::CheckpointKind;
 use crate::gzip::window::WINDOW_BYTES;
-use crate::miniz::MinizEngine;
 
 #[test]
 fn every_nature_and_level_reads_as_it_was() {
@@ -180,23 +179,23 @@ fn what_is_known_can_be_read_while_the_rest_streams() {
     }
 }
 
-/// miniz_oxide, but wrong as soon as it is resumed.
+/// The engine, but wrong as soon as it is resumed.
 struct Liar {
-    engine: MinizEngine,
+    engine: Tested,
     lies: bool,
 }
 
 impl Engine for Liar {
     fn start() -> Self {
         Liar {
-            engine: MinizEngine::start(),
+            engine: Tested::start(),
             lies: false,
         }
     }
 
     fn resume(bits: u8, byte: u8) -> Self {
         Liar {
-            engine: MinizEngine::resume(bits, byte),
+            engine: Tested::resume(bits, byte),
             lies: true,
         }
     }

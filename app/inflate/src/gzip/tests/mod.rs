@@ -1,150 +1,19 @@
-//! The index and its reader against flate2, on data of several natures.
+//! The suite, with each engine.
 
-mod damage;
-mod differential;
-mod limits;
-mod stored;
+// Without "." the folders of these modules would have to be there.
+#[path = "."]
+mod miniz {
+    use crate::MinizEngine as Tested;
 
-use std::io::Write;
-use std::ops::Range;
-
-use flate2::{Compression, write::GzEncoder};
-
-use super::builder::{GzipIndexBuilder, GzipOptions};
-use super::error::GzipError;
-use super::index::GzipIndex;
-use super::read::{GzipReader, ReadState};
-
-/// Deterministic bytes of a nature: 0 text-like, 1 random, 2 runs, 3 mixed.
-fn nature(kind: u8, len: usize) -> Vec<u8> {
-    let mut seed = 0x2545_f491_4f6c_dd1d_u64 ^ u64::from(kind);
-    let mut random = move || {
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        seed
-    };
-    let mut out = Vec::with_capacity(len + 64);
-    while out.len() < len {
-        let pick = if kind == 3 {
-            (random() % 3) as u8
-        } else {
-            kind
-        };
-        match pick {
-            0 => {
-                out.extend_from_slice(format!("line {} of some text; ", random() % 5000).as_bytes())
-            }
-            1 => out.extend((0..200).map(|_| random() as u8)),
-            _ => out.extend(std::iter::repeat_n(
-                random() as u8,
-                (random() % 900) as usize,
-            )),
-        }
-    }
-    out.truncate(len);
-    out
+    #[path = "suite.rs"]
+    mod suite;
 }
 
-fn gz(data: &[u8], level: u32) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::new(level));
-    encoder.write_all(data).expect("memory");
-    encoder.finish().expect("memory")
-}
+#[path = "."]
+mod fast {
+    use crate::FastEngine as Tested;
 
-/// As [`gz`], with a block's end at least every `every` bytes: encoders write few of them.
-fn gz_blocks(data: &[u8], level: u32, every: usize) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::new(level));
-    for piece in data.chunks(every) {
-        encoder.write_all(piece).expect("memory");
-        encoder.flush().expect("memory");
-    }
-    encoder.finish().expect("memory")
-}
-
-fn options(spacing: u64) -> GzipOptions {
-    GzipOptions {
-        spacing,
-        ..GzipOptions::default()
-    }
-}
-
-fn build(blob: &[u8], chunk: usize, spacing: u64) -> (GzipIndex, Vec<u8>, Option<GzipError>) {
-    let mut out = Vec::new();
-    let mut builder: GzipIndexBuilder = GzipIndexBuilder::new(options(spacing));
-    for piece in blob.chunks(chunk.max(1)) {
-        if let Err(problem) = builder.push(piece, &mut |bytes| out.extend_from_slice(bytes)) {
-            return (builder.finish().0, out, Some(problem));
-        }
-    }
-    let (index, problem) = builder.finish();
-    (index, out, problem)
-}
-
-/// What a reader gives for a range, up to its error if there is one.
-fn try_read(
-    index: &GzipIndex,
-    blob: &[u8],
-    range: Range<u64>,
-    chunk: usize,
-) -> (Vec<u8>, Result<ReadState, GzipError>) {
-    let plan = index.plan(range).expect("inside");
-    let mut out = Vec::new();
-    let mut reader: GzipReader = match GzipReader::new(&index.checkpoints[plan.checkpoint], &plan) {
-        Ok(reader) => reader,
-        Err(error) => return (out, Err(error)),
-    };
-    let bytes = &blob[plan.in_range.start as usize..plan.in_range.end as usize];
-    let mut state = reader.push(&[], &mut |_| {});
-    for piece in bytes.chunks(chunk.max(1)) {
-        state = reader.push(piece, &mut |b| out.extend_from_slice(b));
-        if state.is_err() {
-            break;
-        }
-    }
-    assert!(out.len() as u64 <= plan.len);
-    (out, state)
-}
-
-#[track_caller]
-fn read(index: &GzipIndex, blob: &[u8], range: Range<u64>, chunk: usize) -> Vec<u8> {
-    let (out, state) = try_read(index, blob, range, chunk);
-    assert_eq!(state, Ok(ReadState::Done));
-    out
-}
-
-#[track_caller]
-fn check(blob: &[u8], data: &[u8]) {
-    let spacing = 70_000;
-    let (index, out, problem) = build(blob, usize::MAX, spacing);
-    assert_eq!(problem, None);
-    assert!(out == data, "inflated bytes differ");
-    index.validate().expect("valid");
-    for chunk in [1, 7, 4096, 65_537] {
-        let (other, out, problem) = build(blob, chunk, spacing);
-        assert_eq!(problem, None, "chunk {chunk}");
-        assert!(out == data, "chunk {chunk}");
-        assert!(other == index, "chunk {chunk} gives another index");
-    }
-    let stored = index.to_bytes();
-    assert!(GzipIndex::from_bytes(&stored).expect("own bytes") == index);
-    let len = data.len() as u64;
-    for checkpoint in &index.checkpoints {
-        // From the checkpoint itself, and far enough to use all of its window.
-        let end = (checkpoint.out_offset + 70_000).min(len);
-        let wanted = checkpoint.out_offset..end;
-        let got = read(&index, blob, wanted.clone(), 1000);
-        assert!(
-            got == data[wanted.start as usize..wanted.end as usize],
-            "{wanted:?}"
-        );
-    }
-    for start in (0..len).step_by(30_011) {
-        let range = start..(start + 777).min(len);
-        let got = read(&index, blob, range.clone(), 64);
-        assert!(
-            got == data[range.start as usize..range.end as usize],
-            "{range:?}"
-        );
-    }
+    #[path = "suite.rs"]
+    #[expect(clippy::duplicate_mod, reason = "the same tests, for another engine")]
+    mod suite;
 }
