@@ -127,6 +127,15 @@ pub enum Request {
         /// The read's id.
         read: ReadId,
     },
+    /// Asks which row of a listing an entry has; answered by [`Event::Place`].
+    Find {
+        /// The job's id.
+        job: JobId,
+        /// The listing's id.
+        view: ViewId,
+        /// The entry's path.
+        path: EntryPath,
+    },
 }
 
 /// How a listing is made.
@@ -246,6 +255,17 @@ pub enum Event {
         read: ReadId,
         /// Why.
         problem: Problem,
+    },
+    /// Where an entry stands in a listing.
+    Place {
+        /// The job's id.
+        job: JobId,
+        /// The listing's id.
+        view: ViewId,
+        /// The generation of its rows.
+        generation: u32,
+        /// The row; none if it is not among them (yet, while the listing is not complete).
+        index: Option<u32>,
     },
     /// Something the user is told once (for instance that nothing can be stored).
     Notice {

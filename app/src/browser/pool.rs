@@ -375,7 +375,8 @@ fn job_of_request(request: &Request) -> Option<JobId> {
         | Request::Rows { job, .. }
         | Request::Read { job, .. }
         | Request::Download { job, .. }
-        | Request::CancelRead { job, .. } => Some(*job),
+        | Request::CancelRead { job, .. }
+        | Request::Find { job, .. } => Some(*job),
     }
 }
 
@@ -387,6 +388,7 @@ fn job_of_event(event: &Event) -> Option<JobId> {
         | Event::Rows { job, .. }
         | Event::Content { job, .. }
         | Event::Download { job, .. }
+        | Event::Place { job, .. }
         | Event::ReadFailed { job, .. } => Some(*job),
     }
 }

@@ -115,6 +115,7 @@ fn post(inner: &Inner, ask: Ask) {
             start: range.start,
             end: range.end,
         },
+        Ask::Find(view, path) => Request::Find { job, view, path },
     });
 }
 
@@ -168,6 +169,12 @@ pub(super) fn on_event(inner: &Rc<Inner>, event: Event, bytes: Option<Vec<u8>>) 
                 status::mark_when_shown("layerscope:first-row");
             }
         }
+        Event::Place {
+            job,
+            view,
+            generation,
+            index,
+        } if current(job) => state.take_place(view, generation, index),
         Event::Content {
             job,
             read,

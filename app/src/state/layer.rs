@@ -37,6 +37,8 @@ pub enum Ask {
     View(ViewId, ViewSpec),
     /// Send rows of a listing.
     Rows(ViewId, Range<u32>),
+    /// Which row of a listing an entry has.
+    Find(ViewId, EntryPath),
 }
 
 /// Bring a row into view.
@@ -173,6 +175,7 @@ impl LayerState {
         if self.list.with_untracked(|l| l.view == view) {
             self.list.update(|l| l.set_info(info));
             asks.extend(self.ask_rows());
+            asks.extend(self.ask_place());
         }
         asks
     }
@@ -193,7 +196,11 @@ impl LayerState {
                 self.show_row(index);
                 return Vec::new();
             }
-            return self.ask_rows().into_iter().collect();
+            return self
+                .ask_rows()
+                .into_iter()
+                .chain(self.ask_place())
+                .collect();
         }
         // It was asked for already, and has not been answered.
         if self
@@ -224,6 +231,27 @@ impl LayerState {
         asked
     }
 
+    fn ask_place(self) -> Option<Ask> {
+        let mut asked = None;
+        self.list.update_untracked(|l| {
+            asked = l.ask_for_seek().map(|path| Ask::Find(l.view, path));
+        });
+        asked
+    }
+
+    /// The worker tells where the row is that was looked for: it is brought into view.
+    pub fn take_place(self, view: ViewId, generation: u32, index: Option<u32>) {
+        let mut place = None;
+        self.list.update_untracked(|l| {
+            if l.view == view {
+                place = l.take_place(generation, index);
+            }
+        });
+        if let Some(index) = place {
+            self.show_row(index);
+        }
+    }
+
     /// Rows that the worker sent. Returns what to ask next, and whether they are the first.
     pub fn take_rows(
         self,
@@ -236,13 +264,7 @@ impl LayerState {
             return (None, false);
         }
         let first = !rows.is_empty() && self.list.with_untracked(|l| !l.has_rows());
-        let found = self
-            .list
-            .try_update(|l| l.take(start, generation, rows))
-            .flatten();
-        if let Some(index) = found {
-            self.show_row(index);
-        }
+        self.list.update(|l| l.take(start, generation, rows));
         (self.ask_rows(), first)
     }
 

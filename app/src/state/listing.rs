@@ -12,8 +12,6 @@ use layerscope_core::path::EntryPath;
 pub const CHUNK: u32 = 64;
 /// Chunks kept; 16,384 rows. Those far from what is looked at go first.
 const MAX_CHUNKS: usize = 256;
-/// Rows looked through to find the one that the route names.
-const MAX_SEEK: u32 = 20_000;
 
 #[derive(Debug, Clone, PartialEq)]
 struct Chunk {
@@ -33,8 +31,21 @@ pub struct Listing {
     chunks: BTreeMap<u32, Chunk>,
     asked: BTreeMap<u32, u32>,
     window: Range<u32>,
-    seek: Option<EntryPath>,
-    seek_from: u32,
+    seek: Option<Seek>,
+}
+
+/// A row that is looked for.
+#[derive(Debug, Clone, PartialEq)]
+struct Seek {
+    path: EntryPath,
+    /// The generation for which the worker was asked.
+    asked: Option<u32>,
+}
+
+impl Seek {
+    fn new(path: EntryPath) -> Self {
+        Seek { path, asked: None }
+    }
 }
 
 impl Listing {
@@ -43,7 +54,7 @@ impl Listing {
         Listing {
             view,
             spec,
-            seek,
+            seek: seek.map(Seek::new),
             window: 0..CHUNK,
             ..Listing::default()
         }
@@ -75,7 +86,6 @@ impl Listing {
         let same = |i: &ViewInfo| i.generation == info.generation;
         if !self.info.as_ref().is_some_and(same) {
             self.asked.clear();
-            self.seek_from = 0;
         }
         let last = info.total.div_ceil(CHUNK);
         self.chunks.retain(|chunk, _| *chunk < last);
@@ -95,7 +105,7 @@ impl Listing {
         let end = self.window.end.min(info.total);
         let start = self.window.start.min(end);
         let wanted = start / CHUNK..end.div_ceil(CHUNK);
-        self.ask_chunks(wanted).or_else(|| self.ask_for_seek())
+        self.ask_chunks(wanted)
     }
 
     fn ask_chunks(&mut self, wanted: Range<u32>) -> Option<Range<u32>> {
@@ -113,34 +123,38 @@ impl Listing {
         Some(first * CHUNK..(last + 1) * CHUNK)
     }
 
-    fn ask_for_seek(&mut self) -> Option<Range<u32>> {
-        self.seek.as_ref()?;
-        while self.seek_from < self.total().min(MAX_SEEK) {
-            let chunk = self.seek_from / CHUNK;
-            self.seek_from = (chunk + 1) * CHUNK;
-            if let Some(range) = self.ask_chunks(chunk..chunk + 1) {
-                return Some(range);
-            }
+    /// The row that is looked for, if it has to be asked for now; it counts as asked then.
+    pub(super) fn ask_for_seek(&mut self) -> Option<EntryPath> {
+        let generation = self.info.as_ref()?.generation;
+        let seek = self.seek.as_mut()?;
+        if seek.asked == Some(generation) {
+            return None;
         }
-        None
+        seek.asked = Some(generation);
+        Some(seek.path.clone())
     }
 
-    /// Takes rows. Returns the place of the row looked for if it is among them.
-    pub(super) fn take(&mut self, start: u32, generation: u32, rows: Vec<Row>) -> Option<u32> {
-        let current = self.info.as_ref().map(|i| i.generation)?;
-        if generation != current || !start.is_multiple_of(CHUNK) {
-            return None; // late: newer ones are on their way
+    /// The worker tells where the row looked for is; its place if that is so.
+    pub(super) fn take_place(&mut self, generation: u32, index: Option<u32>) -> Option<u32> {
+        if self.info.as_ref()?.generation != generation {
+            return None; // late: it is asked for anew
         }
-        let mut found = None;
+        if index.is_some() {
+            self.seek = None;
+        }
+        index
+    }
+
+    /// Takes rows.
+    pub(super) fn take(&mut self, start: u32, generation: u32, rows: Vec<Row>) {
+        let current = self.info.as_ref().map(|i| i.generation);
+        if current != Some(generation) || !start.is_multiple_of(CHUNK) {
+            return; // late: newer ones are on their way
+        }
         let mut rows = rows.into_iter().map(Arc::new).peekable();
         let mut number = start / CHUNK;
         while rows.peek().is_some() {
             let part: Vec<Arc<Row>> = rows.by_ref().take(CHUNK as usize).collect();
-            if let Some(wanted) = &self.seek
-                && let Some(at) = part.iter().position(|row| row.path == *wanted)
-            {
-                found = Some(number * CHUNK + at as u32); // below CHUNK
-            }
             let chunk = Chunk {
                 generation,
                 rows: part,
@@ -148,11 +162,7 @@ impl Listing {
             self.chunks.insert(number, chunk);
             number += 1;
         }
-        if found.is_some() {
-            self.seek = None;
-        }
         self.forget_far();
-        found
     }
 
     /// Looks for this row from now on, in what is here first.
@@ -163,8 +173,7 @@ impl Listing {
                 return Some(number * CHUNK + at as u32); // below CHUNK
             }
         }
-        self.seek = Some(path.clone());
-        self.seek_from = 0;
+        self.seek = Some(Seek::new(path.clone()));
         None
     }
 

@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use crate::job::{Access, Event, JobId, LayerSource, Phase, Progress, ReadId, ViewId, ViewSpec};
+use crate::path::EntryPath;
 use crate::registry::Client;
 use crate::view::listing::Listing;
 use crate::view::problem::Problem;
@@ -226,6 +227,23 @@ impl<P: Ports> Job<P> {
                 start: range.start,
                 generation: view.generation(),
                 rows: self.layer.borrow().rows(&view.listing, range),
+            }
+        };
+        self.send(event, None);
+    }
+
+    /// Tells which row of a listing an entry has.
+    pub(super) fn send_place(&self, id: ViewId, path: &EntryPath) {
+        let event = {
+            let views = self.views.borrow();
+            let Some(view) = views.get(&id) else {
+                return;
+            };
+            Event::Place {
+                job: self.id,
+                view: id,
+                generation: view.generation(),
+                index: self.layer.borrow().position(&view.listing, path),
             }
         };
         self.send(event, None);

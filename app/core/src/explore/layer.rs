@@ -7,6 +7,7 @@ use crate::job::{Row, Verified, ViewInfo};
 use crate::layer_index::{
     BlobDigests, BuildError, BuildOptions, Damage, IndexBuilder, LayerIndex, ReadError, SealError,
 };
+use crate::path::EntryPath;
 use crate::toc::Toc;
 use crate::tree::Tree;
 use crate::view::listing::Listing;
@@ -130,6 +131,11 @@ impl Layer {
     /// Rows of a listing.
     pub(super) fn rows(&self, listing: &Listing, range: Range<u32>) -> Vec<Row> {
         listing.rows(&self.tree, self.toc(), range.start, range.end)
+    }
+
+    /// Which row of a listing an entry has.
+    pub(super) fn position(&self, listing: &Listing, path: &EntryPath) -> Option<u32> {
+        listing.position(&self.tree, self.toc(), path.as_bytes())
     }
 
     /// Plans a read of `len` bytes of a file from its byte `start` on.

@@ -92,6 +92,9 @@ impl<P: Ports> LayerSession<P> {
                 start,
                 end,
             } => inner.with(job, |job| job.send_rows(view, start..end)),
+            Request::Find { job, view, path } => {
+                inner.with(job, |job| job.send_place(view, &path));
+            }
             Request::Read {
                 job,
                 read,

@@ -53,7 +53,7 @@ struct Sorted {
 }
 
 /// An entry's ordinal, or the node of a directory that no entry states.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RowRef {
     Entry(u32),
     Implied(NodeId),
@@ -156,6 +156,16 @@ impl Listing {
             RowRef::Implied(node) => Some(row_from_node(tree, toc, *node)),
         };
         asked.iter().filter_map(row).collect()
+    }
+
+    /// Which row an entry has, by its path; none if it is not among them.
+    pub fn position(&self, tree: &Tree, toc: &Toc, path: &[u8]) -> Option<u32> {
+        let node = locate(tree, toc, path)?;
+        let wanted = tree
+            .ordinal(node)
+            .map_or(RowRef::Implied(node), RowRef::Entry);
+        let at = self.rows.iter().position(|row| *row == wanted)?;
+        Some(at as u32) // as many as entries and nodes at most
     }
 
     /// Generation of the rows; grows whenever they may have changed.

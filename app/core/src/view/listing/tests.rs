@@ -49,7 +49,15 @@ fn check(spec: ViewSpec, expect: &str) {
     assert!(listing.refresh(&tree, &toc));
     assert!(!listing.refresh(&tree, &toc));
     let total = listing.info(&tree, &toc, true).total;
-    assert_eq!(text(&listing.rows(&tree, &toc, 0, total)), expect);
+    let rows = listing.rows(&tree, &toc, 0, total);
+    assert_eq!(text(&rows), expect);
+    // Each row is found by its path; of a name that stands there twice the last.
+    for row in &rows {
+        let at = listing.position(&tree, &toc, row.path.as_bytes());
+        let found = &rows[at.expect("a row's path is found") as usize];
+        assert_eq!(found.path.normalised(), row.path.normalised());
+    }
+    assert_eq!(listing.position(&tree, &toc, b"no/such/path"), None);
     // The same when it grows entry by entry.
     let (mut tree, mut grown) = (Tree::new(), Listing::new(spec));
     for n in 0..=LINES.len() {
