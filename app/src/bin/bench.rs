@@ -11,7 +11,7 @@ mod measure {
     use layerscope_core::digest::{Algorithm, Digest, Hasher};
     use layerscope_core::layer_index::{BlobHasher, BuildOptions, IndexBuilder, LayerIndex};
     use layerscope_core::port::{Body, Http, HttpRequest};
-    use layerscope_inflate::{GzipIndexBuilder, GzipOptions};
+    use layerscope_inflate::{DefaultEngine, Engine, GzipIndexBuilder, GzipOptions, MinizEngine};
     use serde_json::{Map, Value};
     use wasm_bindgen::{JsCast, JsValue};
     use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -46,10 +46,13 @@ mod measure {
         let mut figures = Map::new();
         let mut add = |name: &str, ms: f64| figures.insert(name.to_owned(), Value::from(ms));
 
-        add("inflate_ms", inflate(&blob, u64::MAX, false)?);
-        add("inflate_crc_ms", inflate(&blob, u64::MAX, true)?);
+        let miniz = inflate::<MinizEngine>(&blob, u64::MAX, false)?;
+        add("inflate_miniz_ms", miniz);
+        let ours = inflate::<DefaultEngine>;
+        add("inflate_ms", ours(&blob, u64::MAX, false)?);
+        add("inflate_crc_ms", ours(&blob, u64::MAX, true)?);
         let default = GzipOptions::default();
-        let checkpoints = inflate(&blob, default.spacing, default.check_crc)?;
+        let checkpoints = ours(&blob, default.spacing, default.check_crc)?;
         add("inflate_crc_checkpoints_ms", checkpoints);
 
         let start = timer::now_ms();
@@ -97,9 +100,9 @@ mod measure {
         Ok(blob)
     }
 
-    fn inflate(blob: &[u8], spacing: u64, check_crc: bool) -> Result<f64, String> {
+    fn inflate<E: Engine>(blob: &[u8], spacing: u64, check_crc: bool) -> Result<f64, String> {
         let start = timer::now_ms();
-        let mut builder: GzipIndexBuilder = GzipIndexBuilder::new(GzipOptions {
+        let mut builder: GzipIndexBuilder<E> = GzipIndexBuilder::new(GzipOptions {
             spacing,
             check_crc,
             ..GzipOptions::default()

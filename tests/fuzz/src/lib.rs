@@ -13,7 +13,8 @@ use layerscope_core::{
     toc::Entry,
 };
 use layerscope_inflate::{
-    GzipError, GzipIndex, GzipIndexBuilder, GzipLimits, GzipOptions, GzipReader, MinizEngine,
+    DefaultEngine, Engine, GzipError, GzipIndex, GzipIndexBuilder, GzipLimits, GzipOptions,
+    GzipReader, MinizEngine,
 };
 use sha2::{Digest, Sha256};
 
@@ -35,7 +36,7 @@ fn chunks(data: &[u8], size: usize) -> impl Iterator<Item = &[u8]> {
     data.chunks(if size == 0 { data.len().max(1) } else { size })
 }
 
-fn gunzip(data: &[u8], chunk: usize) -> (Vec<u8>, GzipIndex, Option<GzipError>) {
+fn gunzip<E: Engine>(data: &[u8], chunk: usize) -> (Vec<u8>, GzipIndex, Option<GzipError>) {
     let limits = GzipLimits {
         max_out: MAX_OUT,
         ..GzipLimits::default()
@@ -45,7 +46,7 @@ fn gunzip(data: &[u8], chunk: usize) -> (Vec<u8>, GzipIndex, Option<GzipError>) 
         check_crc: true,
         limits,
     };
-    let mut builder = GzipIndexBuilder::<MinizEngine>::new(options);
+    let mut builder = GzipIndexBuilder::<E>::new(options);
     let mut out = Vec::new();
     for piece in chunks(data, chunk) {
         if builder
@@ -60,11 +61,22 @@ fn gunzip(data: &[u8], chunk: usize) -> (Vec<u8>, GzipIndex, Option<GzipError>) 
 }
 
 /// Gzip: every way of cutting the input gives the same bytes, the same index and the same end;
-/// what flate2 reads whole is read the same; any range read by the index is those bytes.
+/// both engines agree on it; what flate2 reads whole is read the same; any range read by the index
+/// is those bytes.
 pub fn gzip(data: &[u8]) {
     let (chunk, data) = chunked(data);
-    let (out, index, error) = gunzip(data, 0);
-    let (out_cut, index_cut, error_cut) = gunzip(data, chunk);
+    let (out, index, error) = gunzip::<DefaultEngine>(data, 0);
+    let (out_miniz, index_miniz, error_miniz) = gunzip::<MinizEngine>(data, chunk);
+    assert_eq!(
+        error.is_some(),
+        error_miniz.is_some(),
+        "{error:?}, but miniz {error_miniz:?}"
+    );
+    if error.is_none() {
+        assert!(out == out_miniz, "miniz reads other bytes");
+        assert_eq!(index.to_bytes(), index_miniz.to_bytes());
+    }
+    let (out_cut, index_cut, error_cut) = gunzip::<DefaultEngine>(data, chunk);
     assert_eq!(
         error.is_some(),
         error_cut.is_some(),
@@ -103,8 +115,9 @@ pub fn gzip(data: &[u8]) {
             assert!(error.is_some(), "no plan for {range:?} of {len}");
             continue;
         };
-        let mut reader = GzipReader::<MinizEngine>::new(&index.checkpoints[plan.checkpoint], &plan)
-            .expect("an index just made can be read by");
+        let mut reader =
+            GzipReader::<DefaultEngine>::new(&index.checkpoints[plan.checkpoint], &plan)
+                .expect("an index just made can be read by");
         let mut read = Vec::new();
         let (first, last) = (plan.in_range.start as usize, plan.in_range.end as usize);
         for piece in chunks(&data[first..last.min(data.len())], chunk) {

@@ -78,7 +78,7 @@ impl From<&RegistryError> for Problem {
                     message,
                     format!("{registry} did not accept the user name and password."),
                 ),
-                "Check them on the settings page. Many registries want an access token in place of the password.",
+                "Check them. Many registries want an access token in place of the password.",
             ),
             RegistryError::Unauthorized {
                 schemes, message, ..
@@ -100,7 +100,7 @@ impl From<&RegistryError> for Problem {
                     message,
                     format!("{registry} does not give {what} to everybody; it may also not exist."),
                 ),
-                "Check the name. If it is private, sign in to this registry on the settings page.",
+                "Check the name. If it is private, sign in.",
             ),
             RegistryError::Forbidden { message, .. } => Problem::new(
                 "FORBIDDEN",
@@ -125,10 +125,7 @@ impl From<&RegistryError> for Problem {
                     message,
                     format!("{registry} has a limit on requests, and it is reached."),
                 ),
-                &wait(
-                    *retry_after,
-                    "Signing in on the settings page often raises the limit.",
-                ),
+                &wait(*retry_after, "Signing in often raises the limit."),
             ),
             RegistryError::Upstream { status, detail, .. } if *status >= 500 => Problem::new(
                 "REGISTRY_FAILED",

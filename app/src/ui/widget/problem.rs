@@ -25,7 +25,7 @@ pub fn ProblemPanel(
     let registry = route.with_untracked(|r| r.registry().cloned());
     let wants_sign_in = matches!(
         problem.code.as_str(),
-        "UNAUTHORIZED" | "CREDENTIALS_REFUSED" | "FORBIDDEN"
+        "UNAUTHORIZED" | "CREDENTIALS_REFUSED" | "FORBIDDEN" | "RATE_LIMITED"
     );
     let try_again = move |_| match again {
         Some(again) => again.run(()),
