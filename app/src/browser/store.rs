@@ -42,7 +42,7 @@ pub struct StoredLayer {
     /// Bytes stored.
     pub bytes: u64,
     /// Milliseconds since 1970-01-01 UTC.
-    pub last_used_ms: f64,
+    pub last_used_ms: u64,
 }
 
 /// The store; clones share one connection.
@@ -165,7 +165,7 @@ impl Store {
             .transaction(doing, &[ABOUT], IdbTransactionMode::Readonly)
             .await?;
         let mut list = read_about(&transaction, doing).await.map_err(failed)?;
-        list.sort_by(|a, b| b.last_used_ms.total_cmp(&a.last_used_ms));
+        list.sort_by_key(|stored| std::cmp::Reverse(stored.last_used_ms));
         Ok(list)
     }
 
@@ -236,7 +236,7 @@ impl Store {
             let about = transaction.store(ABOUT)?;
             let old = value(doing, about.get(&key.into())).await?;
             if let Some(mut stored) = parse_about(&old) {
-                stored.last_used_ms = timer::wall_clock_ms();
+                stored.last_used_ms = timer::wall_clock_ms() as u64;
                 write_about(&transaction, doing, &stored).await?;
             }
             Ok(())
@@ -278,7 +278,7 @@ impl Store {
                 key: key.to_owned(),
                 label: label.to_owned(),
                 bytes: len,
-                last_used_ms: timer::wall_clock_ms(),
+                last_used_ms: timer::wall_clock_ms() as u64,
             };
             write_about(&transaction, doing, &stored).await
         };
@@ -346,7 +346,7 @@ async fn make_room(
 ) -> Result<(), BrowserError> {
     let mut list = read_about(transaction, doing).await?;
     list.retain(|stored| Some(stored.key.as_str()) != coming);
-    list.sort_by(|a, b| a.last_used_ms.total_cmp(&b.last_used_ms));
+    list.sort_by_key(|stored| stored.last_used_ms);
     let mut used: u64 = list.iter().map(|s| s.bytes).sum();
     for stored in list {
         if used <= allowed {

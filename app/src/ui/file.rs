@@ -249,7 +249,10 @@ fn SaveButton() -> impl IntoView {
         None => "Download".to_owned(),
         Some(Saving::Going { written, total, .. }) => match total {
             0 => "Fetching …".to_owned(),
-            total => format!("{:.0} % · stop", written as f64 * 100.0 / total as f64),
+            total => format!(
+                "{} % · stop",
+                human::decimal(written as f64 * 100.0 / total as f64, 0)
+            ),
         },
         Some(Saving::Saved) => "Downloaded".to_owned(),
         Some(Saving::Failed(_)) => "Download again".to_owned(),

@@ -108,7 +108,7 @@ fn KeptList(kept: Kept) -> impl IntoView {
     view! {
         <div class="stack tight" data-kept=kept.layers.len().to_string()>
             <p>{human::size(kept.used)}" of "{human::size(budget)}" used by "{human::plural(kept.layers.len() as u64, "layer", "layers")}</p>
-            <div class="meter" aria-hidden="true"><i style:transform=format!("scaleX({share:.4})")></i></div>
+            <div class="meter" aria-hidden="true"><i style:transform=format!("scaleX({})", human::decimal(share, 4))></i></div>
             <div class="row">
                 <label class="row">
                     <span class="muted">"Use at most"</span>
@@ -150,7 +150,7 @@ fn KeptList(kept: Kept) -> impl IntoView {
                             <span class="mono small break">{layer.label}</span>
                             <span class="muted small">
                                 {human::size(layer.bytes)}", used "
-                                {human::ago((layer.last_used_ms / 1000.0) as i64, now)}
+                                {human::ago((layer.last_used_ms / 1000) as i64, now)}
                             </span>
                             <button
                                 type="button"

@@ -86,10 +86,10 @@ async fn write_whole<P: Ports>(
     let total = opened.total;
     // Unique among tabs and workers of this origin: nobody else has this digest, job and moment.
     let name = format!(
-        "{}-{}-{read}-{:.0}",
+        "{}-{}-{read}-{}",
         &job.source.digest.encoded()[..16],
         job.id(),
-        job.ports.now_ms() * 1000.0
+        (job.ports.now_ms() * 1000.0) as u64
     );
     let mut file = job.ports.file(&name).await?;
     let mut written = 0;

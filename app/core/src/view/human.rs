@@ -7,14 +7,29 @@ pub fn size(bytes: u64) -> String {
     if bytes < 1000 {
         return format!("{bytes} B");
     }
-    let mut value = bytes as f64 / 1000.0;
-    let mut unit = 0;
+    let (mut one, mut unit) = (1000, 0);
+    let tenths = |one: u64| u128::from(bytes) * 10 + u128::from(one / 2);
     // 999.95 would be shown as 1000.0.
-    while value >= 999.95 && unit + 1 < UNITS.len() {
-        value /= 1000.0;
+    while tenths(one) / u128::from(one) >= 10_000 && unit + 1 < UNITS.len() {
+        one *= 1000;
         unit += 1;
     }
-    format!("{value:.1} {}", UNITS[unit])
+    let tenths = tenths(one) / u128::from(one);
+    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
+}
+
+/// A number with so many places after the point, rounded; what is no number is 0. (The standard
+/// library's own way costs every download of this program some kilobytes.)
+pub fn decimal(value: f64, places: u32) -> String {
+    let one = 10_u64.pow(places.min(9));
+    // `as` saturates: the worst is a wrong label.
+    let scaled = (value.abs() * one as f64).round() as u64;
+    let sign = if value < 0.0 && scaled > 0 { "-" } else { "" };
+    let (whole, rest) = (scaled / one, scaled % one);
+    match places {
+        0 => format!("{sign}{whole}"),
+        places => format!("{sign}{whole}.{rest:0width$}", width = places as usize),
+    }
 }
 
 /// A count with thin groups of three: `1,234,567`.
@@ -64,9 +79,9 @@ pub fn duration_s(seconds: u64) -> String {
 /// Milliseconds: `0.4 ms`, `340 ms`, `1.2 s`, then as [`duration_s`].
 pub fn duration_ms(ms: f64) -> String {
     match ms {
-        ms if ms < 10.0 => format!("{:.1} ms", ms.max(0.0)),
-        ms if ms < 1000.0 => format!("{ms:.0} ms"),
-        ms if ms < 60_000.0 => format!("{:.1} s", ms / 1000.0),
+        ms if ms < 10.0 => format!("{} ms", decimal(ms.max(0.0), 1)),
+        ms if ms < 1000.0 => format!("{} ms", decimal(ms, 0)),
+        ms if ms < 60_000.0 => format!("{} s", decimal(ms / 1000.0, 1)),
         ms => duration_s((ms / 1000.0) as u64),
     }
 }
@@ -216,6 +231,21 @@ mod tests {
         check(plural(1000, "entry", "entries"), "1,000 entries".into());
         check(speed(5_000_000, 500.0), Some("10.0 MB/s".into()));
         check(speed(5, 0.0), None);
+    }
+
+    #[test]
+    fn decimals() {
+        check(decimal(0.0, 0), "0".into());
+        check(decimal(0.96, 1), "1.0".into());
+        check(decimal(12.345, 2), "12.35".into());
+        check(decimal(0.0004, 4), "0.0004".into());
+        check(decimal(-1.25, 1), "-1.3".into());
+        check(decimal(-0.01, 1), "0.0".into());
+        check(decimal(f64::NAN, 1), "0.0".into());
+        check(
+            decimal(f64::INFINITY, 0),
+            "18446744073709551615".into(), // a wrong label, no panic
+        );
     }
 
     #[test]

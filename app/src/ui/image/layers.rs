@@ -41,7 +41,7 @@ pub fn Layers(manifest: ImageManifest, repository: Repository) -> impl IntoView 
                     title=label.clone()
                     aria-label=label
                     tabindex="-1"
-                    style:flex-grow=format!("{:.4}", d.size as f64 / total as f64)
+                    style:flex-grow=human::decimal(d.size as f64 / total as f64, 4)
                 ></a>
             }
         })
@@ -126,8 +126,8 @@ fn layer_row(
             </td>
             <td class="right nowrap" title=human::plural(d.size, "byte", "bytes")>{human::size(d.size)}</td>
             <td class="share-cell">
-                <div class="share" role="img" aria-label=format!("{:.0} % of the image", share * 100.0)>
-                    <i class=format!("hue-{hue}") style:width=format!("{:.1}%", share * 100.0)></i>
+                <div class="share" role="img" aria-label=format!("{} % of the image", human::decimal(share * 100.0, 0))>
+                    <i class=format!("hue-{hue}") style:width=format!("{}%", human::decimal(share * 100.0, 1))></i>
                 </div>
             </td>
             <td class="kind small muted nowrap" title=visible(d.media_type.as_bytes())>{short_type(&d.media_type)}</td>

@@ -9,7 +9,7 @@ use leptos::prelude::*;
 
 use super::live::live;
 
-use super::window::{HEX_ROW_PX, Scrolled};
+use super::window::{HEX_ROW_PX, Scrolled, px};
 use crate::state::text::hex_row;
 use crate::ui::app;
 
@@ -94,10 +94,10 @@ pub fn HexView(
                 node_ref=scroller
                 on:scroll=on_scroll
             >
-                <div class="spacer" style:height=move || format!("{}px", scrolled().height())>
+                <div class="spacer" style:height=move || px(scrolled().height())>
                     <div
                         class="window"
-                        style:transform=move || format!("translateY({}px)", scrolled().start())
+                        style:transform=move || format!("translateY({})", px(scrolled().start()))
                     >
                         {live(rows)}
                     </div>

@@ -88,8 +88,8 @@ fn line_view(
     fold: Option<Fold>,
     folded: RwSignal<BTreeSet<usize>>, // tidy: local
 ) -> impl IntoView {
-    let indent = format!("{:.2}rem", 1.6 + line.indent as f64 * 1.25);
-    let at = format!("{:.2}rem", 0.2 + line.indent as f64 * 1.25);
+    let indent = rem(1.6 + line.indent as f64 * 1.25);
+    let at = rem(0.2 + line.indent as f64 * 1.25);
     let is_folded = move || folded.with(|f| f.contains(&index));
     let toggle = move |_| {
         folded.update(|f| {
@@ -132,4 +132,8 @@ fn token(token: Token) -> impl IntoView {
         None if token.kind == TokenKind::Punct => token.text.into_any(),
         None => view! { <span class=class title=token.title>{token.text}</span> }.into_any(),
     }
+}
+
+fn rem(length: f64) -> String {
+    format!("{}rem", layerscope_core::view::human::decimal(length, 2))
 }

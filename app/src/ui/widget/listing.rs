@@ -11,7 +11,7 @@ use leptos::prelude::*;
 
 use super::live::live;
 
-use super::window::{ROW_PX, Scrolled};
+use super::window::{ROW_PX, Scrolled, px};
 use crate::browser::{location, timer};
 use crate::ui::app;
 
@@ -205,11 +205,11 @@ pub fn Listing() -> impl IntoView {
                 </div>
             }))}
             <div class="scroller" role="rowgroup" tabindex="-1" node_ref=scroller on:scroll=on_scroll>
-                <div class="spacer" role="presentation" style:height=move || format!("{}px", scrolled().height())>
+                <div class="spacer" role="presentation" style:height=move || px(scrolled().height())>
                     <div
                         class="window"
                         role="presentation"
-                        style:transform=move || format!("translateY({}px)", scrolled().start())
+                        style:transform=move || format!("translateY({})", px(scrolled().start()))
                     >
                         <For
                             each=rows

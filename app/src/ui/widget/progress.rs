@@ -26,7 +26,7 @@ pub fn LayerProgress() -> impl IntoView {
         let size = size().filter(|s| *s > 0)?;
         Some((progress.with(|p| p.received) as f64 / size as f64).min(1.0))
     };
-    let percent = move || share().map(|s| format!("{:.0}", s * 100.0));
+    let percent = move || share().map(|s| human::decimal(s * 100.0, 0));
     let level = Signal::derive(move || progress.with(|p| p.verified));
     view! {
         <div class="progress" data-worker-memory=move || progress.with(|p| p.memory_bytes)>
@@ -46,7 +46,7 @@ pub fn LayerProgress() -> impl IntoView {
                     <div
                         class="fill"
                         class:unknown=move || share().is_none()
-                        style:transform=move || format!("scaleX({:.4})", share().unwrap_or(1.0))
+                        style:transform=move || format!("scaleX({})", human::decimal(share().unwrap_or(1.0), 4))
                     ></div>
                 </div>
             </When>

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use layerscope_core::view::human;
+
 /// Height of a listing's row in CSS pixels; styles/main.css has the same.
 pub const ROW_PX: f64 = 28.0;
 /// Height of a row of the hex view.
@@ -10,6 +12,11 @@ pub const HEX_ROW_PX: f64 = 20.0;
 const MAX_PX: f64 = 8_000_000.0;
 /// Rows made beyond both edges, so that scrolling shows no gap.
 const MARGIN: u64 = 8;
+
+/// A length in CSS, to a hundredth of a pixel.
+pub fn px(length: f64) -> String {
+    format!("{}px", human::decimal(length, 2))
+}
 
 /// A list of rows of equal height, and how it is scrolled.
 #[derive(Debug, Clone, Copy, PartialEq)]
