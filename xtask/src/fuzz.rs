@@ -15,8 +15,14 @@ const MEMORY_LIMIT_MB: u64 = 2048;
 /// Seconds that one input may take.
 const INPUT_TIMEOUT_SECONDS: u64 = 20;
 
-/// Runs `targets`, or all there are, for `seconds` each. The first finding ends the run.
-pub fn run(workspace: &Workspace, seconds: u64, targets: &[String]) -> Result<()> {
+/// Runs `targets`, or all there are, for `seconds` each. The first finding ends the run. With a
+/// seed the inputs are the same each time, so that a check of a change speaks of that change.
+pub fn run(
+    workspace: &Workspace,
+    seconds: u64,
+    targets: &[String],
+    seed: Option<u32>,
+) -> Result<()> {
     let folder = workspace.root.join("tests").join("fuzz");
     if !folder.join("Cargo.toml").is_file() {
         bail!(
@@ -83,7 +89,8 @@ pub fn run(workspace: &Workspace, seconds: u64, targets: &[String]) -> Result<()
                         format!("-rss_limit_mb={MEMORY_LIMIT_MB}"),
                         format!("-timeout={INPUT_TIMEOUT_SECONDS}"),
                         "-print_final_stats=1".to_owned(),
-                    ]),
+                    ])
+                    .args(seed.map(|seed| format!("-seed={seed}"))),
             )
         })?;
     }

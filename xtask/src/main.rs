@@ -100,7 +100,7 @@ fn main() -> ExitCode {
                 rounds: rounds.max(1),
             },
         ),
-        Command::Fuzz { seconds, targets } => fuzz::run(&workspace, seconds, &targets),
+        Command::Fuzz { seconds, targets } => fuzz::run(&workspace, seconds, &targets, None),
         Command::Soak { minutes } => stage::run(&workspace, "soak", &[&(minutes * 60).to_string()]),
         Command::Screenshots => stage::run(&workspace, "screenshots", &[]),
         Command::Dist {

@@ -14,7 +14,8 @@ use crate::reference::{Reference, ReferenceError, Registry, Repository};
 type Why = String;
 
 pub(super) fn route(text: &str) -> Route {
-    let fragment = text.strip_prefix('#').unwrap_or(text);
+    // All of them: what is left is to be the same when it is read again.
+    let fragment = text.trim_start_matches('#');
     let invalid = |why: Why| Route::Invalid {
         fragment: fragment.to_owned(),
         why,

@@ -37,6 +37,15 @@ fn check_invalid(text: &str, part: &str) {
     }
 }
 
+/// Also a route that cannot be read is written as it is read again.
+#[test]
+fn hashes_in_front_are_no_part_of_it() {
+    for text in ["##/fs/nothing", "###", "#/no/such/page", "##/help"] {
+        let once = Route::parse(text);
+        assert_eq!(Route::parse(&once.fragment()), once, "{text}");
+    }
+}
+
 #[test]
 fn every_row() {
     check("/");
