@@ -20,8 +20,9 @@ pub fn get<S: AsRef<OsStr>>(arguments: &[S], folder: &Path) -> io::Result<()> {
             .env("DEBIAN_FRONTEND", "noninteractive");
         process::run(&mut command).map(drop)
     };
-    run().or_else(|_| {
-        process::run(Command::new(&apt).args(["update", "-q"]))?;
+    run().or_else(|first| {
+        let update = process::run(Command::new(&apt).args(["update", "-q"]));
+        update.map_err(|_| first)?;
         run()
     })
 }

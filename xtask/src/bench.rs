@@ -121,7 +121,10 @@ pub fn run(workspace: &Workspace, options: Options<'_>) -> Result<()> {
         figures.take(&mut command)
     })?;
 
-    let summary = folder.join("summary.json");
+    let summary = folder.join(match options.layer {
+        Layer::Small => "summary-small.json", // says little, and must not stand for what says more
+        Layer::File(_) | Layer::Large => "summary.json",
+    });
     print!("{}", figures.table());
     fs::write(&summary, serde_json::to_string_pretty(&figures.0)?)
         .with_context(|| format!("writing {}", summary.display()))?;

@@ -1,5 +1,7 @@
 //! `cargo xtask fuzz`: the targets of tests/fuzz, each for a while.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -16,7 +18,8 @@ const MEMORY_LIMIT_MB: u64 = 2048;
 const INPUT_TIMEOUT_SECONDS: u64 = 20;
 
 /// Runs `targets`, or all there are, for `seconds` each. The first finding ends the run. With a
-/// seed the inputs are the same each time, so that a check of a change speaks of that change.
+/// seed they begin with the committed inputs alone and go on in one order, so that a check of a
+/// change speaks of that change and not of what was found here before.
 pub fn run(
     workspace: &Workspace,
     seconds: u64,
@@ -80,10 +83,16 @@ pub fn run(
         );
     }
     for target in &chosen {
+        let inputs = match seed {
+            Some(_) => Some(committed_inputs(workspace, &folder, target)?),
+            None => None,
+        };
         shell::timed(&format!("fuzzing {target} for {seconds} s"), || {
             shell::run(
                 command()?
-                    .args(["run", "--fuzz-dir", ".", target, "--"])
+                    .args(["run", "--fuzz-dir", ".", target])
+                    .args(inputs)
+                    .arg("--")
                     .args([
                         format!("-max_total_time={seconds}"),
                         format!("-rss_limit_mb={MEMORY_LIMIT_MB}"),
@@ -99,4 +108,20 @@ pub fn run(
         chosen.len()
     );
     Ok(())
+}
+
+/// A folder with the committed inputs of a target alone; what a run adds to it is not kept.
+fn committed_inputs(workspace: &Workspace, fuzz: &Path, target: &str) -> Result<PathBuf> {
+    let place = workspace.target.join("fuzz-inputs").join(target);
+    if place.exists() {
+        fs::remove_dir_all(&place)?;
+    }
+    fs::create_dir_all(&place)?;
+    for entry in fs::read_dir(fuzz.join("corpus").join(target))? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with("seed-") {
+            fs::copy(entry.path(), place.join(entry.file_name()))?;
+        }
+    }
+    Ok(place)
 }

@@ -262,6 +262,8 @@ pub enum Event {
         job: JobId,
         /// The listing's id.
         view: ViewId,
+        /// The entry's path, as it was asked.
+        path: EntryPath,
         /// The generation of its rows.
         generation: u32,
         /// The row; none if it is not among them (yet, while the listing is not complete).
@@ -323,7 +325,8 @@ pub struct Progress {
     pub index_bytes: Option<u64>,
     /// What went wrong, if something did; rows read before stay.
     pub problem: Option<Problem>,
-    /// The most memory that the workers of this layer had at once, in bytes.
+    /// No more than this, in bytes, was held by the workers of this layer: the memory of the first,
+    /// which never shrinks, and the most that hashing has held beside it.
     pub memory_bytes: u64,
 }
 

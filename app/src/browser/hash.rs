@@ -248,6 +248,7 @@ impl BrowserHash {
     /// Starts the second worker from an address; without one, or where it does not load, all is
     /// hashed here.
     pub fn start_at(url: Option<&str>, algorithm: Algorithm) -> Self {
+        PEAK.set(0); // of a layer before
         let helper = url.and_then(|url| Helper::start(url).ok());
         let mode = match helper {
             Some(helper) => Mode::Loading(helper, Vec::new()),

@@ -60,6 +60,8 @@ pub fn set_title(title: &str) {
 /// Sets a performance mark.
 pub fn mark(name: &str) {
     if let Some(performance) = window().performance() {
+        // The latest alone is kept: a page that lives long would collect them.
+        performance.clear_marks_with_mark_name(name);
         drop(performance.mark(name)); // fails only for names that the browser keeps for itself
     }
 }

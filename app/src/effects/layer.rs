@@ -172,9 +172,10 @@ pub(super) fn on_event(inner: &Rc<Inner>, event: Event, bytes: Option<Vec<u8>>) 
         Event::Place {
             job,
             view,
+            path,
             generation,
             index,
-        } if current(job) => state.take_place(view, generation, index),
+        } if current(job) => state.take_place(view, &path, generation, index),
         Event::Content {
             job,
             read,

@@ -207,13 +207,15 @@ impl Inner {
         }
         page::mark("layerscope:route");
         page::set_document_state("loading", &canonical);
+        let pages = self.pages();
+        // Before the place is known: nobody may take an earlier failure for one of this place.
+        let wanted = pages.is_none() && route != Route::Start && self.claim_pages();
         self.state.shell.enter(route.clone(), canonical);
-        match self.pages() {
+        match pages {
             Some(pages) => pages.load(self, &route),
-            None => self.want_pages(match route {
-                Route::Start => PREFETCH_AFTER,
-                _ => Duration::ZERO,
-            }),
+            None if wanted => self.fetch_pages(),
+            None if route == Route::Start => self.prefetch_pages(),
+            None => {} // on their way; they look for the place themselves
         }
     }
 
@@ -223,22 +225,34 @@ impl Inner {
         pages.with_untracked(|pages| pages.ready().copied())
     }
 
-    /// Fetches the second part of the program after a while, unless it is on its way; then starts
-    /// what the route of that moment needs.
-    fn want_pages(self: &Rc<Self>, after: Duration) {
+    /// True if the second part of the program has to be fetched, which counts as begun then.
+    fn claim_pages(&self) -> bool {
+        let shell = self.state.shell;
+        let missing = shell
+            .pages()
+            .with_untracked(|pages| matches!(pages, Load::Idle | Load::Failed(_)));
+        if missing {
+            shell.set_pages(Load::Loading);
+        }
+        missing
+    }
+
+    /// Fetches the second part once the first page is painted, unless it was needed before.
+    fn prefetch_pages(self: &Rc<Self>) {
         let inner = self.clone();
         spawn_local(async move {
-            if !after.is_zero() {
-                timer::sleep(after).await;
+            timer::sleep(PREFETCH_AFTER).await;
+            if inner.claim_pages() {
+                inner.fetch_pages();
             }
+        });
+    }
+
+    /// Fetches the second part; then starts what the route of that moment needs.
+    fn fetch_pages(self: &Rc<Self>) {
+        let inner = self.clone();
+        spawn_local(async move {
             let shell = inner.state.shell;
-            let wanted = shell
-                .pages()
-                .with_untracked(|pages| matches!(pages, Load::Idle | Load::Failed(_)));
-            if !wanted {
-                return;
-            }
-            shell.set_pages(Load::Loading);
             match (inner.load_pages)().await {
                 Ok(pages) => {
                     shell.set_pages(Load::Ready(pages));

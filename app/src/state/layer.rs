@@ -240,11 +240,11 @@ impl LayerState {
     }
 
     /// The worker tells where the row is that was looked for: it is brought into view.
-    pub fn take_place(self, view: ViewId, generation: u32, index: Option<u32>) {
+    pub fn take_place(self, view: ViewId, path: &EntryPath, generation: u32, index: Option<u32>) {
         let mut place = None;
         self.list.update_untracked(|l| {
             if l.view == view {
-                place = l.take_place(generation, index);
+                place = l.take_place(path, generation, index);
             }
         });
         if let Some(index) = place {

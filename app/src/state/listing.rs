@@ -135,9 +135,15 @@ impl Listing {
     }
 
     /// The worker tells where the row looked for is; its place if that is so.
-    pub(super) fn take_place(&mut self, generation: u32, index: Option<u32>) -> Option<u32> {
-        if self.info.as_ref()?.generation != generation {
-            return None; // late: it is asked for anew
+    pub(super) fn take_place(
+        &mut self,
+        path: &EntryPath,
+        generation: u32,
+        index: Option<u32>,
+    ) -> Option<u32> {
+        let late = self.info.as_ref()?.generation != generation;
+        if late || self.seek.as_ref()?.path != *path {
+            return None; // it is asked for anew, or something else is looked for
         }
         if index.is_some() {
             self.seek = None;

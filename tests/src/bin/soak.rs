@@ -18,7 +18,7 @@ use layerscope_tests::{
     browser::Browser,
     corpus::{Corpus, edge, edge::Noise, push, push::Error},
     net::{client, runtime, wait},
-    page::{Page, fs_route},
+    page::{Page, css, fs_route},
     proxy::Proxy,
 };
 
@@ -30,6 +30,8 @@ const WARM_UP_SHARE: u32 = 4;
 const MAX_GROWTH: u64 = 24 << 20;
 /// What the page may have grown by, in bytes, after a collection.
 const MAX_HEAP_GROWTH: u64 = 8 << 20;
+/// Nodes or listeners that the page may hold beyond those after the warm-up: it stands elsewhere.
+const MAX_NEW_NODES: u64 = 4_000;
 /// Files and sockets that may still be open, beyond those after the warm-up.
 const MAX_NEW_FILES: usize = 16;
 /// Layers over this many bytes are read in parts only.
@@ -68,6 +70,8 @@ fn soak(length: Duration) -> Result<(), Error> {
     let (counts, stop) = (Counts::default(), AtomicBool::new(false));
     let start = Instant::now();
     let outcome = std::thread::scope(|scope| {
+        // Also when browsing panics: the scope waits for the readers.
+        let stopping = Stopping(&stop);
         let readers: Vec<_> = (0..READERS)
             .map(|seed| {
                 let (corpus, proxy, counts, stop) = (&corpus, &proxy, &counts, &stop);
@@ -75,7 +79,7 @@ fn soak(length: Duration) -> Result<(), Error> {
             })
             .collect();
         let outcome = browse(&corpus, &proxy, &browser, &counts, length);
-        stop.store(true, Ordering::Relaxed);
+        drop(stopping);
         for reader in readers {
             reader.join().map_err(|_| "a reader panicked")??;
         }
@@ -101,22 +105,41 @@ fn soak(length: Duration) -> Result<(), Error> {
         after.memory >> 10,
         after.files
     );
-    println!(
-        "page: {} KiB after the warm-up, {} KiB at the end",
-        heaps.page_warm >> 10,
-        heaps.page_end >> 10
-    );
+    for (when, held) in [("warm-up", heaps.page_warm), ("end", heaps.page_end)] {
+        println!(
+            "page after the {when}: {} KiB, {} nodes, {} listeners",
+            held.heap >> 10,
+            held.nodes,
+            held.listeners
+        );
+    }
+    if after.memory == 0 {
+        return Err("the proxy is gone".into());
+    }
     if after.memory > heaps.warm.memory + MAX_GROWTH {
         return Err("the proxy has grown".into());
     }
     if after.files > heaps.warm.files + MAX_NEW_FILES {
         return Err("the proxy keeps connections".into());
     }
-    if heaps.page_end > heaps.page_warm + MAX_HEAP_GROWTH {
+    let (warm, end) = (heaps.page_warm, heaps.page_end);
+    if end.heap > warm.heap + MAX_HEAP_GROWTH
+        || end.nodes > warm.nodes + MAX_NEW_NODES
+        || end.listeners > warm.listeners + MAX_NEW_NODES
+    {
         return Err("the page has grown".into());
     }
     println!("soak: 1 passed, 0 failed");
     Ok(())
+}
+
+/// Tells the readers to stop when it is dropped.
+struct Stopping<'a>(&'a AtomicBool);
+
+impl Drop for Stopping<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// What a process holds.
@@ -130,8 +153,8 @@ struct Held {
 
 struct Heaps {
     warm: Held,
-    page_warm: u64,
-    page_end: u64,
+    page_warm: PageHeld,
+    page_end: PageHeld,
 }
 
 /// What the proxy holds, once nobody talks to it.
@@ -153,11 +176,39 @@ fn held(proxy: &Proxy) -> Held {
     }
 }
 
-/// Bytes of JavaScript objects on the page, after a collection.
-fn page_heap(browser: &Browser) -> u64 {
-    browser.cdp("HeapProfiler.collectGarbage", serde_json::json!({}));
-    let used = browser.cdp("Runtime.getHeapUsage", serde_json::json!({}));
-    used["usedSize"].as_f64().unwrap_or(0.0) as u64
+/// What the page holds, after a collection.
+#[derive(Debug, Clone, Copy)]
+struct PageHeld {
+    /// Bytes of JavaScript objects.
+    heap: u64,
+    /// Nodes of documents, those included that are no longer in one.
+    nodes: u64,
+    /// Event listeners.
+    listeners: u64,
+}
+
+fn page_held(browser: &Browser) -> PageHeld {
+    let ask = |what: &str| browser.cdp(what, serde_json::json!({}));
+    ask("HeapProfiler.collectGarbage");
+    let (used, counters) = (ask("Runtime.getHeapUsage"), ask("Memory.getDOMCounters"));
+    let number = |value: &serde_json::Value| value.as_f64().unwrap_or(0.0) as u64;
+    PageHeld {
+        heap: number(&used["usedSize"]),
+        nodes: number(&counters["nodes"]),
+        listeners: number(&counters["jsEventListeners"]),
+    }
+}
+
+/// A short file's text. By script: an element that the driver has handed out is never let go, nor
+/// is all that it was part of.
+fn text(browser: &Browser) -> String {
+    let lines = browser.until(
+        "the lines of the file",
+        "const lines = [...document.querySelectorAll('[data-content=text] ' + arguments[0])];
+         return lines.map((line) => line.textContent.replace(/\\n$/, '')).join('\\n');",
+        &[serde_json::json!(css::LINE)],
+    );
+    lines.as_str().unwrap_or_default().to_owned()
 }
 
 /// Opens a layer, walks to a file, reads it, empties the store; again and again.
@@ -188,20 +239,20 @@ fn browse(
             }
             page.go(&fs_route(&host, repository, &layer.digest, path));
             let expect = corpus.extract(layer, path)?;
-            if page.text().trim_end().as_bytes() != expect.trim_ascii_end() {
+            if text(browser).trim_end().as_bytes() != expect.trim_ascii_end() {
                 return Err(format!("{path} has another content").into());
             }
             counts.pages.fetch_add(3, Ordering::Relaxed);
         }
         page.go("#/settings");
-        browser.click("[data-action=clear]");
+        browser.run("document.querySelector('[data-action=clear]').click()", &[]);
         browser.until(
             "an empty store",
             "return document.querySelector('[data-kept=\"0\"]') !== null",
             &[],
         );
         if warm.is_none() && start.elapsed() >= length / WARM_UP_SHARE {
-            warm = Some((held(proxy), page_heap(browser)));
+            warm = Some((held(proxy), page_held(browser)));
         }
     }
     page.assert_clean();
@@ -209,7 +260,7 @@ fn browse(
     Ok(Heaps {
         warm,
         page_warm,
-        page_end: page_heap(browser),
+        page_end: page_held(browser),
     })
 }
 

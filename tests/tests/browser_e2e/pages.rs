@@ -94,6 +94,35 @@ fn an_index_gives_a_choice() {
     page.assert_clean();
 }
 
+/// The second part of the program does not come: that is said in place, and can be tried again.
+#[test]
+fn a_part_of_the_program_is_missing() {
+    let Some(browser) = Browser::start() else {
+        return;
+    };
+    let proxy = layerscope_tests::proxy::Proxy::start::<&str>(&[]).unwrap();
+    let page = Page::new(&browser, &proxy);
+    browser.cdp("Network.enable", json!({}));
+    let block = |urls: &[&str]| browser.cdp("Network.setBlockedURLs", json!({"urls": urls}));
+    block(&["*split_pages*"]);
+    assert_eq!(page.load("#/image/sample.localhost/demo/hello"), "error");
+    assert!(page.alert().contains("could not be loaded"));
+    // The start page needs nothing of it.
+    page.load_ready("#/");
+    browser.find(layerscope_tests::page::css::REFERENCE);
+    assert_eq!(page.go("#/help"), "error");
+    block(&[]);
+    page.try_again();
+    browser.until(
+        "the page",
+        "return document.documentElement.dataset.state === 'ready'",
+        &[],
+    );
+    assert!(!page.has_alert());
+    browser.console(); // the blocked requests
+    page.assert_clean();
+}
+
 /// The sample registry: a first start that shows something with no network at all.
 #[test]
 fn the_sample() {

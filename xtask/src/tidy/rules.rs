@@ -50,6 +50,8 @@ const IMPURE_NAMES: [&str; 16] = [
 const IMPURE_STD: [&str; 3] = ["fs", "env", "process"];
 /// Where the browser may be named; the rest of the client goes through it.
 const BROWSER: [&str; 2] = ["app/src/browser", "app/src/bin/"];
+/// The only file with unsafe code: what the macro writes that joins the page's two modules.
+const JOINED: &str = "app/src/bin/app.rs";
 /// The only writer of signals.
 const STATE: &str = "app/src/state";
 /// Types by which a signal can be written.
@@ -143,6 +145,13 @@ fn rust(path: &str, text: &str, only_test: bool, report: &mut dyn FnMut(usize, S
     }
     if !only_test && PURE.iter().any(|pure| path.starts_with(pure)) {
         purity(&test_modules::without(&code), report);
+    }
+    // Elsewhere the compiler forbids it for good; the app's manifest only denies it.
+    if path.starts_with("app/") && path != JOINED {
+        for (at, word) in words(&code).filter(|(_, word)| matches!(*word, "unsafe" | "unsafe_code"))
+        {
+            report(line_of(&code, at), format!("{word} outside {JOINED}"));
+        }
     }
     if path.starts_with("app/src/") {
         if !BROWSER.iter().any(|place| path.starts_with(place)) {

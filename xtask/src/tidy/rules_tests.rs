@@ -10,6 +10,14 @@ fn check(path: &str, text: &str, lines: &[usize]) {
 }
 
 #[test]
+fn unsafe_code_stands_in_one_file() {
+    check("app/src/ui/a.rs", "#![allow(unsafe_code)]", &[1]);
+    check("app/core/src/a.rs", "\nunsafe { x() }", &[2]);
+    check("app/src/bin/app.rs", "#![allow(unsafe_code)]", &[]);
+    check("app/src/ui/a.rs", "// no unsafe here", &[]);
+}
+
+#[test]
 fn pure_crates_have_no_outside() {
     let path = "app/core/src/a.rs";
     check(path, "use std::fs;", &[1]);

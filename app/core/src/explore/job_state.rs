@@ -242,6 +242,7 @@ impl<P: Ports> Job<P> {
             Event::Place {
                 job: self.id,
                 view: id,
+                path: path.clone(),
                 generation: view.generation(),
                 index: self.layer.borrow().position(&view.listing, path),
             }

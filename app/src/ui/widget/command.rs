@@ -17,14 +17,18 @@ pub fn Commands(#[prop(into)] commands: Signal<Vec<Command>>) -> impl IntoView {
     let first = move || commands.with(|c| c.first().cloned());
     let rest = move || commands.with(|c| c.iter().skip(1).cloned().collect::<Vec<_>>());
     let route = app().route();
-    let registry = route.with_untracked(|r| r.registry().cloned());
-    let of_sample = registry.is_some_and(|registry| registry.as_str() == SAMPLE);
+    let of_sample = move || {
+        route.with(|r| {
+            r.registry()
+                .is_some_and(|registry| registry.as_str() == SAMPLE)
+        })
+    };
     view! {
         <div class="commands">
             {live(move || first().map(line))}
-            {of_sample.then(|| view! {
+            {live(move || of_sample().then(|| view! {
                 <p class="muted small">"The sample is inside Layerscope; with any other registry this line works as it is."</p>
-            })}
+            }))}
             {live(move || {
                 let rest = rest();
                 (!rest.is_empty()).then(|| {
