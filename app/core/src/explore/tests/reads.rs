@@ -1,6 +1,7 @@
 //! Files read and downloaded.
 
-use crate::job::{Event, Phase, Request, Verified};
+use crate::job::{Event, Phase, Request, Verified, ViewMode, ViewSpec};
+use crate::path::EntryPath;
 
 use super::world::{BIG, Blob, World, file, layer, serve};
 
@@ -278,4 +279,50 @@ fn a_download_for_which_there_is_no_place() {
     world.run();
     assert_eq!(world.content(5).unwrap_err().code, "FILE_TOO_LARGE");
     assert_eq!(world.progress().phase, Phase::Done);
+}
+
+#[test]
+fn an_entry_is_found_in_a_list() {
+    let (_, mut world) = opened();
+    let spec = ViewSpec {
+        mode: ViewMode::Flat,
+        ..ViewSpec::default()
+    };
+    let view = 3;
+    world.post(Request::View { job: 1, view, spec });
+    world.run();
+    let mut place_of = |path: &str| {
+        let path = EntryPath::new(path.as_bytes().to_vec());
+        world.take_told();
+        world.post(Request::Find { job: 1, view, path });
+        world.run();
+        let place = world
+            .take_told()
+            .into_iter()
+            .find_map(|(event, _)| match event {
+                Event::Place { path, index, .. } => Some((path, index)),
+                _ => None,
+            });
+        place.expect("it is answered")
+    };
+    let (path, index) = place_of("usr/share/noise.bin");
+    assert_eq!(path.as_bytes(), b"usr/share/noise.bin");
+    assert_eq!(place_of("no/such/entry").1, None);
+    let start = index.expect("it is there");
+    world.take_told();
+    world.post(Request::Rows {
+        job: 1,
+        view,
+        start,
+        end: start + 1,
+    });
+    world.run();
+    let rows = world
+        .take_told()
+        .into_iter()
+        .find_map(|(event, _)| match event {
+            Event::Rows { rows, .. } => Some(rows),
+            _ => None,
+        });
+    assert_eq!(rows.expect("a row")[0].path, path);
 }
