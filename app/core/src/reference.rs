@@ -23,6 +23,8 @@ pub const DOCKER_HUB: &str = "index.docker.io";
 pub const DEFAULT_TAG: &str = "latest";
 /// Longest repository path in bytes (distribution: NameTotalLengthMax).
 pub const MAX_REPOSITORY_LEN: usize = 255;
+/// Where Docker looks for a Hub image of one word.
+const LIBRARY: &str = "library/";
 /// Longest tag in bytes (distribution specification: 128 characters).
 pub const MAX_TAG_LEN: usize = 128;
 /// Longest host name in bytes (RFC 1035, section 2.3.4).
@@ -98,11 +100,20 @@ impl Repository {
     /// A repository by registry and path; on Docker Hub a path of one component is in `library/`.
     pub fn new(registry: Registry, path: &str) -> Result<Repository, ReferenceError> {
         parse::repository_path(path).map_err(|e| e.in_text(path))?;
-        let path = match registry.is_docker_hub() && !path.contains('/') {
-            true => format!("library/{path}").into(),
-            false => path.into(),
-        };
-        Ok(Repository { registry, path })
+        if !registry.is_docker_hub() || path.contains('/') {
+            let path = path.into();
+            return Ok(Repository { registry, path });
+        }
+        let whole = format!("{LIBRARY}{path}");
+        // What Docker puts in front counts too.
+        let room = MAX_REPOSITORY_LEN - LIBRARY.len();
+        match path.len() > room {
+            true => Err(ReferenceProblem::RepositoryTooLong.at(path, room)),
+            false => Ok(Repository {
+                registry,
+                path: whole.into(),
+            }),
+        }
     }
 
     /// Parses `[REGISTRY/]PATH` with Docker's defaults; no tag, no digest.
@@ -142,7 +153,7 @@ impl Repository {
         if !self.registry.is_docker_hub() {
             return "";
         }
-        let short = match self.path.strip_prefix("library/") {
+        let short = match self.path.strip_prefix(LIBRARY) {
             Some(one) if !one.contains('/') => one,
             _ => &self.path,
         };

@@ -120,6 +120,9 @@ impl Effects {
                 inner.enter(&fragment);
             }
         });
+        if matches!(Route::parse(&first), Route::Fs { .. }) {
+            inner.pool.warm(); // it loads beside the second part
+        }
         inner.enter(&first);
         Effects(StoredValue::new_local(inner))
     }

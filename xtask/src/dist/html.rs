@@ -152,6 +152,22 @@ pub fn with_meta(page: &str, name: &str, change: impl FnOnce(&str) -> String) ->
     Ok(format!("{before}{marker}{}\"{after}", change(old)))
 }
 
+/// Adds, behind the link that preloads one module, the same for another in the same place.
+pub fn with_preload_beside(page: &str, module: &str, other: &str) -> Result<String> {
+    let link = page
+        .match_indices("<link rel=\"modulepreload\"")
+        .filter_map(|(at, _)| {
+            let rest = page.get(at..)?;
+            Some((at, rest.get(..=rest.find('>')?)?))
+        })
+        .find(|(_, link)| link.contains(module));
+    let Some((at, link)) = link else {
+        bail!("index.html preloads no {module}");
+    };
+    let (before, after) = page.split_at(at + link.len());
+    Ok(format!("{before}{}{after}", link.replace(module, other)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -213,6 +229,16 @@ mod tests {
             local_files(page),
             ["w.js", "main.css", "boot.js", "app.wasm"]
         );
+    }
+
+    #[test]
+    fn a_module_s_import_is_preloaded_too() {
+        let page = "<link rel=\"modulepreload\" href=\"/x/a.js\"><p>";
+        assert_eq!(
+            with_preload_beside(page, "a.js", "b.js").unwrap(),
+            "<link rel=\"modulepreload\" href=\"/x/a.js\"><link rel=\"modulepreload\" href=\"/x/b.js\"><p>"
+        );
+        assert!(with_preload_beside(page, "c.js", "b.js").is_err());
     }
 
     #[test]

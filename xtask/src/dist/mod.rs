@@ -174,10 +174,12 @@ fn finish_page(folder: &Path, id: &str) -> Result<()> {
         let hashed = names::rename_hashed(folder, &name)?;
         page = html::renamed(&page, &name, &hashed);
     }
-    let (script, second) = split::rename(folder)?;
-    page = html::renamed(&page, "app.js", &script);
+    let split = split::rename(folder)?;
+    page = html::renamed(&page, "app.js", &split.first);
+    // What a script imports is only known when it is here, unless the page says so before.
+    page = html::with_preload_beside(&page, &split.first, &split.link)?;
     page = html::with_meta(&page, "layerscope-pages", |old| {
-        old.replace(split::SECOND, &second)
+        old.replace(split::SECOND, &split.second)
     })?;
     let worker = names::find(folder, "worker-", ".js")?;
     let module = names::find(folder, "worker-", "_bg.wasm")?;

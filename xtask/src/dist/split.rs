@@ -57,9 +57,18 @@ pub fn run(
     Ok(())
 }
 
-/// Gives the second module and the two scripts, which name each other, names with a hash; returns
-/// those of the first script and of the module.
-pub fn rename(folder: &Path) -> Result<(String, String)> {
+/// The names with their hashes.
+pub struct Renamed {
+    /// The first module's script.
+    pub first: String,
+    /// The script that it imports.
+    pub link: String,
+    /// The second module.
+    pub second: String,
+}
+
+/// Gives the second module and the two scripts, which name each other, names with a hash.
+pub fn rename(folder: &Path) -> Result<Renamed> {
     let second = names::rename_hashed(folder, SECOND)?;
     let read = |name: &str| {
         fs::read_to_string(folder.join(name)).with_context(|| format!("reading {name}"))
@@ -85,7 +94,11 @@ pub fn rename(folder: &Path) -> Result<(String, String)> {
         fs::write(folder.join(new), text)?;
         fs::remove_file(folder.join(old))?;
     }
-    Ok((first_name, second))
+    Ok(Renamed {
+        first: first_name,
+        link: link_name,
+        second,
+    })
 }
 
 #[cfg(test)]
@@ -107,8 +120,11 @@ mod tests {
             "import { b } from \"./app.js\"; \"./split_pages.wasm\"",
         );
         write(SECOND, "module");
-        let (first, second) = rename(&folder).unwrap();
-        let link = names::find(&folder, "__wasm_split-", ".js").unwrap();
+        let Renamed {
+            first,
+            link,
+            second,
+        } = rename(&folder).unwrap();
         let text = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
         assert_eq!(
             text(&first),

@@ -252,5 +252,5 @@ fn repository(name: &str) -> Result<Repository> {
         _ => (Registry::docker_hub(), name, 0),
     };
     shift(repository_path(path), at)?;
-    Repository::new(registry, path)
+    shift(Repository::new(registry, path), at)
 }

@@ -141,6 +141,7 @@ fn names() {
         "at most 255",
         8 + 255,
     );
+    check_wrong(&"a".repeat(248), "at most 255", 247); // library/ is put in front
     check_wrong(&"a".repeat(2000), "at most 1024", 1024);
 }
 
@@ -226,6 +227,10 @@ fn pasted_forms() {
         "index.docker.io/library/debian:latest",
     );
     check(
+        "Hub.Docker.com/_/debian",
+        "index.docker.io/library/debian:latest",
+    );
+    check(
         "hub.docker.com/_/debian/tags",
         "index.docker.io/library/debian:latest",
     );
@@ -269,6 +274,11 @@ fn pasted_forms() {
     );
     check_wrong(
         "https://hub.docker.com/search?q=x",
+        "does not name an image",
+        0,
+    );
+    check_wrong(
+        "hub.docker.com/r/hub.docker.com/r",
         "does not name an image",
         0,
     );

@@ -60,7 +60,7 @@ pub(super) fn unwrap_pasted(text: &str) -> Result<Option<String>, ReferenceError
         .find_map(|scheme| strip_prefix_ignoring_case(text, scheme));
     let Some(address) = address else {
         // The page of Docker Hub is pasted without its scheme too; no registry is there.
-        let is_hub_page = text.starts_with("hub.docker.com/");
+        let is_hub_page = strip_prefix_ignoring_case(text, "hub.docker.com/").is_some();
         return is_hub_page.then(|| from_web_page(text)).transpose();
     };
     from_web_page(address).map(Some)
@@ -84,8 +84,13 @@ fn from_web_page(address: &str) -> Result<String, ReferenceError> {
     };
     match (host.as_str(), parts.as_slice()) {
         ("hub.docker.com", ["_", name, ..]) => Ok(with_tag((*name).to_owned())),
-        ("hub.docker.com", ["r", owner, name, ..]) => Ok(with_tag(format!("{owner}/{name}"))),
-        ("hub.docker.com", ["layers", owner, name, tag, ..]) => Ok(format!("{owner}/{name}:{tag}")),
+        // An owner that looks like a host would be taken for a registry.
+        ("hub.docker.com", ["r", owner, name, ..]) if !parse::looks_like_host(owner) => {
+            Ok(with_tag(format!("{owner}/{name}")))
+        }
+        ("hub.docker.com", ["layers", owner, name, tag, ..]) if !parse::looks_like_host(owner) => {
+            Ok(format!("{owner}/{name}:{tag}"))
+        }
         ("quay.io", ["repository", owner, name, "tag", tag, ..]) => {
             Ok(format!("quay.io/{owner}/{name}:{tag}"))
         }
