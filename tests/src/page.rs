@@ -207,6 +207,17 @@ impl<'a> Page<'a> {
     #[track_caller]
     pub fn click_entry(&self, path: &str) {
         self.wait_row(path);
+        // The driver aims before it clicks: the list must not move in between, as it does in the
+        // frames after it was scrolled.
+        self.browser.run_async(
+            "const rows = [...document.querySelectorAll('[data-entry-path]')];
+             rows.find((row) => row.dataset.entryPath === args[0])?.scrollIntoView({ block: 'nearest' });
+             const frame = () => new Promise(requestAnimationFrame);
+             await frame(); await frame();
+             await new Promise((done) => setTimeout(done, 50));
+             await frame();",
+            &[json!(path)],
+        );
         let quoted = path.replace('\\', "\\\\").replace('\'', "\\'");
         self.browser
             .click(&format!("[data-entry-path='{quoted}'] a"));
