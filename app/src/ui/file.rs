@@ -64,11 +64,11 @@ fn File(entry: Arc<OpenFile>) -> impl IntoView {
         )
     };
     let verified = Signal::derive(move || {
-        let head = app
-            .state
-            .file
-            .head()
-            .with(|h| h.ready().map(|h| h.verified));
+        let head = app.state.file.head().with(|h| match h {
+            Load::Ready(head) => Some(head.verified),
+            Load::Failed(_) => Some(Verified::None), // nothing of it is here
+            Load::Idle | Load::Loading => None,
+        });
         head.unwrap_or_else(|| app.state.layer.progress().with(|p| p.verified))
     });
     view! {

@@ -1,7 +1,7 @@
 //! A layer: its list, and beside it the file that is open.
 
 use layerscope_core::digest::Digest;
-use layerscope_core::job::Found;
+use layerscope_core::job::{Found, Phase};
 use layerscope_core::media_type::{self, LayerCompression, MediaTypeKind};
 use layerscope_core::path::EntryPath;
 use layerscope_core::reference::Repository;
@@ -270,6 +270,10 @@ fn Tally() -> impl IntoView {
 
 /// The nearest directory of a path that is not there; none while it may still come.
 fn missing(state: State) -> Option<EntryPath> {
+    // Nothing can be said to be missing where reading failed; that is said instead.
+    if state.layer.progress().with(|p| p.phase == Phase::Failed) {
+        return None;
+    }
     state.layer.look().with(|l| {
         let info = l.info.as_ref()?;
         match &info.found {

@@ -26,7 +26,7 @@ pub fn Commands(#[prop(into)] commands: Signal<Vec<Command>>) -> impl IntoView {
     view! {
         <div class="commands">
             {live(move || first().map(line))}
-            {live(move || of_sample().then(|| view! {
+            {live(move || (of_sample() && first().is_some()).then(|| view! {
                 <p class="muted small">"The sample is inside Layerscope; with any other registry this line works as it is."</p>
             }))}
             {live(move || {
