@@ -163,9 +163,7 @@ fn build_parts(workspace: &Workspace, folder: &Path) -> Result<PathBuf> {
             "layerscope-app/bench",
         ];
         shell::run(&mut workspace.cargo(&arguments))?;
-        let module = workspace
-            .target
-            .join("wasm32-unknown-unknown/wasm-release/bench.wasm");
+        let module = workspace.wasm_module("bench");
         shell::run(
             Command::new(&wasm_bindgen)
                 .args(["--target", "no-modules", "--no-typescript", "--out-dir"])

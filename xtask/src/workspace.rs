@@ -41,6 +41,13 @@ impl Workspace {
         command
     }
 
+    /// Where the build of the client leaves the module of one of its programs.
+    pub fn wasm_module(&self, program: &str) -> PathBuf {
+        self.target
+            .join("wasm32-unknown-unknown/wasm-release")
+            .join(format!("{program}.wasm"))
+    }
+
     /// Where `cargo build --release -p layerscope-proxy` leaves the proxy.
     pub fn proxy_binary(&self) -> PathBuf {
         let name = format!("layerscope-proxy{}", std::env::consts::EXE_SUFFIX);

@@ -7,7 +7,10 @@ use std::{
 
 use serde_json::json;
 
-use super::{Figures, layer::Bench, layer::Sample};
+use super::{
+    Figures, MEGABYTE, MIB,
+    layer::{Bench, Sample},
+};
 use crate::{
     browser::Browser,
     corpus::{images, push::Error},
@@ -18,7 +21,6 @@ use crate::{
 
 /// How long a download of gigabytes may take.
 const DOWNLOAD_LIMIT: Duration = Duration::from_secs(600);
-const MIB: f64 = (1 << 20) as f64;
 
 /// What one indexing of the layer took.
 pub struct Indexed {
@@ -172,7 +174,7 @@ pub fn download(pieces: usize, figures: &mut Figures) -> Result<(), Error> {
     let page_bytes = held("usedSize") + held("backingStorageSize");
     let mut add = |name: &str, value: f64| figures.insert(name.to_owned(), value);
     add("download_bytes", size as f64);
-    add("download_mb_s", size as f64 / 1e6 / seconds);
+    add("download_mb_s", size as f64 / MEGABYTE / seconds);
     add("download_page_mib", page_bytes / MIB);
     add("download_worker_mib", worker_bytes(&page) / MIB);
     Ok(())

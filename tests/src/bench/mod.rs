@@ -7,6 +7,11 @@ pub mod rival;
 
 use std::collections::BTreeMap;
 
+/// Bytes in a MiB, in which memory is told.
+pub const MIB: f64 = (1 << 20) as f64;
+/// Bytes in a megabyte, in which speeds are told.
+pub const MEGABYTE: f64 = 1_000_000.0;
+
 /// Figures by name.
 pub type Figures = BTreeMap<String, f64>;
 

@@ -13,7 +13,7 @@ use std::{
 };
 
 use layerscope_tests::{
-    bench::{Figures, app, layer, median, rival::Rival, spread},
+    bench::{Figures, MEGABYTE, MIB, app, layer, median, rival::Rival, spread},
     corpus::{big, images, push::Error, registry::docker_registry},
     page::Page,
     proxy::Proxy,
@@ -28,8 +28,6 @@ const LARGEST_SAMPLE: u64 = 256 * 1024;
 /// Bytes of the file that is saved; fewer where only one round is asked for.
 const LARGE_DOWNLOAD: usize = 2 << 30;
 const SMALL_DOWNLOAD: usize = 128 << 20;
-const MIB: f64 = (1 << 20) as f64;
-const MEGABYTE: f64 = 1_000_000.0;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -31,9 +31,7 @@ pub fn run(
     wasm_bindgen: &Path,
     folder: &Path,
 ) -> Result<()> {
-    let linked = workspace
-        .target
-        .join("wasm32-unknown-unknown/wasm-release/app.wasm");
+    let linked = workspace.wasm_module("app");
     let parts = workspace.target.join("xtask-split");
     super::empty(&parts)?;
     shell::run(
