@@ -101,11 +101,9 @@ fn index(blob: Vec<u8>) -> Option<Vec<u8>> {
     let mut hasher = BlobHasher::new(Algorithm::Sha256);
     hasher.push(&blob);
     let digest = Digest::of(Algorithm::Sha256, &blob);
-    Some(
-        LayerIndex::seal(builder.finish(), hasher.finish(), &digest)
-            .ok()?
-            .to_bytes(),
-    )
+    LayerIndex::seal(builder.finish(), hasher.finish(), &digest)
+        .ok()?
+        .to_bytes()
 }
 
 fn write(target: &str, seeds: Vec<Vec<u8>>) -> io::Result<()> {

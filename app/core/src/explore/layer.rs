@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::digest::Digest;
-use crate::job::{Row, Verified, ViewInfo};
+use crate::job::{Row, ViewInfo};
 use crate::layer_index::{
     BlobDigests, BuildError, BuildOptions, Damage, IndexBuilder, LayerIndex, ReadError, SealError,
 };
@@ -146,15 +146,15 @@ impl Layer {
         len: u64,
     ) -> Result<Opened, ReadError> {
         let range = start..start.saturating_add(len);
-        let (plan, reader, verified) = match &self.content {
+        let (plan, reader) = match &self.content {
             Content::Nothing => return Err(ReadError::NotAvailable { available: 0 }),
             Content::Growing(builder) => {
                 let plan = builder.plan_read(ordinal, range)?;
-                (plan.clone(), builder.reader(plan)?, Verified::None)
+                (plan.clone(), builder.reader(plan)?)
             }
             Content::Whole(index) => {
                 let plan = index.plan_read(ordinal, range)?;
-                (plan.clone(), index.reader(plan)?, Verified::Span)
+                (plan.clone(), index.reader(plan)?)
             }
         };
         Ok(Opened {
@@ -162,7 +162,6 @@ impl Layer {
             total: plan.total,
             in_range: plan.in_range,
             reader,
-            verified,
         })
     }
 }

@@ -30,7 +30,6 @@ pub(super) struct Opened {
     /// Compressed bytes, from the blob's start, that the reader takes.
     pub(super) in_range: Range<u64>,
     pub(super) reader: EntryReader,
-    pub(super) verified: Verified,
 }
 
 /// Reads part of a file and tells its bytes.
@@ -39,30 +38,27 @@ pub(super) async fn read<P: Ports>(job: &Job<P>, read: ReadId, ordinal: u32, sta
     let mut bytes = Vec::new();
     let work = async {
         let len = len.min(MAX_READ);
-        let mut opened = open(job, ordinal, start, len).await?;
+        let opened = open(job, ordinal, start, len).await?;
+        let (start, total) = (opened.range.start, opened.total);
         let mut take = |piece: &[u8]| {
             bytes.extend_from_slice(piece);
             Ok(())
         };
-        let fetched = pump(job, &mut opened, &mut take).await?;
-        Ok((opened, fetched))
+        let (fetched, verified) = pump(job, opened, &mut take).await?;
+        Ok(Event::Content {
+            job: job.id(),
+            read,
+            start,
+            total,
+            verified,
+            fetched,
+        })
     };
     let outcome = cancel.guard(work).await;
     job.end_read(read, &cancel);
-    let id = job.id();
     match outcome {
         Err(_) => {}
-        Ok(Ok((opened, fetched))) => {
-            let content = Event::Content {
-                job: id,
-                read,
-                start: opened.range.start,
-                total: opened.total,
-                verified: opened.verified,
-                fetched,
-            };
-            job.send(content, Some(bytes));
-        }
+        Ok(Ok(content)) => job.send(content, Some(bytes)),
         Ok(Err(error)) => fail(job, read, &error),
     }
 }
@@ -117,9 +113,9 @@ async fn write_whole<P: Ports>(
         Ok(())
     };
     loop {
-        pump(job, &mut opened, &mut take).await?;
-        let at = opened.range.end;
-        if at >= total || opened.range.is_empty() {
+        let Range { start, end: at } = opened.range.clone();
+        pump(job, opened, &mut take).await?;
+        if at >= total || start == at {
             break;
         }
         // One plan gives only so many zeros of a sparse file.
@@ -165,19 +161,40 @@ async fn open<P: Ports>(
 }
 
 /// Fetches what the plan names and gives the file's bytes to `take`, in order. Returns how many
-/// compressed bytes were fetched.
+/// compressed bytes were fetched, and how far what was given is checked.
 async fn pump<P: Ports>(
     job: &Job<P>,
-    opened: &mut Opened,
+    opened: Opened,
+    take: &mut dyn FnMut(&[u8]) -> Result<(), FileError>,
+) -> Result<(u64, Verified), ExploreError> {
+    let Opened {
+        in_range,
+        mut reader,
+        ..
+    } = opened;
+    let fetched = fetch(job, in_range, &mut reader, take).await?;
+    let mut written = Ok(());
+    let verified = reader.finish(&mut |piece| {
+        if written.is_ok() {
+            written = take(piece);
+        }
+    })?;
+    written?;
+    Ok((fetched, verified))
+}
+
+async fn fetch<P: Ports>(
+    job: &Job<P>,
+    in_range: Range<u64>,
+    reader: &mut EntryReader,
     take: &mut dyn FnMut(&[u8]) -> Result<(), FileError>,
 ) -> Result<u64, ExploreError> {
-    let in_range = opened.in_range.clone();
     if in_range.is_empty() {
         return Ok(0);
     }
     let kept = job.spans.borrow_mut().get(&in_range);
     if let Some(bytes) = kept {
-        unpack(job, &mut opened.reader, &bytes, take).await?;
+        unpack(job, reader, &bytes, take).await?;
         return Ok(0);
     }
     let mut collected = SpanCache::takes(&in_range).then(Vec::new);
@@ -187,7 +204,7 @@ async fn pump<P: Ports>(
         if let Some(collected) = &mut collected {
             collected.extend_from_slice(&chunk);
         }
-        unpack(job, &mut opened.reader, &chunk, take).await?;
+        unpack(job, reader, &chunk, take).await?;
     }
     // Only after the reader has verified it all.
     if let Some(collected) = collected {

@@ -141,16 +141,18 @@ async fn seal<P: Ports>(session: &Inner<P>, job: &Job<P>, digests: BlobDigests) 
             .map_err(ExploreError::from)?;
         index.to_bytes()
     };
-    let key = key_of(&job.source.digest);
-    let label = job.source.repository.to_string();
-    // A layer that the user gives up now is whole all the same.
-    if let Err(error) = job.ports.store().put(&key, &stored, &label).await {
-        session.store_trouble(error);
+    if let Some(stored) = &stored {
+        let key = key_of(&job.source.digest);
+        let label = job.source.repository.to_string();
+        // A layer that the user gives up now is whole all the same.
+        if let Err(error) = job.ports.store().put(&key, stored, &label).await {
+            session.store_trouble(error);
+        }
     }
     job.advance(|progress| {
         progress.phase = Phase::Done;
         progress.verified = Verified::Blob;
-        progress.index_bytes = Some(stored.len() as u64);
+        progress.index_bytes = stored.map(|stored| stored.len() as u64);
     });
     Ok(())
 }

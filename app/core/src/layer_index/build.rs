@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use layerscope_inflate::{GzipIndexBuilder, GzipOptions};
 
+use super::checks::{Checks, Expected};
 use super::compression::{Compression, MAGIC_BYTES};
 use super::damage::{Damage, DamageKind};
 use super::plan::{self, Access, ReadError, ReadPlan};
@@ -218,7 +219,8 @@ impl IndexBuilder {
         let source = plan::Source {
             access: self.access_so_far(),
             out_len: self.out_len(),
-            units_of: None,
+            blob_len: self.in_len(),
+            checks: &Checks::Nothing,
         };
         plan::plan_entry(self.toc(), &source, ordinal, range)
     }
@@ -228,7 +230,7 @@ impl IndexBuilder {
     /// # Errors
     /// The plan is of another builder.
     pub fn reader(&self, plan: ReadPlan) -> Result<EntryReader, ReadError> {
-        EntryReader::new(self.access_so_far(), plan, None)
+        EntryReader::new(self.access_so_far(), plan, Expected::Nothing)
     }
 
     fn access_so_far(&self) -> plan::AccessRef<'_> {

@@ -12,6 +12,7 @@
 //! beyond what fits together; losing a stored index costs time, never a result.
 
 mod build;
+mod checks;
 mod compression;
 mod damage;
 mod digests;
@@ -23,6 +24,7 @@ mod store;
 mod tests;
 
 pub use build::{BuildError, BuildOptions, Built, IndexBuilder};
+pub use checks::Checks;
 pub use compression::Compression;
 pub use damage::{Damage, DamageKind};
 pub use digests::{BlobDigests, BlobHasher, UNIT_BYTES, UnitDigests};
@@ -45,7 +47,7 @@ pub struct LayerIndex {
     out_len: u64,
     toc: Toc,
     access: Access,
-    units: UnitDigests,
+    checks: Checks,
     damage: Option<Damage>,
     notes: Notes,
 }
@@ -112,7 +114,7 @@ impl LayerIndex {
             out_len: built.out_len,
             toc: built.toc,
             access: built.access,
-            units: digests.into_units(),
+            checks: Checks::Units(digests.into_units()),
             damage: built.damage,
             notes: built.notes,
         })
@@ -148,6 +150,11 @@ impl LayerIndex {
         &self.access
     }
 
+    /// By what its bytes are checked.
+    pub fn checks(&self) -> &Checks {
+        &self.checks
+    }
+
     /// What is wrong with it; the entries before that are good.
     pub fn damage(&self) -> Option<&Damage> {
         self.damage.as_ref()
@@ -180,15 +187,16 @@ impl LayerIndex {
     /// # Errors
     /// The index is damaged where the plan starts, or the plan is of another index.
     pub fn reader(&self, plan: ReadPlan) -> Result<EntryReader, ReadError> {
-        let expected = self.units.expected(&self.digest, plan.in_range.clone());
-        EntryReader::new((&self.access).into(), plan, Some(expected))
+        let expected = self.checks.expected(&self.digest, plan.in_range.clone());
+        EntryReader::new((&self.access).into(), plan, expected)
     }
 
     fn source(&self) -> plan::Source<'_> {
         plan::Source {
             access: (&self.access).into(),
             out_len: self.out_len,
-            units_of: Some(self.blob_len),
+            blob_len: self.blob_len,
+            checks: &self.checks,
         }
     }
 }

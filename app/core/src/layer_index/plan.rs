@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use layerscope_inflate::{GzipError, GzipIndex, GzipPlan};
 
-use super::digests::UNIT_BYTES;
+use super::checks::Checks;
 use crate::toc::{EntryKind, SparseRun, Toc};
 
 /// Zeros that one plan gives for holes. More would keep a worker busy without end: the rest is
@@ -99,8 +99,8 @@ pub struct ReadPlan {
     pub range: Range<u64>,
     /// The file's size in bytes.
     pub total: u64,
-    /// The compressed bytes to fetch, from the blob's start; rounded out to units if they can be
-    /// checked. Empty: nothing has to be fetched.
+    /// The compressed bytes to fetch, from the blob's start; rounded out to what can be checked.
+    /// Empty: nothing has to be fetched.
     pub in_range: Range<u64>,
     /// Of these, what is inflated.
     pub(super) needed: Range<u64>,
@@ -124,8 +124,10 @@ pub(super) struct Source<'a> {
     pub(super) access: AccessRef<'a>,
     /// Uncompressed bytes that are there.
     pub(super) out_len: u64,
-    /// The blob's length, if its units can be checked.
-    pub(super) units_of: Option<u64>,
+    /// Compressed bytes of the blob.
+    pub(super) blob_len: u64,
+    /// By what its bytes are checked.
+    pub(super) checks: &'a Checks,
 }
 
 /// Plans a read of part of an entry.
@@ -169,7 +171,7 @@ pub(super) fn plan_entry(
         ordinal: Some(file),
         range,
         total,
-        in_range: round(&needed, source.units_of),
+        in_range: source.checks.round(&needed, source.blob_len),
         needed,
         gzip,
         segments,
@@ -192,7 +194,7 @@ pub(super) fn plan_inflated(source: &Source<'_>, range: Range<u64>) -> Result<Re
         ordinal: None,
         range,
         total,
-        in_range: round(&needed, source.units_of),
+        in_range: source.checks.round(&needed, source.blob_len),
         needed,
         gzip,
         segments,
@@ -241,17 +243,6 @@ fn available(toc: &Toc, source: &Source<'_>, file: u32, data: u64) -> u64 {
         stored -= run.len;
     }
     toc.size(file)
-}
-
-/// Rounds compressed bytes out to units, if there is a blob whose units can be checked.
-fn round(needed: &Range<u64>, units_of: Option<u64>) -> Range<u64> {
-    match units_of {
-        Some(blob_len) if !needed.is_empty() => {
-            let end = needed.end.div_ceil(UNIT_BYTES) * UNIT_BYTES;
-            needed.start / UNIT_BYTES * UNIT_BYTES..end.min(blob_len)
-        }
-        _ => needed.clone(),
-    }
 }
 
 /// Cuts a range of a sparse file into data and holes; gives the bytes of the stored data that it

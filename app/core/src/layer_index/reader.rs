@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use layerscope_inflate::GzipReader;
 
-use super::digests::{ExpectedUnits, UNIT_BYTES};
+use super::checks::Expected;
 use super::plan::{AccessRef, ReadError, ReadPlan, Segment};
 use crate::job::Verified;
 
@@ -21,7 +21,9 @@ pub enum Progress {
 /// [`ReadPlan::in_range`] in chunks of any size and then call [`EntryReader::finish`]. It holds a
 /// unit and an inflater's window, never the file.
 pub struct EntryReader {
-    units: Option<Units>,
+    expected: Expected,
+    /// The piece that is checked next, as far as it has come.
+    gathered: Vec<u8>,
     in_range: Range<u64>,
     needed: Range<u64>,
     /// Compressed bytes taken, from the blob's start.
@@ -31,16 +33,11 @@ pub struct EntryReader {
     failed: Option<ReadError>,
 }
 
-struct Units {
-    expected: ExpectedUnits,
-    gathered: Vec<u8>,
-}
-
 impl EntryReader {
     pub(super) fn new(
         access: AccessRef<'_>,
         plan: ReadPlan,
-        units: Option<ExpectedUnits>,
+        expected: Expected,
     ) -> Result<Self, ReadError> {
         let gzip = match (&plan.gzip, access) {
             (Some(gzip), AccessRef::Gzip(index)) => {
@@ -60,10 +57,8 @@ impl EntryReader {
             (None, _) => None,
         };
         Ok(EntryReader {
-            units: units.map(|expected| Units {
-                expected,
-                gathered: Vec::new(),
-            }),
+            expected,
+            gathered: Vec::new(),
             in_offset: plan.in_range.start,
             in_range: plan.in_range,
             needed: plan.needed,
@@ -75,10 +70,7 @@ impl EntryReader {
 
     /// How far the bytes that it gives are checked.
     pub fn verified(&self) -> Verified {
-        match self.units {
-            Some(_) => Verified::Span,
-            None => Verified::None,
-        }
+        self.expected.verified()
     }
 
     /// Takes the next bytes of the plan's range; `out` gets bytes of the file, in order.
@@ -107,46 +99,54 @@ impl EntryReader {
         out: &mut dyn FnMut(&[u8]),
     ) -> Result<Progress, ReadError> {
         while !input.is_empty() && !self.emitter.is_done() && self.in_offset < self.in_range.end {
-            // To the unit's end, or the range's.
-            let unit_end = (self.in_offset / UNIT_BYTES + 1) * UNIT_BYTES;
-            let room = unit_end.min(self.in_range.end) - self.in_offset;
+            // To the end of what is checked as one, or the range's.
+            let end = self.expected.piece_end(self.in_offset);
+            let whole = end.unwrap_or(u64::MAX).min(self.in_range.end);
+            let room = whole - self.in_offset;
             let n = usize::try_from(room).unwrap_or(usize::MAX).min(input.len());
             let (now, later) = input.split_at(n);
             input = later;
             let start = self.in_offset;
             self.in_offset += n as u64;
-            let Some(units) = &mut self.units else {
-                inflate(
-                    &mut self.gzip,
-                    &mut self.emitter,
-                    &self.needed,
-                    start,
-                    now,
-                    out,
-                )?;
+            if end.is_none() {
+                self.inflate(start, now, out)?;
                 continue;
-            };
-            units.gathered.extend_from_slice(now);
+            }
+            self.gathered.extend_from_slice(now);
             if n as u64 == room {
-                let unit = std::mem::take(&mut units.gathered);
-                let start = self.in_offset - unit.len() as u64;
-                if !units.expected.matches(start / UNIT_BYTES, &unit) {
+                let piece = std::mem::take(&mut self.gathered);
+                let start = self.in_offset - piece.len() as u64;
+                if !self.expected.matches(start, &piece) {
                     return Err(ReadError::UnitMismatch { in_offset: start });
                 }
-                inflate(
-                    &mut self.gzip,
-                    &mut self.emitter,
-                    &self.needed,
-                    start,
-                    &unit,
-                    out,
-                )?;
+                self.inflate(start, &piece, out)?;
             }
         }
         Ok(match self.emitter.is_done() {
             true => Progress::Done,
             false => Progress::NeedsInput,
         })
+    }
+
+    /// Gives on what of these bytes is needed; `start` is where they are in the blob.
+    fn inflate(
+        &mut self,
+        start: u64,
+        bytes: &[u8],
+        out: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), ReadError> {
+        let len = bytes.len() as u64;
+        let from = self.needed.start.saturating_sub(start).min(len) as usize;
+        let to = self.needed.end.saturating_sub(start).min(len) as usize;
+        let bytes = bytes.get(from..to).unwrap_or_default();
+        let emitter = &mut self.emitter;
+        match &mut self.gzip {
+            None => emitter.data(bytes, out),
+            Some(gzip) => {
+                gzip.push(bytes, &mut |data| emitter.data(data, out))?;
+            }
+        }
+        Ok(())
     }
 
     /// Says that the plan's bytes have ended; gives what needs none (holes).
@@ -167,28 +167,6 @@ impl EntryReader {
         }
         Ok(self.verified())
     }
-}
-
-/// Gives on what of these bytes is needed; `start` is where they are in the blob.
-fn inflate(
-    gzip: &mut Option<GzipReader>,
-    emitter: &mut Emitter,
-    needed: &Range<u64>,
-    start: u64,
-    bytes: &[u8],
-    out: &mut dyn FnMut(&[u8]),
-) -> Result<(), ReadError> {
-    let len = bytes.len() as u64;
-    let from = needed.start.saturating_sub(start).min(len) as usize;
-    let to = needed.end.saturating_sub(start).min(len) as usize;
-    let bytes = bytes.get(from..to).unwrap_or_default();
-    match gzip {
-        None => emitter.data(bytes, out),
-        Some(gzip) => {
-            gzip.push(bytes, &mut |data| emitter.data(data, out))?;
-        }
-    }
-    Ok(())
 }
 
 /// Puts holes between data.

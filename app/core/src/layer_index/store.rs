@@ -12,7 +12,7 @@
 use layerscope_inflate::{GzipIndex, IndexProblem};
 
 use super::digests::{UnitDigests, raw_sha256};
-use super::{Access, Compression, Damage, DamageKind, LayerIndex};
+use super::{Access, Checks, Compression, Damage, DamageKind, LayerIndex};
 use crate::digest::{Algorithm, Digest};
 use crate::tar::Notes;
 use crate::toc::varint::{Reader, put, put_bytes};
@@ -51,8 +51,11 @@ pub enum StoredIndexError {
 }
 
 impl LayerIndex {
-    /// The stored form.
-    pub fn to_bytes(&self) -> Vec<u8> {
+    /// The stored form; none for an index that was not made in a pass over the whole blob.
+    pub fn to_bytes(&self) -> Option<Vec<u8>> {
+        let Checks::Units(units) = &self.checks else {
+            return None;
+        };
         let mut out = MAGIC.to_vec();
         out.push(STORED_VERSION);
         put_bytes(&mut out, self.digest.to_string().as_bytes());
@@ -76,11 +79,11 @@ impl LayerIndex {
             Access::Plain => put_bytes(&mut out, b""),
             Access::Gzip(index) => put_bytes(&mut out, &index.to_bytes()),
         }
-        put_bytes(&mut out, self.units.as_bytes());
+        put_bytes(&mut out, units.as_bytes());
         put_bytes(&mut out, &self.toc.pack());
         let checksum = raw_sha256(Digest::of(Algorithm::Sha256, &out));
         out.extend_from_slice(&checksum);
-        out
+        Some(out)
     }
 
     /// Reads what [`LayerIndex::to_bytes`] wrote.
@@ -171,7 +174,7 @@ impl LayerIndex {
             out_len,
             toc,
             access,
-            units,
+            checks: Checks::Units(units),
             damage,
             notes,
         })

@@ -326,3 +326,25 @@ fn an_entry_is_found_in_a_list() {
         });
     assert_eq!(rows.expect("a row")[0].path, path);
 }
+
+#[test]
+fn a_file_of_nothing_but_holes_needs_no_request() {
+    let hole = crate::layer_index::HOLE_BYTES_PER_PLAN + 7;
+    let mut tar = crate::tar::tests::old_gnu(&[(hole, 0)], false, hole, 0);
+    tar.extend([0; 1024]);
+    let blob = Blob::new(tar);
+    let mut world = World::of(&blob);
+    world.open(&blob);
+    world.run();
+    world.read(1, 0, 0, 1000);
+    world.post(Request::Download {
+        job: 1,
+        read: 2,
+        ordinal: 0,
+    });
+    world.run();
+    assert_eq!(world.content(1).unwrap().bytes, [0; 1000]);
+    let (_, beside) = world.take_told().pop().unwrap();
+    assert_eq!(beside.map(|zeros| zeros.len() as u64), Some(hole));
+    assert_eq!(world.ranges(), [None]);
+}

@@ -1,0 +1,79 @@
+//! By what fetched bytes are checked before anything is made of them.
+
+use std::ops::Range;
+
+use super::digests::{ExpectedUnits, UNIT_BYTES, UnitDigests};
+use crate::digest::Digest;
+use crate::job::Verified;
+
+/// What an index has to check a blob's bytes by.
+#[derive(Debug, Clone)]
+pub enum Checks {
+    /// Digests of units of a fixed size, from a pass in which the whole blob matched its digest.
+    Units(UnitDigests),
+    /// Nothing: the blob still streams, or whoever made the index gave no digests of its bytes.
+    Nothing,
+}
+
+impl Checks {
+    /// How far an index that has these is checked itself, its entries included.
+    pub fn verified(&self) -> Verified {
+        match self {
+            Checks::Units(_) => Verified::Blob,
+            Checks::Nothing => Verified::None,
+        }
+    }
+
+    /// Rounds compressed bytes out to what can be checked.
+    pub(super) fn round(&self, needed: &Range<u64>, blob_len: u64) -> Range<u64> {
+        match self {
+            Checks::Units(_) if !needed.is_empty() => {
+                let end = needed.end.div_ceil(UNIT_BYTES) * UNIT_BYTES;
+                needed.start / UNIT_BYTES * UNIT_BYTES..end.min(blob_len)
+            }
+            Checks::Units(_) | Checks::Nothing => needed.clone(),
+        }
+    }
+
+    /// What a rounded range of compressed bytes has to match.
+    pub(super) fn expected(&self, blob: &Digest, in_range: Range<u64>) -> Expected {
+        match self {
+            Checks::Units(units) => Expected::Units(units.expected(blob, in_range)),
+            Checks::Nothing => Expected::Nothing,
+        }
+    }
+}
+
+/// What the compressed bytes of one read have to match.
+#[derive(Debug, Clone)]
+pub(super) enum Expected {
+    Units(ExpectedUnits),
+    Nothing,
+}
+
+impl Expected {
+    /// How far the bytes of the read are checked.
+    pub(super) fn verified(&self) -> Verified {
+        match self {
+            Expected::Units(_) => Verified::Span,
+            Expected::Nothing => Verified::None,
+        }
+    }
+
+    /// Where the piece ends that is checked as one and in which this byte of the blob is; none if
+    /// bytes are taken as they come.
+    pub(super) fn piece_end(&self, in_offset: u64) -> Option<u64> {
+        match self {
+            Expected::Units(_) => Some((in_offset / UNIT_BYTES + 1) * UNIT_BYTES),
+            Expected::Nothing => None,
+        }
+    }
+
+    /// Whether these bytes are the piece that starts there in the blob.
+    pub(super) fn matches(&self, in_offset: u64, bytes: &[u8]) -> bool {
+        match self {
+            Expected::Units(units) => units.matches(in_offset / UNIT_BYTES, bytes),
+            Expected::Nothing => true,
+        }
+    }
+}
