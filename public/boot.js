@@ -2,7 +2,6 @@
 // this script's own data attributes, so that no inline script is needed.
 
 const script = document.querySelector("script[data-js][data-wasm]");
-const boot = document.getElementById("boot");
 
 function fail(cause, remedy) {
   document.documentElement.dataset.state = "error";
@@ -21,8 +20,30 @@ function fail(cause, remedy) {
   again.textContent = "Try again";
   again.addEventListener("click", () => location.reload());
   panel.append(again);
+  const boot = document.getElementById("boot");
   if (boot) boot.replaceChildren(panel);
   else document.body.prepend(panel);
+}
+
+// A link into a layer needs a worker. Started here, it loads beside the page's program; by its name
+// it knows which layer it will be asked for, and reads what is stored of it. The program takes it
+// over, unless it failed before: then the program's own tells why.
+function startWorker() {
+  const layer = /^#\/fs\/[^?]*@((?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}))(?:[/?]|$)/;
+  const digest = layer.exec(location.hash)?.[1];
+  const address = document.querySelector('meta[name="layerscope-worker"]')?.content;
+  // Without a hash in its name it is not the loader that keeps early messages.
+  if (!digest || !/-[0-9a-f]{16}\./.test(address ?? "")) return;
+  try {
+    const worker = new Worker(new URL(address, document.baseURI), { name: `layer ${digest}` });
+    globalThis.layerscopeWorker = worker;
+    worker.onerror = (event) => {
+      event.preventDefault();
+      if (globalThis.layerscopeWorker === worker) delete globalThis.layerscopeWorker;
+    };
+  } catch {
+    // Refused: as above.
+  }
 }
 
 // A link to anything but the start page needs the other pages' module too: it need not wait until
@@ -41,6 +62,7 @@ function fetchPages() {
 }
 
 async function start() {
+  startWorker();
   fetchPages();
   if (typeof WebAssembly !== "object") {
     fail(
@@ -52,8 +74,12 @@ async function start() {
   const address = (name) => new URL(script.dataset[name], document.baseURI).href;
   try {
     const module = await import(address("js"));
+    // This script does not wait for the rest of the page, but the program needs its body.
+    if (document.readyState === "loading") {
+      await new Promise((done) => document.addEventListener("DOMContentLoaded", done, { once: true }));
+    }
     await module.default({ module_or_path: address("wasm") });
-    boot?.remove();
+    document.getElementById("boot")?.remove();
   } catch (error) {
     console.error(error);
     fail(

@@ -266,7 +266,8 @@ pub struct HashError {
     pub detail: String,
 }
 
-/// Names a stored index: the blob's digest and the version of what is stored.
-pub fn index_key(digest: &Digest, version: u32) -> String {
-    format!("layer/v{version}/{digest}")
+/// Names a stored index by its blob's digest. The version of what is stored stands in the bytes, so
+/// that the worker's loader can ask for them before the program is there that knows its version.
+pub fn index_key(digest: &Digest) -> String {
+    format!("layer/{digest}")
 }

@@ -2,8 +2,9 @@
 //! JavaScript exception becomes a [`error::BrowserError`] here.
 //!
 //! In the page: [`page`], [`location`], [`prefs`], [`pool`], [`worker`]. In the workers: [`scope`],
-//! [`ports`], [`hash`]. In both: [`fetch`], [`store`], [`opfs`], [`timer`], [`message`].
+//! [`ports`], [`hash`]. In both: [`early`], [`fetch`], [`store`], [`opfs`], [`timer`], [`message`].
 
+pub mod early;
 pub mod error;
 pub mod fast_hash;
 pub mod fetch;

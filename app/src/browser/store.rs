@@ -18,13 +18,13 @@ use web_sys::{IdbDatabase, IdbTransactionMode};
 
 use super::error::BrowserError;
 use super::idb::{self, Transaction, value};
-use super::timer;
+use super::{early, timer};
 
 /// How many bytes of indices are kept unless the user says otherwise: some hundreds of layers.
 pub const DEFAULT_BUDGET_BYTES: u64 = 256 * 1024 * 1024;
 /// The database's name.
 pub const DATABASE: &str = "layerscope";
-/// Its version: a change of the object stores, not of the index format, which its keys carry.
+/// Its version: a change of the object stores, not of the index format, which the bytes state.
 const VERSION: u32 = 1;
 const INDEX: &str = "index";
 const ABOUT: &str = "about";
@@ -226,6 +226,19 @@ impl Store {
         transaction.done().await.map_err(failed)
     }
 
+    async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let doing = "reading a stored index";
+        let transaction = self
+            .transaction(doing, &[INDEX], IdbTransactionMode::Readonly)
+            .await?;
+        let work = async {
+            let index = transaction.store(INDEX)?;
+            value(doing, index.get(&key.into())).await
+        };
+        let found = work.await.map_err(failed)?;
+        Ok(found.dyn_ref::<Uint8Array>().map(Uint8Array::to_vec))
+    }
+
     /// Writes the time of use, if the record is still there.
     async fn touch(&self, key: &str) -> Result<(), StoreError> {
         let doing = "noting that an index was used";
@@ -289,22 +302,16 @@ impl Store {
 
 impl IndexStore for Store {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        let doing = "reading a stored index";
-        let transaction = self
-            .transaction(doing, &[INDEX], IdbTransactionMode::Readonly)
-            .await?;
-        let work = async {
-            let index = transaction.store(INDEX)?;
-            value(doing, index.get(&key.into())).await
+        let found = match early::take_record(key) {
+            Some(early) => early.await,
+            None => self.read(key).await?,
         };
-        let found = work.await.map_err(failed)?;
-        let Some(array) = found.dyn_ref::<Uint8Array>() else {
-            return Ok(None);
-        };
-        // Nobody waits for the time of use to be written; without it, eviction is a bit wrong.
-        let (store, key) = (self.clone(), key.to_owned());
-        spawn_local(async move { drop(store.touch(&key).await) });
-        Ok(Some(array.to_vec()))
+        if found.is_some() {
+            // Nobody waits for the time of use to be written; without it, eviction is a bit wrong.
+            let (store, key) = (self.clone(), key.to_owned());
+            spawn_local(async move { drop(store.touch(&key).await) });
+        }
+        Ok(found)
     }
 
     async fn put(&self, key: &str, bytes: &[u8], label: &str) -> Result<(), StoreError> {

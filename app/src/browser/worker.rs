@@ -10,9 +10,10 @@ use wasm_bindgen::closure::Closure;
 use web_sys::{ErrorEvent, MessageEvent, Worker, WorkerOptions};
 
 use super::error::BrowserError;
-use super::{message, page};
+use super::{early, message, page};
 
-/// The worker's name, by which its program knows its role.
+/// The worker's name, by which its program knows its role. One that `boot.js` started has the
+/// digest of the layer behind it that it will be asked for.
 pub const LAYER_ROLE: &str = "layer";
 /// Where the worker's loader is when the page does not say.
 const DEFAULT_URL: &str = "./worker_loader.js";
@@ -66,6 +67,12 @@ impl Shared {
     }
 }
 
+fn start(url: &str) -> Result<Worker, BrowserError> {
+    let options = WorkerOptions::new();
+    options.set_name(LAYER_ROLE);
+    Worker::new_with_options(url, &options).map_err(BrowserError::of("starting a worker"))
+}
+
 /// A layer worker. Dropping it ends the worker at once.
 pub struct LayerWorker {
     shared: Rc<Shared>,
@@ -102,10 +109,9 @@ impl LayerWorker {
         on_event: impl Fn(Event, Option<Vec<u8>>) + 'static,
         on_death: impl Fn(Problem) + 'static,
     ) -> Result<Self, BrowserError> {
-        let options = WorkerOptions::new();
-        options.set_name(LAYER_ROLE);
-        let worker = Worker::new_with_options(url, &options)
-            .map_err(BrowserError::of("starting a worker"))?;
+        let early = early::take_worker();
+        let is_early = early.is_some();
+        let worker = early.map_or_else(|| start(url), Ok)?;
         let shared = Rc::new(Shared {
             worker,
             gate: RefCell::new(Gate::Loading(Vec::new())),
@@ -143,6 +149,13 @@ impl LayerWorker {
         shared
             .worker
             .set_onerror(Some(on_error.as_ref().unchecked_ref()));
+        if is_early {
+            // It may have said that it is up before anybody listened; its loader keeps what comes
+            // too early.
+            shared.send(&Request::Hello {
+                build: build.to_owned(),
+            });
+        }
         Ok(LayerWorker {
             shared,
             _on_message: on_message,

@@ -121,7 +121,7 @@ impl Effects {
             }
         });
         if matches!(Route::parse(&first), Route::Fs { .. }) {
-            inner.pool.warm(); // it loads beside the second part
+            inner.pool.warm(); // it loads beside the second part, where boot.js has not begun it
         }
         inner.enter(&first);
         Effects(StoredValue::new_local(inner))

@@ -4,7 +4,7 @@
 use std::io::Read;
 
 use layerscope_core::{
-    layer_index::LayerIndex,
+    layer_index::{LayerIndex, STORED_VERSION},
     port::Headers,
     reference::{Reference, typed::Typed},
     registry::{challenge, link},
@@ -16,7 +16,6 @@ use layerscope_inflate::{
     DefaultEngine, Engine, GzipError, GzipIndex, GzipIndexBuilder, GzipLimits, GzipOptions,
     GzipReader, MinizEngine,
 };
-use sha2::{Digest, Sha256};
 
 /// Uncompressed bytes that one input may give; keeps an input in milliseconds.
 const MAX_OUT: u64 = 4 << 20;
@@ -189,13 +188,14 @@ pub fn stored_index(data: &[u8]) {
     let _ = LayerIndex::from_bytes(data);
     let _ = GzipIndex::from_bytes(data).map(|index| index.validate());
     // The checksum would hide everything behind it.
-    let mut bytes = b"LSIX\x01".to_vec();
+    let mut bytes = b"LSIX".to_vec();
+    bytes.push(STORED_VERSION);
     bytes.extend_from_slice(
-        data.get(5..data.len().saturating_sub(32))
+        data.get(5..data.len().saturating_sub(4))
             .unwrap_or_default(),
     );
-    let checksum = Sha256::digest(&bytes);
-    bytes.extend_from_slice(&checksum);
+    let checksum = crc32fast::hash(&bytes);
+    bytes.extend_from_slice(&checksum.to_le_bytes());
     let Ok(index) = LayerIndex::from_bytes(&bytes) else {
         return;
     };

@@ -115,6 +115,13 @@ fn main_job(
         [],
         "a listing that was stored asked the registry"
     );
+    // The worker that the page's loader started is the one that listed it.
+    let started = browser.run(
+        "return [performance.getEntriesByType('resource').filter(e => /worker_loader/.test(e.name)).length, \
+         typeof globalThis.layerscopeWorker]",
+        &[],
+    );
+    assert_eq!(started, serde_json::json!([1, "undefined"]));
 
     // The registry's own log says the same as the recorder's.
     assert_eq!(logged(registry, layer, 200) - whole_before, 1);

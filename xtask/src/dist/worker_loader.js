@@ -7,8 +7,37 @@ const early = [];
 const keep = (event) => early.push(event);
 self.addEventListener("message", keep);
 
+// The module is on its way while the script is still to be fetched.
+const module = fetch("__MODULE__");
+module.catch(() => {}); // told by who waits for it
+
+// A worker that boot.js started has the digest of its layer in its name. What is stored of it is
+// read while the module compiles. Names and version are those of app/src/browser/store.rs; where
+// anything is missing, nothing is made here, and the program finds out itself.
+const digest = self.name.split(" ")[1];
+if (digest && self.indexedDB) {
+  const key = `layer/${digest}`;
+  const record = new Promise((resolve) => {
+    const open = indexedDB.open("layerscope", 1);
+    open.onupgradeneeded = () => open.transaction.abort();
+    open.onerror = () => resolve();
+    open.onblocked = () => resolve();
+    open.onsuccess = () => {
+      try {
+        const get = open.result.transaction("index").objectStore("index").get(key);
+        get.onsuccess = () => resolve(get.result);
+        get.onerror = () => resolve();
+      } catch {
+        resolve();
+      }
+      open.result.close(); // when the reading has ended
+    };
+  });
+  self.layerscopeStored = { key, record };
+}
+
 importScripts("__SCRIPT__");
-wasm_bindgen({ module_or_path: "__MODULE__" }).then(
+wasm_bindgen({ module_or_path: module }).then(
   () => {
     self.removeEventListener("message", keep);
     for (const event of early) {

@@ -2,7 +2,7 @@
 
 use crate::digest::Digest;
 use crate::job::{Phase, Verified};
-use crate::layer_index::{BlobDigests, LayerIndex, STORED_VERSION};
+use crate::layer_index::{BlobDigests, LayerIndex};
 use crate::port::{Hash, IndexStore, index_key};
 use crate::view::problem::Problem;
 
@@ -158,5 +158,5 @@ async fn seal<P: Ports>(session: &Inner<P>, job: &Job<P>, digests: BlobDigests) 
 }
 
 fn key_of(digest: &Digest) -> String {
-    index_key(digest, STORED_VERSION.into())
+    index_key(digest)
 }

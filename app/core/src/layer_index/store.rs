@@ -3,7 +3,7 @@
 //! ```text
 //! "LSIX"  version  digest  blob length  compression  uncompressed length
 //! notes  damage  access (gzip: checkpoints, windows, landmarks)  unit digests  packed TOC
-//! SHA-256 of all before it
+//! CRC-32 of all before it (little-endian)
 //! ```
 //! Numbers are varints; texts and parts have their length before them. The checksum finds
 //! accidents; that what is read holds together is checked besides, as if a stranger had written it.
@@ -11,18 +11,18 @@
 
 use layerscope_inflate::{GzipIndex, IndexProblem};
 
-use super::digests::{UnitDigests, raw_sha256};
+use super::digests::UnitDigests;
 use super::{Access, Checks, Compression, Damage, DamageKind, LayerIndex};
-use crate::digest::{Algorithm, Digest};
+use crate::digest::Digest;
 use crate::tar::Notes;
 use crate::toc::varint::{Reader, put, put_bytes};
 use crate::toc::{PackError, Toc};
 
-/// The version written and read here; stores have it in their keys.
-pub const STORED_VERSION: u8 = 1;
+/// The version written and read here; another one is refused.
+pub const STORED_VERSION: u8 = 2;
 
 const MAGIC: &[u8; 4] = b"LSIX";
-const CHECKSUM: usize = 32;
+const CHECKSUM: usize = 4;
 
 /// Why stored bytes are no index. The remedy is always the same: make it again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -81,8 +81,8 @@ impl LayerIndex {
         }
         put_bytes(&mut out, units.as_bytes());
         put_bytes(&mut out, &self.toc.pack());
-        let checksum = raw_sha256(Digest::of(Algorithm::Sha256, &out));
-        out.extend_from_slice(&checksum);
+        let checksum = crc32fast::hash(&out);
+        out.extend_from_slice(&checksum.to_le_bytes());
         Some(out)
     }
 
@@ -99,7 +99,7 @@ impl LayerIndex {
         }
         let at = bytes.len().saturating_sub(CHECKSUM);
         let (body, checksum) = bytes.split_at(at);
-        if raw_sha256(Digest::of(Algorithm::Sha256, body)) != checksum {
+        if crc32fast::hash(body).to_le_bytes() != checksum {
             return Err(StoredIndexError::Checksum);
         }
         let body = body.get(MAGIC.len() + 1..).ok_or(StoredIndexError::Magic)?;
