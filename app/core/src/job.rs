@@ -381,7 +381,7 @@ pub enum Found {
         row: Row,
         /// Rows of the other entries of the same name, in archive order.
         others: Vec<Row>,
-        /// Where a symlink or hard link leads in this layer: the final path, when it leads somewhere.
+        /// Where it leads, if it is a symlink or hard link.
         target: Option<Target>,
     },
     /// Nothing (or nothing yet, while the listing is not complete).
@@ -391,13 +391,40 @@ pub enum Found {
     },
 }
 
-/// Where a link leads.
+/// Where a link leads in its layer, when all links on the way are followed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Target {
-    /// The path it leads to.
-    pub path: EntryPath,
-    /// What is there; none if it leads out of this layer or in a circle.
-    pub row: Option<Row>,
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a message is made, serialised and gone; boxes would only cost (on wasm32 it is not large)"
+)]
+pub enum Target {
+    /// To what has this row.
+    Entry(Row),
+    /// To a path at which this layer has nothing.
+    Nothing {
+        /// The path, from the root, without links.
+        path: EntryPath,
+    },
+    /// Above the layer's root, and to nothing in the layer.
+    Outside {
+        /// The path at which it ends where a `..` stays at the root, as in a container.
+        path: EntryPath,
+    },
+    /// In a circle, or through more links than a system follows.
+    Circle {
+        /// The path that the link itself names, from the root.
+        path: EntryPath,
+    },
+}
+
+impl Target {
+    /// What is there, if something is.
+    pub fn row(&self) -> Option<&Row> {
+        match self {
+            Target::Entry(row) => Some(row),
+            Target::Nothing { .. } | Target::Outside { .. } | Target::Circle { .. } => None,
+        }
+    }
 }
 
 /// A row of a listing.

@@ -278,7 +278,7 @@ fn give_up(inner: &Inner, next: Option<OpenFile>) {
 fn has_content(entry: &OpenFile) -> bool {
     match entry.row.kind {
         RowKind::File => true,
-        RowKind::Hardlink => entry.target.as_ref().is_some_and(|t| t.row.is_some()),
+        RowKind::Hardlink => entry.target.as_ref().is_some_and(|t| t.row().is_some()),
         _ => false,
     }
 }

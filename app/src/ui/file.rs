@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use layerscope_core::job::{Row, RowKind, Verified};
-use layerscope_core::path::visible;
+use layerscope_core::job::{Row, RowKind, Target, Verified};
+use layerscope_core::path::{EntryPath, visible};
 use layerscope_core::route::{Render, Route};
 use layerscope_core::view::command;
 use layerscope_core::view::human;
@@ -49,7 +49,7 @@ fn File(entry: Arc<OpenFile>) -> impl IntoView {
     let up = row.path.parent().and_then(|p| place(&route, p));
     let has_content = row.kind == RowKind::File
         || (row.kind == RowKind::Hardlink
-            && entry.target.as_ref().is_some_and(|t| t.row.is_some()));
+            && entry.target.as_ref().is_some_and(|t| t.row().is_some()));
     let commands = {
         let path = row.path.clone();
         Signal::derive(
@@ -189,24 +189,10 @@ fn NoContent(entry: Arc<OpenFile>) -> impl IntoView {
             let leads = entry
                 .target
                 .as_ref()
-                .map(|t| (t.row.clone(), t.path.display()));
-            let where_to = match leads {
-                Some((Some(row), path)) => view! {
-                    <p>"In this layer that is "<a href=row_route(&route, &row).href()><bdi>{format!("/{path}")}</bdi></a>"."</p>
-                }
-                .into_any(),
-                Some((None, path)) => view! {
-                    <p>
-                        "This layer has nothing at "<bdi class="mono">{format!("/{path}")}</bdi>
-                        ": the link leads out of it, in a circle, or into another layer."
-                    </p>
-                }
-                .into_any(),
-                None => view! { <p>"It leads nowhere in this layer."</p> }.into_any(),
-            };
+                .map(|target| leads(&route, row, target));
             view! {
                 <p>{kind}" link to "<bdi class="mono">{stated}</bdi></p>
-                {where_to}
+                {leads}
             }
             .into_any()
         }
@@ -239,6 +225,41 @@ fn NoContent(entry: Arc<OpenFile>) -> impl IntoView {
         RowKind::Dir | RowKind::File => view! { <p>"Nothing to show."</p> }.into_any(),
     };
     view! { <div class="card pad stack tight">{body}</div> }
+}
+
+/// Where a link leads, in a sentence.
+fn leads(route: &Route, link: &Row, target: &Target) -> AnyView {
+    let at = |path: &EntryPath| {
+        let path = format!("/{}", path.display());
+        view! { <bdi class="mono">{path}</bdi> }
+    };
+    match target {
+        Target::Entry(row) => {
+            let href = row_route(route, row).href();
+            view! { <p>"In this layer that is "<a href=href>{at(&row.path)}</a>"."</p> }.into_any()
+        }
+        Target::Nothing { path } => view! {
+            <p>
+                "This layer has nothing at "{at(path)}
+                ". It may be in another layer of the image, or come to be only in a container that runs."
+            </p>
+        }
+        .into_any(),
+        Target::Outside { path } => view! {
+            <p>
+                "The link leads out, above the top of the layer. In a container that ends at "{at(path)}
+                ", where this layer has nothing."
+            </p>
+        }
+        .into_any(),
+        Target::Circle { path } if *path == link.path => {
+            view! { <p>"The link goes in a circle: it leads to itself."</p> }.into_any()
+        }
+        Target::Circle { path } => view! {
+            <p>"The links go in a circle: by way of "{at(path)}" there is no end to be reached."</p>
+        }
+        .into_any(),
+    }
 }
 
 #[component]

@@ -18,6 +18,8 @@ pub enum Resolved {
         path: Vec<u8>,
         /// The deepest node that exists.
         nearest: NodeId,
+        /// A `..` on the way went above the root (and so stayed there).
+        above: bool,
     },
     /// Through more links than [`MAX_LINKS`], a circle for instance.
     Loop,
@@ -43,21 +45,43 @@ impl Tree {
     pub fn resolve_entry_link(&self, node: NodeId, ordinal: u32, toc: &Toc) -> Resolved {
         let link = toc.link(ordinal);
         match toc.kind(ordinal) {
-            Some(EntryKind::Symlink) => {
-                let from = match (link.first(), self.parent(node)) {
-                    (Some(b'/'), _) | (_, None) => Self::ROOT,
-                    (_, Some(parent)) => parent,
-                };
-                self.walk(from, link, true, toc)
-            }
+            Some(EntryKind::Symlink) => self.walk(self.link_base(node, link), link, true, toc),
             Some(EntryKind::Hardlink) => match self.find(link) {
                 Some(target) => Resolved::Node(target),
+                // Its name is taken literally, as an entry's is.
                 None => Resolved::Missing {
                     path: super::normalised(link),
                     nearest: self.nearest(link),
+                    above: climbs(link),
                 },
             },
             _ => Resolved::Node(node),
+        }
+    }
+
+    /// The path that a symlink itself names, from the root: links in its directories are followed,
+    /// one at its end is not.
+    pub fn named_by_symlink(&self, node: NodeId, link: &[u8], toc: &Toc) -> Vec<u8> {
+        let from = self.link_base(node, link);
+        match self.walk(from, link, false, toc) {
+            Resolved::Node(node) => self.path(node),
+            Resolved::Missing { path, .. } => path,
+            // A directory on the way is in the circle.
+            Resolved::Loop => {
+                let mut path = self.path(from);
+                for name in components(link) {
+                    push(&mut path, name);
+                }
+                path
+            }
+        }
+    }
+
+    /// The directory in which a symlink's text begins.
+    fn link_base(&self, node: NodeId, link: &[u8]) -> NodeId {
+        match (link.first(), self.parent(node)) {
+            (Some(b'/'), _) | (_, None) => Self::ROOT,
+            (_, Some(parent)) => parent,
         }
     }
 
@@ -75,7 +99,7 @@ impl Tree {
 
     fn walk(&self, from: NodeId, path: &[u8], last: bool, toc: &Toc) -> Resolved {
         let mut node = from;
-        let (mut links, mut steps) = (0, 0);
+        let (mut links, mut steps, mut above) = (0, 0, false);
         // What is left to walk, next component last.
         let mut todo: Vec<&[u8]> = components(path).rev().collect();
         while let Some(name) = todo.pop() {
@@ -85,10 +109,11 @@ impl Tree {
             }
             let Some(child) = self.child(node, name) else {
                 if name == b".." {
+                    above |= node == Self::ROOT;
                     node = self.parent(node).unwrap_or(Self::ROOT);
                     continue;
                 }
-                return self.missing(node, name, &todo);
+                return self.missing(node, name, &todo, above);
             };
             let target = self.ordinal(child).filter(|o| {
                 toc.kind(*o) == Some(EntryKind::Symlink)
@@ -112,19 +137,36 @@ impl Tree {
         Resolved::Node(node)
     }
 
-    fn missing(&self, nearest: NodeId, name: &[u8], todo: &[&[u8]]) -> Resolved {
+    fn missing(&self, nearest: NodeId, name: &[u8], todo: &[&[u8]], mut above: bool) -> Resolved {
         let mut path = self.path(nearest);
         for name in std::iter::once(&name).chain(todo.iter().rev()) {
-            if *name == b".." {
-                let cut = path.iter().rposition(|b| *b == b'/').unwrap_or(0);
-                path.truncate(cut);
-                continue;
-            }
-            if !path.is_empty() {
-                path.push(b'/');
-            }
-            path.extend_from_slice(name);
+            above |= !push(&mut path, name);
         }
-        Resolved::Missing { path, nearest }
+        Resolved::Missing {
+            path,
+            nearest,
+            above,
+        }
     }
+}
+
+/// Goes a component further, or up for `..`; false if that is above the root.
+fn push(path: &mut Vec<u8>, name: &[u8]) -> bool {
+    if name == b".." {
+        let inside = !path.is_empty();
+        let cut = path.iter().rposition(|b| *b == b'/').unwrap_or(0);
+        path.truncate(cut);
+        return inside;
+    }
+    if !path.is_empty() {
+        path.push(b'/');
+    }
+    path.extend_from_slice(name);
+    true
+}
+
+/// A path from the root that goes above it.
+fn climbs(path: &[u8]) -> bool {
+    let mut here = Vec::new();
+    components(path).any(|name| !push(&mut here, name))
 }

@@ -141,11 +141,16 @@ fn it_grows_as_the_layer_streams() {
 fn check_resolve(tree: &Tree, toc: &Toc, path: &str, last: bool, expect: &str) {
     let got = match tree.resolve(path.as_bytes(), last, toc) {
         Resolved::Node(node) => format!("/{}", tree.path(node).escape_ascii()),
-        Resolved::Missing { path, nearest } => {
+        Resolved::Missing {
+            path,
+            nearest,
+            above,
+        } => {
             format!(
-                "no {} after /{}",
+                "no {} after /{}{}",
                 path.escape_ascii(),
-                tree.path(nearest).escape_ascii()
+                tree.path(nearest).escape_ascii(),
+                if above { ", above" } else { "" }
             )
         }
         Resolved::Loop => "loop".to_owned(),
@@ -162,6 +167,8 @@ fn links_are_followed_inside_the_tree() {
         "abs -> /lib/libc.so",
         "up -> ../../../../usr",
         "gone -> usr/none/../x",
+        "out -> usr/../../away",
+        "usr/out -> none/../../../away",
         "a -> b",
         "b -> a",
         "self -> self/x",
@@ -180,6 +187,8 @@ fn links_are_followed_inside_the_tree() {
     check("up/lib", true, "/usr/lib");
     check("up/../lib/libc.so", false, "/usr/lib/libc.so");
     check("gone", true, "no usr/x after /usr");
+    check("out", true, "no away after /, above");
+    check("usr/out", true, "no away after /usr, above");
     check("lib/none/y", true, "no usr/lib/none/y after /usr/lib");
     check("a", true, "loop");
     check("self", true, "loop");

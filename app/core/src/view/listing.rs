@@ -324,28 +324,29 @@ pub fn target(tree: &Tree, toc: &Toc, node: NodeId, ordinal: u32) -> Option<Targ
     if kind == EntryKind::Hardlink
         && let Some(file) = toc.hardlink_target(ordinal)
     {
-        let row = row_from_ordinal(tree, toc, file)?;
-        return Some(Target {
-            path: row.path.clone(),
-            row: Some(row),
-        });
+        return row_from_ordinal(tree, toc, file).map(Target::Entry);
     }
     if !matches!(kind, EntryKind::Symlink | EntryKind::Hardlink) {
         return None;
     }
+    let link = toc.link(ordinal);
     Some(match tree.resolve_entry_link(node, ordinal, toc) {
-        Resolved::Node(node) if kind == EntryKind::Symlink => Target {
-            path: EntryPath::new(tree.path(node)),
-            row: Some(row_from_node(tree, toc, node)),
+        Resolved::Node(node) if kind == EntryKind::Symlink => {
+            Target::Entry(row_from_node(tree, toc, node))
+        }
+        Resolved::Missing { path, above, .. } => {
+            let path = EntryPath::new(path);
+            match above {
+                true => Target::Outside { path },
+                false => Target::Nothing { path },
+            }
+        }
+        Resolved::Loop => Target::Circle {
+            path: EntryPath::new(tree.named_by_symlink(node, link, toc)),
         },
-        Resolved::Missing { path, .. } => Target {
-            path: EntryPath::new(path),
-            row: None,
-        },
-        // In a circle; for a hard link also its own name.
-        Resolved::Node(_) | Resolved::Loop => Target {
-            path: EntryPath::new(normalised(toc.link(ordinal))),
-            row: None,
+        // A hard link to its own name, or one in a circle of them.
+        Resolved::Node(_) => Target::Circle {
+            path: EntryPath::new(normalised(link)),
         },
     })
 }

@@ -149,8 +149,8 @@ fn searches() {
     check(search("usr/lib", "lib"), "usr/lib/libc.so");
 }
 
-fn info(at: &str) -> ViewInfo {
-    let (tree, toc) = tree_from_lines(&LINES);
+fn info_in(lines: &[&str], at: &str) -> ViewInfo {
+    let (tree, toc) = tree_from_lines(lines);
     let mut listing = Listing::new(spec(at, ViewMode::Dir, SortKey::Name, false));
     listing.refresh(&tree, &toc);
     listing.info(&tree, &toc, false)
@@ -158,8 +158,8 @@ fn info(at: &str) -> ViewInfo {
 
 /// What a path names, where it leads, and what else has its name.
 #[track_caller]
-fn check_found(at: &str, expect: &str) {
-    let got = match info(at).found {
+fn check_found_in(lines: &[&str], at: &str, expect: &str) {
+    let got = match info_in(lines, at).found {
         Found::Directory { row } => format!("dir {}", text(row.as_slice())),
         Found::Missing { nearest } => format!("missing after '{nearest}'"),
         Found::Entry {
@@ -171,9 +171,13 @@ fn check_found(at: &str, expect: &str) {
             if !others.is_empty() {
                 got += &format!(" others {}", text(&others));
             }
-            if let Some(Target { path, row }) = target {
-                got += &format!(" leads to {path} {}", text(row.as_slice()));
-            }
+            got += &match target {
+                Some(Target::Entry(row)) => format!(" leads to {}", text(&[row])),
+                Some(Target::Nothing { path }) => format!(" to nothing at {path}"),
+                Some(Target::Outside { path }) => format!(" out, to {path}"),
+                Some(Target::Circle { path }) => format!(" in a circle by {path}"),
+                None => String::new(),
+            };
             got
         }
     };
@@ -182,20 +186,64 @@ fn check_found(at: &str, expect: &str) {
 
 #[test]
 fn what_a_path_names() {
+    let check_found = |at, expect| check_found_in(&LINES, at, expect);
     check_found("", "dir");
     check_found("etc", "dir etc");
     check_found("usr", "dir");
     check_found("etc/rc10", "file etc/rc10");
     check_found("etc/rc9", "file etc/rc9#6 others etc/rc9#3");
-    check_found("lib", "symlink lib leads to usr/lib (usr/lib)");
+    check_found("lib", "symlink lib leads to (usr/lib)");
     check_found("lib/libc.so", "file usr/lib/libc.so");
     check_found("lib/.wh.old", "whiteout usr/lib/.wh.old");
     check_found("usr/lib/.wh..wh..opq", "whiteout usr/lib/.wh..wh..opq");
-    check_found("hard", "hardlink hard leads to etc/rc9 etc/rc9#6");
-    check_found("loop", "symlink loop leads to loop");
-    check_found("bad", "symlink bad leads to no/where");
+    check_found("hard", "hardlink hard leads to etc/rc9#6");
+    check_found("loop", "symlink loop in a circle by loop");
+    check_found("bad", "symlink bad to nothing at no/where");
     check_found("etc/none/x", "missing after 'etc'");
     check_found("loop/x", "missing after 'loop'");
+}
+
+#[test]
+fn where_links_lead() {
+    let lines = [
+        "d/",
+        "d/this -> that",
+        "d/that -> this",
+        "d/abs -> ./../d/abs",
+        "d/to -> this/x",
+        "by -> d/this",
+        "alias -> d",
+        "d/far -> ../alias/far",
+        "d/gone -> ../none",
+        "d/out -> ../../none",
+        "d/up -> ../../../d",
+        "hard => d/hard",
+        "d/hard => hard",
+        "own => own",
+        "lost => d/lost",
+        "above => ../lost",
+    ];
+    let check = |at, expect: &str| {
+        let kind = if lines.iter().any(|l| l.starts_with(&format!("{at} => "))) {
+            "hardlink"
+        } else {
+            "symlink"
+        };
+        check_found_in(&lines, at, &format!("{kind} {at} {expect}"));
+    };
+    check("d/this", "in a circle by d/that");
+    check("d/that", "in a circle by d/this");
+    check("d/abs", "in a circle by d/abs");
+    check("d/to", "in a circle by d/this/x");
+    check("by", "in a circle by d/this");
+    check("d/far", "in a circle by d/far");
+    check("d/gone", "to nothing at none");
+    check("d/out", "out, to none");
+    check("d/up", "leads to d");
+    check("hard", "in a circle by d/hard");
+    check("own", "in a circle by own");
+    check("lost", "to nothing at d/lost");
+    check("above", "out, to ../lost");
 }
 
 #[test]
