@@ -18,6 +18,8 @@ pub const DEV_BUILD: &str = "dev";
 /// How long a saved file's address and its copy in the private file system stay: the browser says
 /// nowhere when it has copied the last byte, and a disk may write 20 MB a second.
 const SAVE_GRACE: Duration = Duration::from_secs(10 * 60);
+/// The type of what is saved: the one to whose name no browser adds the end that it thinks fit.
+const SAVE_MIME: &str = "application/octet-stream";
 /// The slot in sessionStorage that says that the page was reloaded for a new build.
 const RELOADED_FOR: &str = "layerscope:reloaded-for";
 
@@ -213,8 +215,8 @@ fn save_url(url: &ObjectUrl, name: &str) -> Result<(), BrowserError> {
 ///
 /// # Errors
 /// When the browser cannot hold them.
-pub fn save_bytes(name: &str, mime: &str, bytes: &[u8]) -> Result<(), BrowserError> {
-    let url = object_url(bytes, mime)?;
+pub fn save_bytes(name: &str, bytes: &[u8]) -> Result<(), BrowserError> {
+    let url = object_url(bytes, SAVE_MIME)?;
     save_url(&url, name)?;
     spawn_local(async move {
         timer::sleep(SAVE_GRACE).await;
@@ -230,7 +232,11 @@ pub fn save_bytes(name: &str, mime: &str, bytes: &[u8]) -> Result<(), BrowserErr
 /// When the file is not there.
 pub async fn save_opfs(opfs_name: &str, download_name: &str) -> Result<(), BrowserError> {
     let file = opfs::file(opfs_name).await?;
-    let url = ObjectUrl::of_blob(&file)?;
+    // The file's own type would be guessed; a slice is the same bytes, not copied.
+    let typed = file
+        .slice_with_f64_and_f64_and_content_type(0.0, file.size(), SAVE_MIME)
+        .map_err(BrowserError::of("opening the finished download"))?;
+    let url = ObjectUrl::of_blob(&typed)?;
     save_url(&url, download_name)?;
     let opfs_name = opfs_name.to_owned();
     spawn_local(async move {
@@ -252,7 +258,7 @@ pub async fn save_download(
     download_name: &str,
 ) -> Result<(), BrowserError> {
     match bytes {
-        Some(bytes) => save_bytes(download_name, "application/octet-stream", bytes),
+        Some(bytes) => save_bytes(download_name, bytes),
         None => save_opfs(ready, download_name).await,
     }
 }

@@ -476,7 +476,7 @@ impl Effects {
             match head {
                 Some(head) if head.is_whole() => {
                     let name = entry_name(inner);
-                    let saved = page::save_bytes(&name, "application/octet-stream", &head.bytes);
+                    let saved = page::save_bytes(&name, &head.bytes);
                     file.set_saving(Some(match saved {
                         Ok(()) => Saving::Saved,
                         Err(e) => Saving::Failed(browser_problem(
