@@ -17,8 +17,10 @@ pub mod typed;
 
 pub use typed::Typed;
 
-/// Docker Hub's canonical name here.
+/// Docker Hub's canonical name here, in routes and requests.
 pub const DOCKER_HUB: &str = "index.docker.io";
+/// The name by which users know it.
+const DOCKER_HUB_FAMILIAR: &str = "docker.io";
 /// The tag that is meant when none is given.
 pub const DEFAULT_TAG: &str = "latest";
 /// Longest repository path in bytes (distribution: NameTotalLengthMax).
@@ -53,6 +55,14 @@ impl Registry {
     /// `HOST[:PORT]`.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The name to show, which parses to the same registry: Docker Hub is `docker.io`.
+    pub fn familiar(&self) -> &str {
+        match self.is_docker_hub() {
+            true => DOCKER_HUB_FAMILIAR,
+            false => &self.0,
+        }
     }
 
     /// The host without the port; an IPv6 address keeps its brackets.
@@ -148,18 +158,23 @@ impl Repository {
         }
     }
 
-    /// The short form: without the registry and `library/` where Docker puts them back.
-    pub fn familiar(&self) -> &str {
+    /// The whole name to show and to copy: with the registry, by its familiar name.
+    pub fn qualified(&self) -> String {
+        format!("{}/{}", self.registry.familiar(), self.path)
+    }
+
+    /// The short form to show: without the registry and `library/` where Docker puts them back.
+    pub fn familiar(&self) -> String {
         if !self.registry.is_docker_hub() {
-            return "";
+            return self.qualified();
         }
         let short = match self.path.strip_prefix(LIBRARY) {
             Some(one) if !one.contains('/') => one,
             _ => &self.path,
         };
         match Repository::parse(short) {
-            Ok(same) if same == *self => short,
-            _ => "",
+            Ok(same) if same == *self => short.to_owned(),
+            _ => self.qualified(),
         }
     }
 }
@@ -271,10 +286,14 @@ impl Reference {
 
     /// The short form, such as `debian:12`, which parses to the same reference.
     pub fn familiar(&self) -> String {
-        let mut out = match self.repository.familiar() {
-            "" => self.repository.to_string(),
-            short => short.to_owned(),
-        };
+        let mut out = self.repository.familiar();
+        self.push_suffix(&mut out);
+        out
+    }
+
+    /// The whole form to copy: with the registry, by its familiar name.
+    pub fn qualified(&self) -> String {
+        let mut out = self.repository.qualified();
         self.push_suffix(&mut out);
         out
     }

@@ -157,9 +157,8 @@ fn title(route: &Route) -> String {
             registry,
             repository,
         } => match repository {
-            Some(r) if !r.familiar().is_empty() => r.familiar().to_owned(),
-            Some(r) => r.to_string(),
-            None => registry.to_string(),
+            Some(r) => r.familiar(),
+            None => registry.familiar().to_owned(),
         },
         Route::Image { reference, .. } | Route::Search { reference, .. } => reference.familiar(),
         Route::Fs { path, digest, .. } | Route::Layers { path, digest, .. } => {

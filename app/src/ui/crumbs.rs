@@ -67,11 +67,7 @@ fn registry(registry: &Registry) -> Crumb {
         registry: registry.clone(),
         repository: None,
     };
-    let name = match registry.is_docker_hub() {
-        true => "docker.io",
-        false => registry.as_str(),
-    };
-    crumb(name, Some(&route), false)
+    crumb(registry.familiar(), Some(&route), false)
 }
 
 fn repository(repository: &Repository) -> Vec<Crumb> {

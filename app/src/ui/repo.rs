@@ -29,9 +29,8 @@ pub fn Repo() -> impl IntoView {
     });
     let registry = Memo::new(move |_| route.with(|r| r.registry().cloned()));
     let heading = move || match (repository.get(), registry.get()) {
-        (Some(r), _) if !r.familiar().is_empty() => r.familiar().to_owned(),
-        (Some(r), _) => r.to_string(),
-        (None, Some(r)) => r.to_string(),
+        (Some(r), _) => r.familiar(),
+        (None, Some(r)) => r.familiar().to_owned(),
         (None, None) => String::new(),
     };
     let commands = Signal::derive(move || match (repository.get(), registry.get()) {

@@ -73,7 +73,7 @@ fn SignedIn() -> impl IntoView {
                 <ul class="card list">
                     <For each=move || list.get() key=Clone::clone let(name)>
                         <li>
-                            <span class="mono">{name.clone()}</span>
+                            <span class="mono">{familiar(&name)}</span>
                             <button
                                 type="button"
                                 class="btn tiny"
@@ -91,6 +91,11 @@ fn SignedIn() -> impl IntoView {
             </When>
         </section>
     }
+}
+
+/// A registry's name as users know it.
+fn familiar(registry: &str) -> String {
+    Registry::parse(registry).map_or(registry.to_owned(), |r| r.familiar().to_owned())
 }
 
 #[component]

@@ -143,7 +143,7 @@ async fn seal<P: Ports>(session: &Inner<P>, job: &Job<P>, digests: BlobDigests) 
     };
     if let Some(stored) = &stored {
         let key = key_of(&job.source.digest);
-        let label = job.source.repository.to_string();
+        let label = job.source.repository.qualified();
         // A layer that the user gives up now is whole all the same.
         if let Err(error) = job.ports.store().put(&key, stored, &label).await {
             session.store_trouble(error);

@@ -293,8 +293,12 @@ fn short_forms() {
     assert_eq!(familiar("debian"), "debian:latest");
     assert_eq!(familiar("docker.io/grafana/grafana:1"), "grafana/grafana:1");
     assert_eq!(familiar("ghcr.io/a/b:1"), "ghcr.io/a/b:1");
-    assert_eq!(familiar("docker.io/a.b/c:1"), "index.docker.io/a.b/c:1");
+    assert_eq!(familiar("docker.io/a.b/c:1"), "docker.io/a.b/c:1");
     assert_eq!(familiar("library/a/b:1"), "library/a/b:1");
+    let qualified = |t: &str| Reference::parse(t).unwrap().qualified();
+    assert_eq!(qualified("debian"), "docker.io/library/debian:latest");
+    assert_eq!(qualified("ghcr.io/a/b:1"), "ghcr.io/a/b:1");
+    assert_eq!(Registry::docker_hub().familiar(), "docker.io");
 }
 
 #[test]
@@ -346,6 +350,8 @@ proptest! {
             prop_assert!(!full.contains("/../") && !full.contains("//"));
             prop_assert_eq!(&Reference::parse(&full).unwrap(), &r);
             prop_assert_eq!(&Reference::parse(&r.familiar()).unwrap(), &r);
+            prop_assert_eq!(&Reference::parse(&r.qualified()).unwrap(), &r);
+            prop_assert_eq!(&Registry::parse(r.registry().familiar()).unwrap(), r.registry());
             let registry = Registry::parse(r.registry().as_str()).unwrap();
             prop_assert_eq!(&registry, r.registry());
         }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::challenge::{Challenge, challenges};
 use super::endpoint::{Endpoint, host_of};
-use super::error::{Attempt, RegistryError};
+use super::error::{Attempt, RegistryError, Wanted};
 use super::read::{self, Whole, failure};
 use super::token::{self, Cache, MAX_TOKEN_BYTES, TokenAnswer};
 use crate::digest::{Algorithm, Digest};
@@ -299,8 +299,9 @@ impl<H: Http> Client<H> {
 
     pub(super) fn attempt(&self, registry: &Registry, what: String) -> Attempt {
         Attempt {
-            registry: registry.to_string(),
+            registry: registry.familiar().to_owned(),
             what,
+            wanted: Wanted::Content,
             direct: self.endpoint.is_direct(),
         }
     }

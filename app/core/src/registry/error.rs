@@ -6,6 +6,18 @@ use serde_json::Value;
 use crate::digest::Digest;
 use crate::port::HttpError;
 
+/// What kind of thing a request is for; a 404 means another thing for each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Wanted {
+    /// A manifest, a blob, what refers to a manifest.
+    #[default]
+    Content,
+    /// A repository's tags.
+    Tags,
+    /// A registry's repositories.
+    Catalog,
+}
+
 /// What was tried, and where: part of every error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
@@ -13,6 +25,8 @@ pub struct Attempt {
     pub registry: String,
     /// What was asked for, such as `the manifest library/debian:latest`.
     pub what: String,
+    /// What kind of thing that is.
+    pub wanted: Wanted,
     /// Asked directly and not through the proxy.
     pub direct: bool,
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::client::{Client, Purpose, bad_answer, not_json};
 use super::endpoint::{Endpoint, query_value};
-use super::error::RegistryError;
+use super::error::{RegistryError, Wanted};
 use super::link;
 use crate::digest::Digest;
 use crate::manifest::{Descriptor, Document};
@@ -37,7 +37,8 @@ impl<H: Http> Client<H> {
         repository: &Repository,
         cursor: Option<&str>,
     ) -> Result<Page<String>, RegistryError> {
-        let purpose = self.purpose(repository, format!("the tags of {}", repository.path()));
+        let mut purpose = self.purpose(repository, format!("the tags of {}", repository.path()));
+        purpose.attempt.wanted = Wanted::Tags;
         let request = self.endpoint().tags(repository, cursor);
         self.strings(&purpose, request, "tags").await
     }
@@ -48,11 +49,12 @@ impl<H: Http> Client<H> {
         registry: &Registry,
         cursor: Option<&str>,
     ) -> Result<Page<String>, RegistryError> {
-        let purpose = Purpose {
+        let mut purpose = Purpose {
             registry,
             repository: None,
             attempt: self.attempt(registry, "its list of repositories".into()),
         };
+        purpose.attempt.wanted = Wanted::Catalog;
         let request = self.endpoint().catalog(registry, cursor);
         self.strings(&purpose, request, "repositories").await
     }

@@ -102,12 +102,12 @@ fn v2(repository: &Repository, rest: &str) -> String {
 }
 
 fn at(repository: &Repository, digest: &Digest) -> String {
-    quote(format!("{repository}@{digest}").as_bytes())
+    quote(format!("{}@{digest}", repository.qualified()).as_bytes())
 }
 
 /// Shows a manifest, and pulls the image.
 pub fn manifest(reference: &Reference) -> Vec<Command> {
-    let name = quote(reference.to_string().as_bytes());
+    let name = quote(reference.qualified().as_bytes());
     let by = match reference.manifest() {
         ManifestRef::Tag(t) => t.to_string(),
         ManifestRef::Digest(d) => d.to_string(),
@@ -141,7 +141,7 @@ pub fn pull(reference: &Reference) -> Command {
 
 /// Lists a repository's tags.
 pub fn tags(repository: &Repository) -> Vec<Command> {
-    let name = quote(repository.to_string().as_bytes());
+    let name = quote(repository.qualified().as_bytes());
     let registry = repository.registry();
     vec![
         command("crane", format!("crane ls{} {name}", insecure(registry))),
@@ -161,7 +161,7 @@ pub fn tags(repository: &Repository) -> Vec<Command> {
 
 /// Lists a registry's repositories.
 pub fn catalog(registry: &Registry) -> Vec<Command> {
-    let name = quote(registry.as_str().as_bytes());
+    let name = quote(registry.familiar().as_bytes());
     vec![
         command(
             "crane",

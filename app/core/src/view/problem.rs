@@ -10,7 +10,7 @@ use crate::digest::DigestError;
 use crate::manifest::{ManifestError, PlatformError};
 use crate::port::{HashError, HttpError, StoreError};
 use crate::reference::ReferenceError;
-use crate::registry::error::{Attempt, RegistryError};
+use crate::registry::error::{Attempt, RegistryError, Wanted};
 
 /// A problem in words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,12 +108,11 @@ impl From<&RegistryError> for Problem {
                 said(message, format!("{registry} refuses {what}.")),
                 "Check the name, and that the account you signed in with may read it.",
             ),
-            RegistryError::NotFound { message, .. } => Problem::new(
-                "NOT_FOUND",
-                "Not found",
-                said(message, format!("{registry} does not have {what}.")),
-                "Check the spelling of repository and tag, or open the repository to see its tags.",
-            ),
+            RegistryError::NotFound { code, message, .. } => {
+                let cause = said(message, format!("{registry} does not have {what}."));
+                let (code, title, remedy) = not_found(attempt.wanted, code.as_deref());
+                Problem::new(code, title, cause, remedy)
+            }
             RegistryError::RateLimited {
                 retry_after,
                 message,
@@ -205,6 +204,28 @@ impl From<&RegistryError> for Problem {
                 "Try again. If it stays so, a cache or firewall on the way may be changing answers.",
             ),
         }
+    }
+}
+
+/// Code, title and remedy of a 404.
+fn not_found(wanted: Wanted, code: Option<&str>) -> (&'static str, &'static str, &'static str) {
+    match (wanted, code) {
+        (Wanted::Catalog, _) => (
+            "NO_CATALOG",
+            "This registry does not list its repositories",
+            "Type the whole name of a repository, such as owner/name, after the registry's.",
+        ),
+        // Distribution specification, "Error Codes" and "Listing Tags".
+        (Wanted::Tags, _) | (_, Some("NAME_UNKNOWN" | "NAME_INVALID")) => (
+            "REPOSITORY_MISSING",
+            "There is no such repository, or it is not public",
+            "Check the spelling, or look at the registry's list if it gives one. Many registries say of a private repository that it does not exist: if it may be private, sign in.",
+        ),
+        (Wanted::Content, _) => (
+            "NOT_FOUND",
+            "Not found",
+            "Check the spelling of repository and tag, or open the repository to see its tags.",
+        ),
     }
 }
 

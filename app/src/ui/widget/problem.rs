@@ -1,6 +1,7 @@
 //! A problem in place: what happened, why, what to do, and the means to do it.
 
 use layerscope_core::reference::Registry;
+use layerscope_core::route::Route;
 use layerscope_core::view::problem::Problem;
 use leptos::html;
 use leptos::prelude::*;
@@ -25,8 +26,15 @@ pub fn ProblemPanel(
     let registry = route.with_untracked(|r| r.registry().cloned());
     let wants_sign_in = matches!(
         problem.code.as_str(),
-        "UNAUTHORIZED" | "CREDENTIALS_REFUSED" | "FORBIDDEN" | "RATE_LIMITED"
+        "UNAUTHORIZED"
+            | "CREDENTIALS_REFUSED"
+            | "FORBIDDEN"
+            | "RATE_LIMITED"
+            | "REPOSITORY_MISSING"
     );
+    let list = registry
+        .clone()
+        .filter(|_| problem.code == "REPOSITORY_MISSING");
     let try_again = move |_| match again {
         Some(again) => again.run(()),
         None => app.effects.retry(),
@@ -37,6 +45,11 @@ pub fn ProblemPanel(
             <p>{problem.cause.clone()}</p>
             <p>{problem.remedy.clone()}</p>
             {(!note.is_empty()).then(|| view! { <p>{note}</p> })}
+            {list.map(|registry| {
+                let label = format!("Repositories of {}", registry.familiar());
+                let list = Route::Repo { registry, repository: None };
+                view! { <p><a href=list.href()>{label}</a></p> }
+            })}
             {registry.filter(|_| wants_sign_in).map(|registry| view! { <SignIn registry=registry/> })}
             <div class="row">
                 <button type="button" class="btn" on:click=try_again>"Try again"</button>
@@ -57,7 +70,7 @@ pub fn SignIn(registry: Registry) -> impl IntoView {
     let app = app();
     let name = NodeRef::<html::Input>::new();
     let password = NodeRef::<html::Input>::new();
-    let host = registry.to_string();
+    let host = registry.familiar().to_owned();
     let submit = move |ev: leptos::ev::SubmitEvent| {
         ev.prevent_default();
         if let (Some(name), Some(password)) = (name.get_untracked(), password.get_untracked()) {

@@ -102,9 +102,8 @@ fn text_of(route: &Route) -> Option<String> {
             registry,
             repository,
         } => Some(match repository {
-            Some(r) if !r.familiar().is_empty() => r.familiar().to_owned(),
-            Some(r) => r.to_string(),
-            None => registry.to_string(),
+            Some(r) => r.familiar(),
+            None => registry.familiar().to_owned(),
         }),
         Route::Start => Some(String::new()),
         _ => None,
@@ -115,10 +114,7 @@ fn text_of(route: &Route) -> Option<String> {
 fn repository_of(route: &Route) -> Option<String> {
     match route {
         Route::Fs { repository, .. } | Route::Blob { repository, .. } => {
-            Some(match repository.familiar() {
-                "" => repository.to_string(),
-                short => short.to_owned(),
-            })
+            Some(repository.familiar())
         }
         _ => None,
     }

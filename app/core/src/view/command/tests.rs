@@ -57,8 +57,8 @@ fn lines() {
     check_lines(
         &tags(&debian),
         &[
-            "crane ls index.docker.io/library/debian",
-            "oras repo tags index.docker.io/library/debian",
+            "crane ls docker.io/library/debian",
+            "oras repo tags docker.io/library/debian",
             "curl -sSL https://registry-1.docker.io/v2/library/debian/tags/list | jq -r '.tags[]'",
         ],
     );
@@ -76,7 +76,7 @@ fn lines() {
     assert_eq!(
         one[0].line,
         format!(
-            "crane blob index.docker.io/library/debian@{SHA} | tar --zstd -xOf - --no-unquote --no-wildcards -- '-a b'"
+            "crane blob docker.io/library/debian@{SHA} | tar --zstd -xOf - --no-unquote --no-wildcards -- '-a b'"
         )
     );
     assert_eq!(

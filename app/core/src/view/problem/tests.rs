@@ -6,6 +6,7 @@ fn attempt(direct: bool) -> Attempt {
     Attempt {
         registry: "r.example".into(),
         what: "the manifest a/b:c".into(),
+        wanted: Wanted::Content,
         direct,
     }
 }
@@ -23,6 +24,16 @@ fn proxy(code: &str) -> RegistryError {
         code: code.into(),
         message: String::new(),
         retry_after: Some(30),
+    }
+}
+
+fn not_found(wanted: Wanted, code: Option<&str>) -> RegistryError {
+    let mut attempt = attempt(false);
+    attempt.wanted = wanted;
+    RegistryError::NotFound {
+        attempt,
+        code: code.map(str::to_owned),
+        message: None,
     }
 }
 
@@ -70,11 +81,9 @@ fn every_registry_error() -> Vec<RegistryError> {
             attempt: attempt(),
             message: Some("denied".into()),
         },
-        RegistryError::NotFound {
-            attempt: attempt(),
-            code: None,
-            message: None,
-        },
+        not_found(Wanted::Content, None),
+        not_found(Wanted::Tags, None),
+        not_found(Wanted::Catalog, None),
         RegistryError::RateLimited {
             attempt: attempt(),
             retry_after: Some(90),
@@ -223,6 +232,29 @@ fn says_what_helps() {
         message: Some("toomanyrequests".into()),
     };
     check(limited, "RATE_LIMITED", &["1 min 30 s", "toomanyrequests"]);
+}
+
+/// What is advised is something else than what was just done.
+#[test]
+fn a_404_means_what_was_asked_for() {
+    let content = |code| not_found(Wanted::Content, Some(code));
+    let missing = ["spelling", "list", "sign in"];
+    check(content("NAME_UNKNOWN"), "REPOSITORY_MISSING", &missing);
+    check(content("NAME_INVALID"), "REPOSITORY_MISSING", &missing);
+    check(not_found(Wanted::Tags, None), "REPOSITORY_MISSING", &missing);
+    check(
+        content("MANIFEST_UNKNOWN"),
+        "NOT_FOUND",
+        &["tag", "open the repository"],
+    );
+    check(
+        not_found(Wanted::Catalog, None),
+        "NO_CATALOG",
+        &["name of a repository"],
+    );
+    for error in [content("NAME_UNKNOWN"), not_found(Wanted::Tags, None)] {
+        assert!(!Problem::from(error).remedy.contains("open the repository"));
+    }
 }
 
 #[test]
