@@ -271,3 +271,23 @@ pub struct HashError {
 pub fn index_key(digest: &Digest) -> String {
     format!("layer/{digest}")
 }
+
+/// The blob's digest in a key made by [`index_key`].
+pub fn digest_of_key(key: &str) -> Option<Digest> {
+    key.strip_prefix("layer/")?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Algorithm;
+
+    #[test]
+    fn a_key_tells_its_digest() {
+        let digest = Digest::of(Algorithm::Sha256, b"");
+        assert_eq!(digest_of_key(&index_key(&digest)), Some(digest));
+        for other in ["", "layer", "layer/", "layer/sha256:0", "a"] {
+            assert_eq!(digest_of_key(other), None, "{other}");
+        }
+    }
+}

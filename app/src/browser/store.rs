@@ -20,8 +20,9 @@ use super::error::BrowserError;
 use super::idb::{self, Transaction, value};
 use super::{early, timer};
 
-/// How many bytes of indices are kept unless the user says otherwise: some hundreds of layers.
-pub const DEFAULT_BUDGET_BYTES: u64 = 256 * 1024 * 1024;
+/// How many bytes of indices are kept unless the user says otherwise: some hundreds of layers. One
+/// of the choices in the settings.
+pub const DEFAULT_BUDGET_BYTES: u64 = 250_000_000;
 /// The database's name.
 pub const DATABASE: &str = "layerscope";
 /// Its version: a change of the object stores, not of the index format, which the bytes state.

@@ -1,6 +1,10 @@
 //! Colours, sign-ins, and what this browser keeps.
 
-use layerscope_core::reference::Registry;
+use layerscope_core::digest::Digest;
+use layerscope_core::path::EntryPath;
+use layerscope_core::port::digest_of_key;
+use layerscope_core::reference::{Registry, Repository};
+use layerscope_core::route::Route;
 use layerscope_core::view::human;
 use leptos::prelude::*;
 
@@ -8,8 +12,10 @@ use crate::ui::widget::live::{When, live};
 
 use super::app;
 use super::widget::problem::ProblemPanel;
+use super::widget::refocus;
 use super::widget::skeleton::Skeleton;
 use crate::browser::prefs::Theme;
+use crate::browser::store::StoredLayer;
 use crate::browser::timer;
 use crate::state::Load;
 use crate::state::cache::Kept;
@@ -22,6 +28,8 @@ const BUDGETS: [u64; 4] = [50_000_000, 250_000_000, 1_000_000_000, 4_000_000_000
 pub fn Settings() -> impl IntoView {
     let app = app();
     let kept = app.state.cache.kept();
+    // While it is here it follows what is kept, so that the focus stays where it is.
+    let here = Memo::new(move |_| kept.with(|k| k.ready().is_some()));
     view! {
         <div class="stack">
             <h1>"Settings"</h1>
@@ -49,11 +57,13 @@ pub fn Settings() -> impl IntoView {
                     "The list of files of each layer that was read, so that it opens at once the next time. "
                     "No content of files is kept, and losing it costs only time."
                 </p>
-                {live(move || match kept.get() {
-                    Load::Ready(kept) => view! { <KeptList kept=kept/> }.into_any(),
+                <When when=move || here.get()>
+                    <KeptList/>
+                </When>
+                {live(move || (!here.get()).then(|| match kept.get() {
                     Load::Failed(problem) => view! { <ProblemPanel problem=problem/> }.into_any(),
-                    Load::Idle | Load::Loading => view! { <Skeleton lines=4/> }.into_any(),
-                })}
+                    _ => view! { <Skeleton lines=4/> }.into_any(),
+                }))}
             </section>
         </div>
     }
@@ -65,7 +75,7 @@ fn SignedIn() -> impl IntoView {
     let list = app.state.shell.signed_in();
     view! {
         <section class="stack tight" aria-labelledby="signed-in">
-            <h2 id="signed-in">"Signed in"</h2>
+            <h2 id="signed-in" tabindex="-1">"Signed in"</h2>
             <When when=move || list.with(Vec::is_empty)>
                 <p class="muted">"Nowhere. When a registry asks for a sign-in, a form stands where the content would be."</p>
             </When>
@@ -80,6 +90,7 @@ fn SignedIn() -> impl IntoView {
                                 on:click=move |_| {
                                     if let Ok(registry) = Registry::parse(&name) {
                                         app.effects.sign_out(&registry);
+                                        refocus(vec!["#signed-in".to_owned()]);
                                     }
                                 }
                             >
@@ -98,22 +109,59 @@ fn familiar(registry: &str) -> String {
     Registry::parse(registry).map_or(registry.to_owned(), |r| r.familiar().to_owned())
 }
 
+/// How much is kept, the limit, and each layer.
 #[component]
-fn KeptList(kept: Kept) -> impl IntoView {
+fn KeptList() -> impl IntoView {
     let app = app();
-    let share = (kept.used as f64 / kept.budget.max(1) as f64).min(1.0);
-    let now = (timer::wall_clock_ms() / 1000.0) as i64;
-    let budget = kept.budget;
-    let none = kept.layers.is_empty();
-    let mut budgets = BUDGETS.to_vec();
-    if !budgets.contains(&budget) {
-        budgets.push(budget);
-        budgets.sort_unstable();
-    }
+    let kept = app.state.cache.kept();
+    let of_kept =
+        move |f: fn(&Kept) -> u64| Memo::new(move |_| kept.with(|k| k.ready().map_or(0, f)));
+    let used = of_kept(|k| k.used);
+    let budget = of_kept(|k| k.budget);
+    let count = of_kept(|k| k.layers.len() as u64);
+    let layers = move || kept.with(|k| k.ready().map_or(Vec::new(), |k| k.layers.clone()));
+    let share = move || (used.get() as f64 / budget.get().max(1) as f64).min(1.0);
+    let budgets = move || {
+        let mut budgets = BUDGETS.to_vec();
+        if !budgets.contains(&budget.get()) {
+            budgets.push(budget.get());
+            budgets.sort_unstable();
+        }
+        budgets
+    };
+    // What had the focus may be gone: the next in its place has it then, else the sum of all.
+    let removed = StoredValue::new(0_usize);
+    Effect::new(move |before: Option<()>| {
+        kept.track();
+        if before.is_some() {
+            refocus(vec![
+                format!(
+                    "[data-stored]:nth-child({}) button",
+                    removed.get_value() + 1
+                ),
+                "[data-stored]:last-child button".to_owned(),
+                "#kept-sum".to_owned(),
+            ]);
+        }
+    });
+    let remove = move |key: &str| {
+        let at = layers().iter().position(|l| l.key == key);
+        removed.set_value(at.unwrap_or(0));
+        app.effects.forget_stored(Some(key.to_owned()));
+    };
     view! {
-        <div class="stack tight" data-kept=kept.layers.len().to_string()>
-            <p>{human::size(kept.used)}" of "{human::size(budget)}" used by "{human::plural(kept.layers.len() as u64, "layer", "layers")}</p>
-            <div class="meter" aria-hidden="true"><i style:transform=format!("scaleX({})", human::decimal(share, 4))></i></div>
+        <div class="stack tight" data-kept=move || count.get().to_string()>
+            <p id="kept-sum" tabindex="-1" role="status">
+                {live(move || format!(
+                    "{} of {} used by {}",
+                    human::size(used.get()),
+                    human::size_round(budget.get()),
+                    human::plural(count.get(), "layer", "layers"),
+                ))}
+            </p>
+            <div class="meter" aria-hidden="true">
+                <i style:transform=move || format!("scaleX({})", human::decimal(share(), 4))></i>
+            </div>
             <div class="row">
                 <label class="row">
                     <span class="muted">"Use at most"</span>
@@ -125,49 +173,60 @@ fn KeptList(kept: Kept) -> impl IntoView {
                             }
                         }
                     >
-                        {budgets
-                            .into_iter()
-                            .map(|bytes| view! {
-                                <option value=bytes.to_string() selected=bytes == budget>{human::size(bytes)}</option>
-                            })
-                            .collect_view()}
+                        <For each=budgets key=|bytes| *bytes let(bytes)>
+                            <option value=bytes.to_string() prop:selected=move || bytes == budget.get()>
+                                {human::size_round(bytes)}
+                            </option>
+                        </For>
                     </select>
                 </label>
                 <button
                     type="button"
                     class="btn"
                     data-action="clear"
-                    disabled=none
+                    disabled=move || count.get() == 0
                     on:click=move |_| app.effects.forget_stored(None)
                 >
                     "Remove all"
                 </button>
             </div>
         </div>
-        <ul class="card list" hidden=none>
-            {kept
-                .layers
-                .into_iter()
-                .map(|layer| {
-                    let key = layer.key.clone();
-                    view! {
-                        <li data-stored=layer.key data-stored-bytes=layer.bytes.to_string()>
-                            <span class="mono small break">{layer.label}</span>
-                            <span class="muted small">
-                                {human::size(layer.bytes)}", used "
-                                {human::ago((layer.last_used_ms / 1000) as i64, now)}
-                            </span>
-                            <button
-                                type="button"
-                                class="btn quiet tiny"
-                                on:click=move |_| app.effects.forget_stored(Some(key.clone()))
-                            >
-                                "Remove"
-                            </button>
-                        </li>
-                    }
-                })
-                .collect_view()}
+        <ul class="card list" hidden=move || count.get() == 0>
+            <For each=layers key=|layer| (layer.key.clone(), layer.last_used_ms) let(layer)>
+                {stored(layer, remove)}
+            </For>
         </ul>
+    }
+}
+
+/// A stored layer: of which repository, which layer, how large its list is and when it was used.
+fn stored(layer: StoredLayer, remove: impl Fn(&str) + 'static) -> impl IntoView {
+    let now = (timer::wall_clock_ms() / 1000.0) as i64;
+    let used = human::ago((layer.last_used_ms / 1000) as i64, now);
+    let digest = digest_of_key(&layer.key);
+    let short = digest.as_ref().map(Digest::short);
+    let repository = Repository::parse(&layer.label).ok();
+    let label = repository
+        .as_ref()
+        .map_or(layer.label, Repository::qualified);
+    let title = format!(
+        "Remove layer {} of {label}",
+        short.as_deref().unwrap_or_default()
+    );
+    let link = repository.zip(digest).map(|(repository, digest)| {
+        let full = digest.to_string();
+        let route = Route::fs(repository, digest, EntryPath::ROOT);
+        view! { <a class="mono small" href=route.href() title=full>{short}</a> }
+    });
+    let key = layer.key.clone();
+    view! {
+        <li data-stored=layer.key data-stored-bytes=layer.bytes.to_string()>
+            <span class="mono small break">{label}</span>
+            {link}
+            <span class="muted small">"list of "{human::size(layer.bytes)}", used "{used}</span>
+            <button type="button" class="btn quiet tiny" aria-label=title on:click=move |_| remove(&key)>
+                "Remove"
+            </button>
+        </li>
     }
 }

@@ -18,6 +18,11 @@ pub fn size(bytes: u64) -> String {
     format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
 }
 
+/// The same without a decimal that is 0: for limits, which are round.
+pub fn size_round(bytes: u64) -> String {
+    size(bytes).replace(".0 ", " ")
+}
+
 /// A number with so many places after the point, rounded; what is no number is 0. (The standard
 /// library's own way costs every download of this program some kilobytes.)
 pub fn decimal(value: f64, places: u32) -> String {
@@ -219,6 +224,10 @@ mod tests {
     fn sizes_and_counts() {
         check(size(0), "0 B".into());
         check(size(999), "999 B".into());
+        check(size_round(999), "999 B".into());
+        check(size_round(250_000_000), "250 MB".into());
+        check(size_round(1_050_000_000), "1.1 GB".into());
+        check(size_round(268_435_456), "268.4 MB".into());
         check(size(1000), "1.0 kB".into());
         check(size(999_949), "999.9 kB".into());
         check(size(999_950), "1.0 MB".into());
