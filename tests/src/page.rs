@@ -21,6 +21,10 @@ pub mod css {
     pub const SEARCH: &str = "input[type=search]";
     /// The button that saves a file.
     pub const DOWNLOAD: &str = "[data-action=download]";
+    /// Leaves the file that is open beside the list.
+    pub const CLOSE: &str = ".file-head a";
+    /// Tries again what has failed.
+    pub const AGAIN: &str = "[role=alert] .again";
     /// User name in the form that a refused sign-in shows.
     pub const USER: &str = "[role=alert] input[name=username]";
     /// Password there.

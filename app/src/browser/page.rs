@@ -7,7 +7,8 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
-    Blob, BlobPropertyBag, Document, Element, HtmlAnchorElement, HtmlTextAreaElement, Url, Window,
+    Blob, BlobPropertyBag, Document, Element, FocusOptions, HtmlAnchorElement, HtmlElement,
+    HtmlTextAreaElement, Url, Window,
 };
 
 use super::error::BrowserError;
@@ -52,6 +53,39 @@ pub fn set_root_attribute(name: &str, value: &str) {
 pub fn set_document_state(state: &str, route: &str) {
     set_root_attribute("data-route", route);
     set_root_attribute("data-state", state);
+}
+
+/// Gives the focus to the first of these that is there and takes it, if it is lost: what had it is
+/// gone, or can no longer have it. The page does not scroll for it.
+pub fn regain_focus<S: AsRef<str>>(selectors: &[S]) {
+    let lost = document().active_element().is_none_or(|e| {
+        e.tag_name().eq_ignore_ascii_case("body") || e.matches(":disabled").unwrap_or(false)
+    });
+    if lost {
+        for selector in selectors {
+            if focus(selector.as_ref()) {
+                return;
+            }
+        }
+    }
+}
+
+/// Gives the focus to what is named. True if it has it now.
+pub fn focus(selector: &str) -> bool {
+    let found = document().query_selector(selector).ok().flatten();
+    let Some(element) = found.and_then(|e| e.dyn_into::<HtmlElement>().ok()) else {
+        return false;
+    };
+    let options = FocusOptions::new();
+    options.set_prevent_scroll(true);
+    drop(element.focus_with_options(&options)); // throws for nothing that is in a page
+    has_focus(selector)
+}
+
+/// What is named has the focus.
+pub fn has_focus(selector: &str) -> bool {
+    let active = document().active_element();
+    active.is_some_and(|e| e.matches(selector).unwrap_or(false))
 }
 
 /// Sets the title of the tab.

@@ -144,7 +144,9 @@ fn kind(found: &Found) -> Named {
         Found::Missing { .. } => Named::Nothing,
         Found::Entry { row, target, .. } => match row.kind {
             RowKind::File => Named::Content,
-            RowKind::Hardlink if target.as_ref().is_some_and(|t| t.row().is_some()) => Named::Content,
+            RowKind::Hardlink if target.as_ref().is_some_and(|t| t.row().is_some()) => {
+                Named::Content
+            }
             _ => Named::Facts,
         },
     }

@@ -60,6 +60,8 @@ pub struct LayerState {
     active: RwSignal<Option<u32>>,
     reveal: RwSignal<Reveal>,
     last_view: StoredValue<ViewId>,
+    /// The name in the directory looked at now, in which or at which one was before.
+    came_from: StoredValue<Option<EntryPath>>,
 }
 
 impl LayerState {
@@ -72,6 +74,7 @@ impl LayerState {
             active: RwSignal::default(),
             reveal: RwSignal::default(),
             last_view: StoredValue::new(0),
+            came_from: StoredValue::new(None),
         }
     }
 
@@ -139,6 +142,10 @@ impl LayerState {
     /// the worker says what the path is.
     pub fn look_at(self, spec: ViewSpec) -> Ask {
         let view = self.new_view();
+        let before = self.look.with_untracked(|l| l.spec.at.ancestors());
+        let at = Some(&spec.at);
+        self.came_from
+            .set_value(before.into_iter().find(|p| p.parent().as_ref() == at));
         self.look.set(Look {
             view,
             spec: spec.clone(),
@@ -165,7 +172,10 @@ impl LayerState {
             let spec = self.look.with_untracked(|l| l.spec.clone());
             match &info.found {
                 Found::Directory { .. } if self.list.with_untracked(|l| l.view != view) => {
-                    self.list.set(Listing::new(view, spec, None));
+                    // The way up ends at the row from which one went down.
+                    let seek = self.came_from.get_value();
+                    let seek = seek.filter(|_| spec.mode == ViewMode::Dir);
+                    self.list.set(Listing::new(view, spec, seek));
                     self.active.set(None);
                 }
                 Found::Entry { row, .. } => asks.extend(self.list_around(&row.path)),

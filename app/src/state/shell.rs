@@ -51,6 +51,7 @@ pub struct Shell {
     signed_in: RwSignal<Vec<String>>,
     height: RwSignal<f64>,
     pages: RwSignal<Load<Pages>>,
+    retry: StoredValue<Option<&'static str>>,
 }
 
 impl Shell {
@@ -68,7 +69,19 @@ impl Shell {
             signed_in: RwSignal::default(),
             height: RwSignal::new(0.0),
             pages: RwSignal::new(Load::Idle),
+            retry: StoredValue::new(None),
         }
+    }
+
+    /// The user tries again. If that fails too, this part of the problem's panel is to have the
+    /// focus: a selector.
+    pub fn begin_retry(self, part: &'static str) {
+        self.retry.set_value(Some(part));
+    }
+
+    /// A new try has failed: the part of the panel that is to have the focus, once.
+    pub fn end_retry(self) -> Option<&'static str> {
+        self.retry.try_update_value(Option::take).flatten()
     }
 
     /// The second part of the program.
@@ -104,6 +117,9 @@ impl Shell {
     /// Goes to a place. Returns its epoch.
     pub fn enter(self, route: Route, fragment: String) -> u64 {
         let epoch = self.epoch() + 1;
+        if self.place.with_untracked(|p| p.fragment != fragment) {
+            self.retry.set_value(None);
+        }
         self.place.set(Place {
             route,
             fragment,

@@ -19,6 +19,7 @@ use super::widget::copy::CopyButton;
 use super::widget::listing::{Listing, place};
 use super::widget::problem::ProblemPanel;
 use super::widget::progress::LayerProgress;
+use super::widget::refocus;
 use super::{app, file};
 use crate::browser::page;
 use crate::state::State;
@@ -60,6 +61,14 @@ pub fn Layer() -> impl IntoView {
     let route = app.route();
     let layer = Memo::new(move |_| layer_of(&route.get()));
     let with_file = Memo::new(move |_| state.file.entry().with(Option::is_some));
+    // A file is closed: back to its row.
+    Effect::new(move |before: Option<bool>| {
+        let now = with_file.get();
+        if before == Some(true) && !now {
+            refocus(vec![LISTING.to_owned()]);
+        }
+        now
+    });
     let problem = Memo::new(move |_| state.layer.progress().with(|p| p.problem.clone()));
     let listed = Memo::new(move |_| {
         state.layer.list().with(|l| l.info.is_some()) && missing(state).is_none()
@@ -102,6 +111,8 @@ pub fn Layer() -> impl IntoView {
     }
 }
 
+/// The list, which has the keyboard's cursor.
+const LISTING: &str = ".listing";
 /// What the top of a layer is called.
 const LAYER: &str = "Top of the layer";
 
@@ -140,6 +151,10 @@ fn Head() -> impl IntoView {
         </div>
     }
 }
+
+/// How a search text is read (`core::view::listing`).
+const SEARCH_RULE: &str = "Case counts only if you type a capital. \
+    With * (any text) or ? (one character) the whole name must match.";
 
 /// Search and order.
 #[component]
@@ -229,7 +244,9 @@ fn Tools() -> impl IntoView {
                 class="field"
                 type="search"
                 placeholder="Search by name, * and ? allowed  ( / )"
+                title=SEARCH_RULE
                 aria-label="Search names under this directory"
+                aria-describedby="search-rule"
                 autocomplete="off"
                 spellcheck="false"
                 prop:value=query
@@ -245,6 +262,7 @@ fn Tools() -> impl IntoView {
             >
                 "Flat"
             </button>
+            <span class="rule muted small" id="search-rule">{SEARCH_RULE}</span>
         </div>
     }
 }

@@ -8,6 +8,7 @@ use crate::ui::widget::live::When;
 
 use super::app;
 use super::widget::refbox::{RefBox, route_of};
+use super::widget::refocus;
 
 /// Things to try: the sample works with no network.
 const EXAMPLES: [(&str, &str); 6] = [
@@ -60,7 +61,10 @@ pub fn Start() -> impl IntoView {
                         <button
                             type="button"
                             class="btn quiet tiny"
-                            on:click=move |_| app.effects.clear_recents()
+                            on:click=move |_| {
+                                app.effects.clear_recents();
+                                refocus(vec!["main input".to_owned()]);
+                            }
                         >
                             "Clear"
                         </button>

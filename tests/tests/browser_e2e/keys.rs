@@ -1,6 +1,10 @@
 //! Everything by the keyboard alone.
 
-use layerscope_tests::page::{Page, css, fs_route};
+use layerscope_tests::{
+    browser::Browser,
+    net::wait,
+    page::{Page, css, fs_route},
+};
 use serde_json::json;
 
 use crate::stage;
@@ -10,6 +14,23 @@ const ENTER: &str = "\u{e007}";
 const BACKSPACE: &str = "\u{e003}";
 const END: &str = "\u{e010}";
 const TAB: &str = "\u{e004}";
+
+/// Waits until what is named has the focus.
+#[track_caller]
+fn wait_focus(browser: &Browser, css: &str) {
+    browser.until(
+        &format!("the focus on {css}"),
+        "return document.activeElement?.matches(arguments[0])",
+        &[json!(css)],
+    );
+}
+
+/// Gives the focus to what is named, and presses Enter there.
+#[track_caller]
+fn enter_on(browser: &Browser, css: &str) {
+    let element = browser.find(css);
+    wait(element.send_keys(ENTER)).unwrap();
+}
 
 #[test]
 fn walk_through_a_layer() {
@@ -69,11 +90,7 @@ fn walk_through_a_layer() {
     ));
     browser.find(css::SEARCH);
     browser.press("/");
-    browser.until(
-        "the focus in the search",
-        "return document.activeElement?.matches(arguments[0])",
-        &[json!(css::SEARCH)],
-    );
+    wait_focus(&browser, css::SEARCH);
     browser.press("needle");
     page.wait_row("usr/share/deep/a/b/c/d/e/f/needle.txt");
     page.assert_clean();
@@ -92,6 +109,7 @@ fn landmarks_and_focus() {
         format!("#/repo/{host}/many/tags"),
         format!("#/image/{host}/made/multi"),
         fs_route(&host, "made/tree", &layer.digest, ""),
+        fs_route(&host, "made/tree", &layer.digest, "early.txt"),
         "#/settings".to_owned(),
         "#/help".to_owned(),
     ] {
@@ -107,4 +125,92 @@ fn landmarks_and_focus() {
         assert_eq!(found, json!([1, 1, true, [], true]), "{route}");
     }
     page.assert_clean();
+}
+
+/// What has the focus goes away: the focus goes on to what is in its place.
+#[test]
+fn the_focus_is_not_lost() {
+    let Some((corpus, proxy, browser)) = stage() else {
+        return;
+    };
+    let page = Page::new(&browser, &proxy);
+    let host = corpus.anonymous.host();
+    let layers = &corpus.image("made/multi").manifests;
+    // From a file back to its row, which need not be in view at first.
+    let layer = &corpus.image("made/tree").layers[0];
+    let file = "usr/share/d05/f00005.dat";
+    page.load_ready(&fs_route(&host, "made/tree", &layer.digest, file));
+    page.layer_done();
+    enter_on(&browser, css::CLOSE);
+    wait_focus(&browser, css::LISTING);
+    browser.until(
+        "the cursor on the file's row",
+        "const list = document.activeElement;
+         const row = document.getElementById(list.getAttribute('aria-activedescendant'));
+         return row?.dataset.entryPath === arguments[0]",
+        &[json!(file)],
+    );
+    // The same on the way up from a directory.
+    browser.press(BACKSPACE);
+    browser.until(
+        "the cursor on the directory's row",
+        "return document.querySelector('[aria-selected=true]')?.dataset.entryPath === 'usr/share/d05'",
+        &[],
+    );
+
+    // Removed layers: the next one, then the sum.
+    for manifest in layers {
+        page.load_ready(&fs_route(
+            &host,
+            "made/multi",
+            &manifest.layers[0].digest,
+            "",
+        ));
+        page.layer_done();
+    }
+    page.load_ready("#/settings");
+    let stored = browser.run(
+        "return [...document.querySelectorAll('[data-stored]')].map((layer) => layer.innerText)",
+        &[],
+    );
+    let stored: Vec<String> = serde_json::from_value(stored).unwrap();
+    assert_eq!(stored.len(), 3, "{stored:?}");
+    for layer in layers.iter().map(|m| &m.layers[0]) {
+        let short = &layer.digest[..19];
+        assert!(
+            stored.iter().any(|s| s.contains(short)),
+            "{short} in {stored:?}"
+        );
+    }
+    browser.screenshot("settings-three");
+    enter_on(&browser, "[data-stored]:nth-child(2) button");
+    browser.until(
+        "two layers",
+        "return document.querySelectorAll('[data-stored]').length === 2",
+        &[],
+    );
+    wait_focus(&browser, "[data-stored]:nth-child(2) button");
+    enter_on(&browser, "[data-action=clear]");
+    wait_focus(&browser, "#kept-sum");
+
+    // A problem that stays, and one that does not.
+    let tags = format!("#/repo/{host}/no/such");
+    assert_eq!(page.load(&tags), "error");
+    let told = page.alert();
+    assert!(
+        told.contains("spelling") && !told.contains("open the repository"),
+        "{told}"
+    );
+    browser.find(&format!("[role=alert] a[href='#/repo/{host}']"));
+    browser.screenshot("missing-repository");
+    enter_on(&browser, css::AGAIN);
+    wait_focus(&browser, css::AGAIN);
+    browser.cdp("Network.enable", json!({}));
+    let block = |urls: &[&str]| browser.cdp("Network.setBlockedURLs", json!({"urls": urls}));
+    block(&["*/api/v1/*"]);
+    assert_eq!(page.go(&format!("#/repo/{host}/many/tags")), "error");
+    block(&[]);
+    enter_on(&browser, css::AGAIN);
+    page.ready();
+    wait_focus(&browser, "main");
 }

@@ -16,7 +16,12 @@ pub mod window;
 
 use leptos::task::spawn_local;
 
-use crate::browser::timer;
+use crate::browser::{page, timer};
+
+/// What had the focus may be gone with what was just changed: then the first of these gets it.
+pub(super) fn refocus(selectors: Vec<String>) {
+    later(move || page::regain_focus(&selectors));
+}
 
 /// Runs after what was just changed has been put on the page.
 fn later(work: impl FnOnce() + 'static) {

@@ -7,7 +7,20 @@ use leptos::html;
 use leptos::prelude::*;
 
 use crate::browser::page;
-use crate::ui::app;
+use crate::ui::{App, app};
+
+/// Where the focus is while it is tried again.
+const MAIN: &str = "main";
+/// Where it goes when that fails too.
+const AGAIN: &str = ".problem .again";
+/// The same after a sign-in.
+const USERNAME: &str = ".signin input";
+
+/// The panel is about to go, and the focus with it: it waits in the page.
+fn retries(app: App, part: &'static str) {
+    app.state.shell.begin_retry(part);
+    page::focus(MAIN);
+}
 
 /// The panel. Without `again` the whole page is tried again.
 #[component]
@@ -35,10 +48,20 @@ pub fn ProblemPanel(
     let list = registry
         .clone()
         .filter(|_| problem.code == "REPOSITORY_MISSING");
-    let try_again = move |_| match again {
-        Some(again) => again.run(()),
-        None => app.effects.retry(),
+    let try_again = move |_| {
+        retries(app, AGAIN);
+        match again {
+            Some(again) => again.run(()),
+            None => app.effects.retry(),
+        }
     };
+    if let Some(part) = app.state.shell.end_retry() {
+        super::later(move || {
+            if page::has_focus(MAIN) {
+                page::focus(part);
+            }
+        });
+    }
     view! {
         <section class="problem" role="alert" data-problem=problem.code.clone()>
             <h2>{problem.title.clone()}</h2>
@@ -52,7 +75,7 @@ pub fn ProblemPanel(
             })}
             {registry.filter(|_| wants_sign_in).map(|registry| view! { <SignIn registry=registry/> })}
             <div class="row">
-                <button type="button" class="btn" on:click=try_again>"Try again"</button>
+                <button type="button" class="btn again" on:click=try_again>"Try again"</button>
             </div>
         </section>
     }
@@ -74,6 +97,7 @@ pub fn SignIn(registry: Registry) -> impl IntoView {
     let submit = move |ev: leptos::ev::SubmitEvent| {
         ev.prevent_default();
         if let (Some(name), Some(password)) = (name.get_untracked(), password.get_untracked()) {
+            retries(app, USERNAME);
             app.effects
                 .sign_in(&registry, name.value(), password.value());
         }

@@ -244,7 +244,7 @@ fn line_view(doc: &TextDoc, index: usize, on: bool, route: &Route) -> impl IntoV
     let href = with_line(route, number).href();
     view! {
         <span class=if on { "ln on" } else { "ln" }>
-            <a href=href tabindex="-1" aria-hidden="true" data-n=number.to_string()></a>
+            <a href=href tabindex="-1" aria-label=format!("Line {number}") data-n=number.to_string()></a>
             {shown}
             {(!rest.is_empty()).then(|| view! { <LongRest rest=rest/> })}
         </span>
