@@ -161,14 +161,15 @@ fn links_devices_and_duplicates() {
     page.load_ready(&format!("{route}?entry={}", last - 1));
     assert_text(&page.text(), b"first");
 
-    // Links in a circle and out of the layer end.
-    for path in [
-        "loop-a",
-        "out",
-        "dangling",
-        "hard-to-nothing",
-        "dev/null",
-        "run/fifo",
+    // Links in a circle and out of the layer end, and it is said how.
+    for (path, told) in [
+        ("abs-link", "that is /bin/setuid"),
+        ("loop-a", "in a circle: by way of /loop-b"),
+        ("out", "leads out"),
+        ("dangling", "nothing at /nowhere"),
+        ("hard-to-nothing", "This layer has nothing at"),
+        ("dev/null", "character device"),
+        ("run/fifo", "named pipe"),
     ] {
         page.load_ready(&fs_route(
             &corpus.anonymous.host(),
@@ -176,6 +177,9 @@ fn links_devices_and_duplicates() {
             &layer.digest,
             path,
         ));
+        let text = browser.run("return document.querySelector('main').innerText", &[]);
+        let text = text.as_str().unwrap();
+        assert!(text.contains(told), "{path}: {text}");
     }
     page.assert_clean();
 }

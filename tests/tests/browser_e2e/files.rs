@@ -3,7 +3,7 @@
 use std::{io::Write, time::Duration};
 
 use layerscope_tests::{
-    browser::PATIENCE,
+    browser::{Browser, PATIENCE},
     corpus::{edge, images},
     page::{Page, css, fs_route},
 };
@@ -58,6 +58,38 @@ fn a_binary_in_hex_and_saved() {
     browser.find("[data-content=hex]");
     page.load_ready(&format!("{needle}?lines=10-20"));
     browser.find("[data-content=text]");
+    page.assert_clean();
+}
+
+/// A name without an end gets none, whether the file comes from memory or from the disk.
+#[test]
+fn a_download_keeps_its_name() {
+    let Some(browser) = Browser::start() else {
+        return;
+    };
+    let proxy = layerscope_tests::proxy::Proxy::start::<&str>(&[]).unwrap();
+    let page = Page::new(&browser, &proxy);
+    let (host, repository) = ("sample.localhost", "demo/hello");
+    page.load_ready(&format!("#/image/{host}/{repository}"));
+    let layers = browser.run(
+        "return [...document.querySelectorAll('[data-layer]')].map((layer) => layer.dataset.layer)",
+        &[],
+    );
+    let layers: Vec<String> = serde_json::from_value(layers).unwrap();
+    for (path, name) in [
+        ("usr/share/dict/numbers", "numbers"), // larger than what is read at first
+        ("etc/os-release", "os-release"),
+    ] {
+        let found = layers
+            .iter()
+            .any(|digest| page.load(&fs_route(host, repository, digest, path)) == "ready");
+        assert!(found, "{path}");
+        page.layer_done();
+        browser.click(css::DOWNLOAD);
+        let saved = browser.downloaded(PATIENCE);
+        assert_eq!(saved.file_name().unwrap(), name);
+        std::fs::remove_file(saved).unwrap();
+    }
     page.assert_clean();
 }
 

@@ -179,6 +179,53 @@ fn what_cannot_be_read_says_so() {
     page.assert_clean();
 }
 
+/// What fits does not scroll.
+#[test]
+fn small_pages_do_not_scroll() {
+    let Some(browser) = Browser::start() else {
+        return;
+    };
+    let proxy = layerscope_tests::proxy::Proxy::start::<&str>(&[]).unwrap();
+    let page = Page::new(&browser, &proxy);
+    browser.cdp(
+        "Emulation.setDeviceMetricsOverride",
+        json!({"width": 1280, "height": 800, "deviceScaleFactor": 1, "mobile": false}),
+    );
+    for route in ["#/", "#/settings", "#/help", "#/repo/sample.localhost"] {
+        page.load_ready(route);
+        let surplus = browser.run(
+            "return document.documentElement.scrollHeight - innerHeight",
+            &[],
+        );
+        assert_eq!(surplus, json!(0), "{route}");
+    }
+    page.assert_clean();
+}
+
+/// Docker Hub has one name for readers, whatever a link calls it.
+#[test]
+fn docker_hub_has_one_name() {
+    let Some(browser) = Browser::start() else {
+        return;
+    };
+    let proxy = layerscope_tests::proxy::Proxy::start::<&str>(&[]).unwrap();
+    let page = Page::new(&browser, &proxy);
+    browser.cdp("Network.enable", json!({}));
+    // Nobody is asked.
+    browser.cdp("Network.setBlockedURLs", json!({"urls": ["*/api/v1/*"]}));
+    for route in ["#/repo/index.docker.io", "#/repo/docker.io/a/b"] {
+        page.load(route);
+        let text = browser.run(
+            "return document.body.innerText + document.title
+                 + [...document.querySelectorAll('input')].map((input) => input.value).join()",
+            &[],
+        );
+        let text = text.as_str().unwrap();
+        assert!(text.contains("docker.io"), "{text}");
+        assert!(!text.contains("index.docker.io"), "{text}");
+    }
+}
+
 /// The page's narrow form has nothing that sticks out.
 #[test]
 fn narrow_screens() {

@@ -241,7 +241,11 @@ fn a_404_means_what_was_asked_for() {
     let missing = ["spelling", "list", "sign in"];
     check(content("NAME_UNKNOWN"), "REPOSITORY_MISSING", &missing);
     check(content("NAME_INVALID"), "REPOSITORY_MISSING", &missing);
-    check(not_found(Wanted::Tags, None), "REPOSITORY_MISSING", &missing);
+    check(
+        not_found(Wanted::Tags, None),
+        "REPOSITORY_MISSING",
+        &missing,
+    );
     check(
         content("MANIFEST_UNKNOWN"),
         "NOT_FOUND",
