@@ -54,7 +54,7 @@ fn run() -> Result<Map<String, Value>> {
             hasher.push(chunk);
         }
         let index = LayerIndex::seal(builder.finish(), hasher.finish(), &expected)?;
-        let stored = index.to_bytes().ok_or("it is not stored")?;
+        let stored = index.to_bytes().context("the index is not stored")?;
         Ok((index, stored))
     })?;
     let (index, stored) = index;
