@@ -6,6 +6,7 @@ use std::{fs, io, path::Path};
 use layerscope_core::{
     digest::{Algorithm, Digest},
     layer_index::{BlobHasher, BuildOptions, IndexBuilder, LayerIndex},
+    ztoc::ZtocBuilder,
 };
 use layerscope_tests::corpus::{edge, gz};
 
@@ -27,6 +28,11 @@ fn main() -> io::Result<()> {
             .filter_map(index)
             .collect(),
     )?;
+    let special = edge::special();
+    let gzipped = [&special, &edge::pax()].map(|tar| gz::member(tar, 9));
+    let layers = [&[special][..], &gzipped].concat();
+    let ztocs = layers.iter().filter_map(|layer| ztoc(layer));
+    write("ztoc", ztocs.chain(cut(layers.clone())).collect())?;
     write("reference", text(REFERENCES))?;
     write("link", text(LINKS))?;
     write("challenge", text(CHALLENGES))
@@ -104,6 +110,14 @@ fn index(blob: Vec<u8>) -> Option<Vec<u8>> {
     LayerIndex::seal(builder.finish(), hasher.finish(), &digest)
         .ok()?
         .to_bytes()
+}
+
+/// The ztoc of a whole layer.
+fn ztoc(layer: &[u8]) -> Option<Vec<u8>> {
+    let digest = Digest::of(Algorithm::Sha256, layer);
+    let mut builder = ZtocBuilder::new(&digest);
+    builder.push(layer).ok()?;
+    Some(builder.finish(&digest).ok()?.bytes)
 }
 
 fn write(target: &str, seeds: Vec<Vec<u8>>) -> io::Result<()> {

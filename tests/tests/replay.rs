@@ -47,6 +47,11 @@ fn stored_index() {
 }
 
 #[test]
+fn ztoc() {
+    replay("ztoc", targets::ztoc);
+}
+
+#[test]
 fn reference() {
     replay("reference", targets::reference);
 }

@@ -19,3 +19,4 @@ pub mod tar;
 pub mod toc;
 pub mod tree;
 pub mod view;
+pub mod ztoc;

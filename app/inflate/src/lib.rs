@@ -21,5 +21,6 @@ pub use gzip::index::{GzipIndex, GzipPlan};
 pub use gzip::landmarks::{LANDMARK_SPACING, Landmark, Landmarks};
 pub use gzip::limits::GzipLimits;
 pub use gzip::read::{GzipReader, ReadState};
+pub use gzip::walk::{BlockPlace, BlockWalker, Walked};
 pub use gzip::window::{PackedWindow, WINDOW_BYTES};
 pub use miniz::MinizEngine;

@@ -4,13 +4,14 @@
 use std::io::Read;
 
 use layerscope_core::{
-    layer_index::{LayerIndex, STORED_VERSION},
+    layer_index::{BuildOptions, IndexBuilder, LayerIndex, STORED_VERSION},
     port::Headers,
     reference::{Reference, typed::Typed},
     registry::{challenge, link},
     route::Route,
     tar::{Limits, TarEvent, TarParser},
     toc::Entry,
+    ztoc::{Ztoc, ZtocBuilder},
 };
 use layerscope_inflate::{
     DefaultEngine, Engine, GzipError, GzipIndex, GzipIndexBuilder, GzipLimits, GzipOptions,
@@ -211,6 +212,54 @@ pub fn stored_index(data: &[u8]) {
             }
         }
     }
+}
+
+/// Ztocs: one that is accepted plans reads inside its blob. And the input as a layer: the ztoc made
+/// of it is accepted, has the same entries, and does not depend on how the layer was cut.
+pub fn ztoc(data: &[u8]) {
+    if let Ok(ztoc) = Ztoc::parse(data, None) {
+        let index = LayerIndex::from_ztoc(sha256(data), ztoc);
+        for ordinal in 0..index.toc().len().min(64) {
+            for range in [0..1, 0..u64::MAX, u64::MAX - 1..u64::MAX] {
+                if let Ok(plan) = index.plan_read(ordinal, range) {
+                    assert!(plan.in_range.end <= index.blob_len(), "{plan:?}");
+                    assert!(plan.in_range.start <= plan.in_range.end);
+                    let Ok(mut reader) = index.reader(plan) else {
+                        continue;
+                    };
+                    let _ = reader.push(data, &mut |_| panic!("no digest is that of noise"));
+                }
+            }
+        }
+    }
+    let (chunk, layer) = chunked(data);
+    let made = made_ztoc(layer, 0);
+    assert_eq!(made_ztoc(layer, chunk), made);
+    let Some(made) = made else { return };
+    let ztoc = Ztoc::parse(&made, Some(layer.len() as u64)).expect("what is written is accepted");
+    let mut builder = IndexBuilder::new(BuildOptions::default());
+    builder.push(layer).expect("gzip or none");
+    let built = builder.finish();
+    assert_eq!(ztoc.toc.len(), built.toc.len());
+    for ordinal in 0..built.toc.len() {
+        let (ours, theirs) = (ztoc.toc.get(ordinal), built.toc.get(ordinal));
+        let told = |e: Option<Entry>| e.map(|e| (e.path, e.size, e.data_out_offset, e.kind));
+        assert_eq!(told(ours), told(theirs));
+    }
+}
+
+fn sha256(bytes: &[u8]) -> layerscope_core::digest::Digest {
+    let algorithm = layerscope_core::digest::Algorithm::Sha256;
+    layerscope_core::digest::Digest::of(algorithm, bytes)
+}
+
+fn made_ztoc(layer: &[u8], chunk: usize) -> Option<Vec<u8>> {
+    let algorithm = layerscope_core::digest::Algorithm::Sha256;
+    let mut builder = ZtocBuilder::with(algorithm, 4096, "fuzz");
+    for piece in chunks(layer, chunk) {
+        builder.push(piece).ok()?;
+    }
+    Some(builder.finish(&sha256(layer)).ok()?.bytes)
 }
 
 /// References and routes: what is accepted is written in one form, and reading that form again

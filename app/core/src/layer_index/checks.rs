@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::digests::{ExpectedUnits, UNIT_BYTES, UnitDigests};
+use super::spans::{ExpectedSpans, SpanDigests};
 use crate::digest::Digest;
 use crate::job::Verified;
 
@@ -11,6 +12,8 @@ use crate::job::Verified;
 pub enum Checks {
     /// Digests of units of a fixed size, from a pass in which the whole blob matched its digest.
     Units(UnitDigests),
+    /// Digests of SOCI's spans, as the ztoc that the index was made of states them.
+    Spans(SpanDigests),
     /// Nothing: the blob still streams, or whoever made the index gave no digests of its bytes.
     Nothing,
 }
@@ -20,6 +23,7 @@ impl Checks {
     pub fn verified(&self) -> Verified {
         match self {
             Checks::Units(_) => Verified::Blob,
+            Checks::Spans(_) => Verified::Toc,
             Checks::Nothing => Verified::None,
         }
     }
@@ -31,7 +35,8 @@ impl Checks {
                 let end = needed.end.div_ceil(UNIT_BYTES) * UNIT_BYTES;
                 needed.start / UNIT_BYTES * UNIT_BYTES..end.min(blob_len)
             }
-            Checks::Units(_) | Checks::Nothing => needed.clone(),
+            Checks::Spans(spans) if !needed.is_empty() => spans.round(needed),
+            Checks::Units(_) | Checks::Spans(_) | Checks::Nothing => needed.clone(),
         }
     }
 
@@ -39,6 +44,7 @@ impl Checks {
     pub(super) fn expected(&self, blob: &Digest, in_range: Range<u64>) -> Expected {
         match self {
             Checks::Units(units) => Expected::Units(units.expected(blob, in_range)),
+            Checks::Spans(spans) => Expected::Spans(spans.expected(in_range)),
             Checks::Nothing => Expected::Nothing,
         }
     }
@@ -48,6 +54,7 @@ impl Checks {
 #[derive(Debug, Clone)]
 pub(super) enum Expected {
     Units(ExpectedUnits),
+    Spans(ExpectedSpans),
     Nothing,
 }
 
@@ -56,6 +63,7 @@ impl Expected {
     pub(super) fn verified(&self) -> Verified {
         match self {
             Expected::Units(_) => Verified::Span,
+            Expected::Spans(_) => Verified::Toc,
             Expected::Nothing => Verified::None,
         }
     }
@@ -65,14 +73,17 @@ impl Expected {
     pub(super) fn piece_end(&self, in_offset: u64) -> Option<u64> {
         match self {
             Expected::Units(_) => Some((in_offset / UNIT_BYTES + 1) * UNIT_BYTES),
+            Expected::Spans(spans) => spans.piece_end(in_offset),
             Expected::Nothing => None,
         }
     }
 
-    /// Whether these bytes are the piece that starts there in the blob.
-    pub(super) fn matches(&self, in_offset: u64, bytes: &[u8]) -> bool {
+    /// Whether these bytes are the piece that starts there in the blob; asked of each
+    /// piece in its turn.
+    pub(super) fn matches(&mut self, in_offset: u64, bytes: &[u8]) -> bool {
         match self {
             Expected::Units(units) => units.matches(in_offset / UNIT_BYTES, bytes),
+            Expected::Spans(spans) => spans.matches(in_offset, bytes),
             Expected::Nothing => true,
         }
     }

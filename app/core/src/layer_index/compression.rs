@@ -16,7 +16,7 @@ pub enum Compression {
 }
 
 /// Bytes that [`Compression::detect`] wants to see: the longest magic.
-pub(super) const MAGIC_BYTES: usize = 6;
+pub const MAGIC_BYTES: usize = 6;
 
 impl Compression {
     /// From a blob's first six bytes, or all of them if it is shorter.

@@ -18,6 +18,7 @@ mod damage;
 mod digests;
 mod plan;
 mod reader;
+mod spans;
 mod store;
 
 #[cfg(test)]
@@ -25,11 +26,12 @@ mod tests;
 
 pub use build::{BuildError, BuildOptions, Built, IndexBuilder};
 pub use checks::Checks;
-pub use compression::Compression;
+pub use compression::{Compression, MAGIC_BYTES};
 pub use damage::{Damage, DamageKind};
 pub use digests::{BlobDigests, BlobHasher, UNIT_BYTES, UnitDigests};
 pub use plan::{Access, HOLE_BYTES_PER_PLAN, ReadError, ReadPlan};
 pub use reader::{EntryReader, Progress};
+pub use spans::{MAX_SPAN_BYTES, Span, SpanDigests};
 pub use store::{STORED_VERSION, StoredIndexError};
 
 use std::ops::Range;
@@ -37,6 +39,7 @@ use std::ops::Range;
 use crate::digest::Digest;
 use crate::tar::Notes;
 use crate::toc::Toc;
+use crate::ztoc::Ztoc;
 
 /// The index of one layer whose blob digest matched.
 #[derive(Debug, Clone)]
@@ -118,6 +121,21 @@ impl LayerIndex {
             damage: built.damage,
             notes: built.notes,
         })
+    }
+
+    /// From what SOCI's index of a layer says; none of the layer's bytes have been seen.
+    pub fn from_ztoc(digest: Digest, ztoc: Ztoc) -> LayerIndex {
+        LayerIndex {
+            digest,
+            blob_len: ztoc.blob_len,
+            compression: ztoc.compression,
+            out_len: ztoc.out_len,
+            toc: ztoc.toc,
+            access: ztoc.access,
+            checks: Checks::Spans(ztoc.spans),
+            damage: None,
+            notes: Notes::default(),
+        }
     }
 
     /// The blob's digest (of its compressed bytes).

@@ -1,6 +1,6 @@
 //! From a header and the extended headers before it to an entry.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use super::BLOCK;
 use super::error::{Limit, TarProblem};
@@ -62,7 +62,11 @@ impl TarParser {
             EntryKind::File => sparse::from_records(&records, &self.limits)?,
             _ => None,
         };
+        let kept = self.keep_records.then(|| last_of_each(&records));
         apply(records, &mut entry)?;
+        if let Some(kept) = kept {
+            entry.pax = kept;
+        }
         // As Go has it, GNU's long names win over PAX's.
         if let Some(name) = next.name.filter(|n| !n.is_empty()) {
             entry.path = name;
@@ -208,6 +212,13 @@ impl TarParser {
         }
         Ok(runs)
     }
+}
+
+/// Records by their keys; of several with one key the last holds.
+fn last_of_each(records: &[Record]) -> Vec<Record> {
+    let by_key: BTreeMap<_, _> = records.iter().map(|(k, v)| (k, v)).collect();
+    let pairs = by_key.into_iter();
+    pairs.map(|(k, v)| (k.clone(), v.clone())).collect()
 }
 
 /// Puts records into the fields that they override and keeps the others.

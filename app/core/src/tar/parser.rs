@@ -46,6 +46,8 @@ pub struct TarParser {
     pub(super) entries: u32,
     pub(super) names: u64,
     pub(super) sparse_runs: u32,
+    /// Entries keep all their PAX records.
+    pub(super) keep_records: bool,
     notes: Notes,
     failed: Option<TarError>,
 }
@@ -106,9 +108,24 @@ impl TarParser {
             entries: 0,
             names: 0,
             sparse_runs: 0,
+            keep_records: false,
             notes: Notes::default(),
             failed: None,
         }
+    }
+
+    /// The same, but each entry has all its PAX records, by their keys, and not only those that no
+    /// other field tells.
+    pub fn keeping_records(limits: Limits) -> Self {
+        TarParser {
+            keep_records: true,
+            ..Self::new(limits)
+        }
+    }
+
+    /// A global extended header with records that hold for entries after it has passed.
+    pub fn has_global_records(&self) -> bool {
+        !self.global.is_empty()
     }
 
     /// Takes the next bytes of the archive and tells what is in them.

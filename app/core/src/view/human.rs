@@ -92,7 +92,7 @@ pub fn duration_ms(ms: f64) -> String {
 }
 
 /// Days and months of the Gregorian calendar from days since 1970-01-01, before and after.
-fn civil_from_days(days: i64) -> (i64, u32, u32) {
+pub(crate) fn civil_from_days(days: i64) -> (i64, u32, u32) {
     // Counted from 1 March of year 0, so that a leap day ends a year; 146,097 days are 400 years.
     let z = days + 719_468;
     let era = z.div_euclid(146_097);

@@ -89,7 +89,8 @@ impl GzipIndex {
             return Err(IndexProblem::Order);
         }
         match self.checkpoints.first() {
-            Some(c) if c.in_bit_offset == 0 && c.out_offset == 0 => {}
+            // Other formats' first is behind the member's header.
+            Some(c) if c.out_offset == 0 => {}
             None if self.out_len == 0 => {}
             _ => return Err(IndexProblem::NoStart),
         }

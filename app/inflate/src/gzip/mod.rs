@@ -5,6 +5,7 @@ pub mod builder;
 pub mod checkpoint;
 pub mod error;
 pub(crate) mod header;
+mod import;
 pub mod index;
 pub mod landmarks;
 pub mod limits;
@@ -13,4 +14,5 @@ pub(crate) mod sparse;
 pub(crate) mod stream;
 #[cfg(test)]
 mod tests;
+pub mod walk;
 pub mod window;

@@ -67,6 +67,8 @@ pub(crate) struct GzipStream<E> {
     pub(crate) members: u64,
     pub(crate) trailing: u64,
     last_byte: u8,
+    /// Where the first block of the last member begins, once its header is whole.
+    pub(crate) body_in_offset: u64,
 }
 
 impl<E: Engine> GzipStream<E> {
@@ -92,6 +94,7 @@ impl<E: Engine> GzipStream<E> {
             members: 0,
             trailing: 0,
             last_byte: 0,
+            body_in_offset: 0,
         }
     }
 
@@ -211,6 +214,7 @@ impl<E: Engine> GzipStream<E> {
                     self.last = 0..0;
                     self.crc = crc32fast::Hasher::new();
                     self.member_out = 0;
+                    self.body_in_offset = self.in_total;
                     self.state = State::Body;
                 }
             }
