@@ -171,15 +171,17 @@ pub fn tar(data: &[u8]) {
     assert!(entries == cut, "cut otherwise, other entries");
     let mut end = 0;
     for (entry, bytes) in &entries {
-        assert!(entry.header_out_offset >= end, "entries overlap");
-        assert!(entry.data_out_offset >= entry.header_out_offset);
-        let start = entry.data_out_offset as usize;
+        let (header, at) = (entry.header_out_offset, entry.data_out_offset);
+        let (header, at) = header.zip(at).expect("a parser knows where it is");
+        assert!(header >= end, "entries overlap");
+        assert!(at >= header);
+        let start = at as usize;
         assert!(bytes.len() as u64 <= entry.stored_len);
         assert_eq!(
             bytes.as_slice(),
             &data[start.min(data.len())..][..bytes.len()]
         );
-        end = entry.data_out_offset;
+        end = at;
     }
 }
 

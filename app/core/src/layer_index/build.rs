@@ -71,7 +71,7 @@ impl Archive {
                 && full_at.is_none()
                 && !toc.push(&entry)
             {
-                full_at = Some(entry.header_out_offset);
+                full_at = entry.header_out_offset;
             }
         });
         if let Some(at) = full_at {

@@ -88,7 +88,7 @@ fn check(archive: &[u8]) -> usize {
             assert_eq!(content.len() as u64, ours.size);
         }
         if ours.sparse.is_none() {
-            assert_eq!(entry.raw_file_position(), ours.data_out_offset);
+            assert_eq!(Some(entry.raw_file_position()), ours.data_out_offset);
         }
         count += 1;
     }

@@ -52,8 +52,8 @@ impl TarParser {
                 _ => None,
             },
             pax: Vec::new(),
-            header_out_offset: start,
-            data_out_offset: self.out_offset,
+            header_out_offset: Some(start),
+            data_out_offset: Some(self.out_offset),
             stored_len: 0,
             sparse: None,
         });
@@ -173,7 +173,8 @@ impl TarParser {
             entry.sparse = Some(self.count_runs(runs)?);
         }
         // Every position in the archive stays below 2^63, so sums of two do not overflow.
-        let end = entry.data_out_offset.saturating_add(entry.stored_len);
+        let data = entry.data_out_offset.unwrap_or(self.out_offset);
+        let end = data.saturating_add(entry.stored_len);
         if end.saturating_add(BLOCK) > i64::MAX as u64 {
             return Err(TarProblem::Number { field: "size" });
         }

@@ -267,7 +267,7 @@ impl TarParser {
                     self.state = State::SparseBlocks(entry);
                     return Ok(());
                 }
-                entry.data_out_offset = self.out_offset;
+                entry.data_out_offset = Some(self.out_offset);
                 self.entry_done(entry, sink)
             }
             State::SparseMap {
@@ -280,7 +280,7 @@ impl TarParser {
                 if map.push(&self.block[..], &self.limits)? {
                     entry.sparse = Some(map.runs);
                     entry.stored_len = left;
-                    entry.data_out_offset = self.out_offset;
+                    entry.data_out_offset = Some(self.out_offset);
                     return self.entry_done(entry, sink);
                 }
                 if left < BLOCK {

@@ -298,9 +298,9 @@ fn pax_records_override_and_stay() {
     );
     assert_eq!(
         (&*e.uname, &*e.gname, e.header_out_offset),
-        ("ü".as_bytes(), &b"g"[..], 0)
+        ("ü".as_bytes(), &b"g"[..], Some(0))
     );
-    assert_eq!(e.data_out_offset, 1536);
+    assert_eq!(e.data_out_offset, Some(1536));
 }
 
 #[test]
@@ -661,7 +661,7 @@ fn a_parser_can_start_at_any_entry() {
     let archive = mixed();
     let (all, _) = read_all(&archive);
     for (i, entry) in all.entries.iter().enumerate() {
-        let (seen, result) = read_all(&archive[entry.header_out_offset as usize..]);
+        let (seen, result) = read_all(&archive[entry.header_out_offset.unwrap() as usize..]);
         assert!(result.is_ok());
         assert_eq!(seen.data, all.data[i..]);
     }

@@ -68,10 +68,11 @@ pub struct Entry {
     /// PAX records that no other field tells, extended attributes (`SCHILY.xattr.*`) above all.
     pub pax: Vec<(Vec<u8>, Vec<u8>)>,
     /// Where the entry's first block is, extended headers included: uncompressed bytes from the
-    /// archive's start.
-    pub header_out_offset: u64,
-    /// Where its data is: uncompressed bytes from the archive's start.
-    pub data_out_offset: u64,
+    /// archive's start. Always known of what a parser read; other people's tables of contents do
+    /// not tell.
+    pub header_out_offset: Option<u64>,
+    /// Where its data is: uncompressed bytes from the archive's start, if that is known.
+    pub data_out_offset: Option<u64>,
     /// Bytes of data in the archive, without padding: less than `size` for sparse files.
     pub stored_len: u64,
     /// The parts that are in the archive, if the file is sparse: in order, apart, none empty.

@@ -46,10 +46,12 @@ struct Sparse {
 
 #[derive(Debug, Clone, Copy)]
 struct Record {
-    header_out_offset: u64,
+    /// Where its first block is; where its data is, if only that is known; else [`NOWHERE`].
+    start: u64,
     size: u64,
     mtime_s: i64,
-    /// From the entry's first block.
+    /// From the entry's first block to its data: at least that block, so 0 says that only `start`
+    /// is known.
     data_gap: u32,
     name_start: u32,
     name_len: u16,
@@ -62,6 +64,9 @@ struct Record {
     kind: EntryKind,
 }
 
+/// For an entry whose place in the archive is not known; no real one comes near it.
+const NOWHERE: u64 = u64::MAX;
+
 /// What a record is made of.
 struct Parts<'a> {
     path: &'a [u8],
@@ -73,8 +78,8 @@ struct Parts<'a> {
     pax: u32,
     mtime_s: i64,
     mtime_ns: u32,
-    header_out_offset: u64,
-    data_out_offset: u64,
+    header_out_offset: Option<u64>,
+    data_out_offset: Option<u64>,
     stored_len: u64,
     device: Option<(u32, u32)>,
     sparse: Option<Box<[SparseRun]>>,
@@ -143,7 +148,11 @@ impl Toc {
     fn push_parts(&mut self, parts: Parts<'_>) -> bool {
         let ordinal = self.records.len() as u32; // bounded by Limits::ENTRIES
         let (dir, name) = split(parts.path);
-        let gap = parts.data_out_offset.checked_sub(parts.header_out_offset);
+        let (start, gap) = match (parts.header_out_offset, parts.data_out_offset) {
+            (Some(header), Some(data)) => (header, data.checked_sub(header)),
+            (None, data) => (data.unwrap_or(NOWHERE), Some(0)),
+            (Some(_), None) => return false,
+        };
         let (Ok(name_len), Ok(link_len), Some(Ok(data_gap))) = (
             u16::try_from(name.len()),
             u16::try_from(parts.link.len()),
@@ -167,7 +176,7 @@ impl Toc {
             self.stored.insert(ordinal, parts.stored_len);
         }
         self.records.push(Record {
-            header_out_offset: parts.header_out_offset,
+            start,
             size: parts.size,
             mtime_s: parts.mtime_s,
             data_gap,
@@ -217,8 +226,8 @@ impl Toc {
             linkname: self.link(ordinal).to_vec(),
             device: self.devices.get(&ordinal).copied(),
             pax,
-            header_out_offset: record.header_out_offset,
-            data_out_offset: record.header_out_offset + u64::from(record.data_gap),
+            header_out_offset: (record.data_gap > 0).then_some(record.start),
+            data_out_offset: self.data_out_offset(ordinal),
             stored_len: self.stored_len(ordinal),
             sparse: self.sparse.get(&ordinal).map(|s| s.runs.to_vec()),
         })
@@ -265,10 +274,10 @@ impl Toc {
     }
 
     /// Where an entry's data is: uncompressed bytes from the archive's start, as long as
-    /// [`Toc::stored_len`] says.
+    /// [`Toc::stored_len`] says. None where that is not known.
     pub fn data_out_offset(&self, ordinal: u32) -> Option<u64> {
-        self.record(ordinal)
-            .map(|r| r.header_out_offset + u64::from(r.data_gap))
+        let record = self.record(ordinal).filter(|r| r.start != NOWHERE)?;
+        Some(record.start + u64::from(record.data_gap))
     }
 
     /// Bytes of an entry's data in the archive.

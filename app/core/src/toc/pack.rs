@@ -27,7 +27,7 @@ pub enum PackError {
 }
 
 impl Toc {
-    /// The packed form, read by [`Toc::unpack`].
+    /// The packed form, read by [`Toc::unpack`] if every entry's place is known.
     pub fn pack(&self) -> Vec<u8> {
         let raw = self.columns();
         let mut out = Vec::new();
@@ -75,13 +75,12 @@ impl Toc {
             put_signed(times, record.mtime_s.wrapping_sub(time));
             time = record.mtime_s;
             put(nanos, u64::from(record.mtime_ns));
-            put_signed(gaps, record.header_out_offset.wrapping_sub(end) as i64);
+            put_signed(gaps, record.start.wrapping_sub(end) as i64);
             put(data_gaps, u64::from(record.data_gap));
             let stored_len = self.stored_len(ordinal);
-            end = end_of(
-                record.header_out_offset + u64::from(record.data_gap),
-                stored_len,
-            );
+            // Without a place it comes to nothing that is read again.
+            let data = record.start.wrapping_add(u64::from(record.data_gap));
+            end = end_of(data, stored_len);
             put(link_lens, u64::from(record.link_len));
             links.extend_from_slice(self.link(ordinal));
             put(pax_ids, u64::from(record.pax));
@@ -308,8 +307,8 @@ impl Toc {
                     .small()
                     .filter(|n| *n < 1_000_000_000)
                     .ok_or("times")?,
-                header_out_offset,
-                data_out_offset,
+                header_out_offset: Some(header_out_offset),
+                data_out_offset: Some(data_out_offset),
                 stored_len,
                 device,
                 sparse: runs,
@@ -409,7 +408,8 @@ fn check_pax(toc: &Toc) -> Result<(), &'static str> {
 
 /// Where the block after an entry's data starts.
 fn end_of(data_out_offset: u64, stored_len: u64) -> u64 {
-    (data_out_offset + stored_len).div_ceil(BLOCK) * BLOCK
+    let end = data_out_offset.saturating_add(stored_len);
+    end.div_ceil(BLOCK).saturating_mul(BLOCK)
 }
 
 /// Typeflags are ASCII in practice; the known kinds take their own flag, `Other` a byte that the

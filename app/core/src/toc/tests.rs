@@ -32,8 +32,8 @@ fn entry(path: &[u8], kind: EntryKind, link: &[u8]) -> Entry {
         linkname: link.to_vec(),
         device: None,
         pax: Vec::new(),
-        header_out_offset: 0,
-        data_out_offset: 512,
+        header_out_offset: Some(0),
+        data_out_offset: Some(512),
         stored_len: 0,
         sparse: None,
     }
@@ -94,8 +94,8 @@ prop_compose! {
             linkname: if is_link { link } else { Vec::new() },
             device: matches!(kind, EntryKind::Char | EntryKind::Block).then_some(device),
             pax: pax.into_iter().map(|(k, v)| (k.into_bytes(), v.into_bytes())).collect(),
-            header_out_offset: 0,
-            data_out_offset: gaps.1 * 512,
+            header_out_offset: Some(0),
+            data_out_offset: Some(gaps.1 * 512),
             stored_len,
             sparse,
         })
@@ -106,9 +106,11 @@ prop_compose! {
 fn placed(entries: Vec<(u64, Entry)>) -> Vec<Entry> {
     let mut end = 0;
     let place = |(gap, mut entry): (u64, Entry)| {
-        entry.header_out_offset = end + gap * 512;
-        entry.data_out_offset += entry.header_out_offset;
-        end = (entry.data_out_offset + entry.stored_len).div_ceil(512) * 512;
+        let header = end + gap * 512;
+        let data = header + entry.data_out_offset.unwrap();
+        entry.header_out_offset = Some(header);
+        entry.data_out_offset = Some(data);
+        end = (data + entry.stored_len).div_ceil(512) * 512;
         entry
     };
     entries.into_iter().map(place).collect()
@@ -138,7 +140,7 @@ proptest! {
         prop_assert_eq!(&again.pack(), &packed);
         // Data beyond the archive's end is only believed of a damaged one.
         if let Some(last) = entries.last().filter(|e| e.stored_len > 0) {
-            let short = last.data_out_offset + last.stored_len - 1;
+            let short = last.data_out_offset.unwrap() + last.stored_len - 1;
             prop_assert!(Toc::unpack(&packed, short, false).is_err());
             prop_assert!(Toc::unpack(&packed, short, true).is_ok());
         }
@@ -241,4 +243,23 @@ fn a_packed_entry_is_small() {
         toc.len()
     );
     assert!(each <= 40.0, "{each}");
+}
+
+#[test]
+fn a_place_may_be_unknown() {
+    let mut toc = Toc::new();
+    for (header, data) in [(None, None), (None, Some(512)), (Some(0), Some(1024))] {
+        let mut entry = entry(b"a", EntryKind::File, b"");
+        (entry.size, entry.stored_len) = (9, 9);
+        (entry.header_out_offset, entry.data_out_offset) = (header, data);
+        let ordinal = toc.len();
+        assert!(toc.push(&entry));
+        assert_eq!(toc.get(ordinal).unwrap(), entry);
+        assert_eq!(toc.data_out_offset(ordinal), data);
+        // It cannot be packed, and says so when it is read again.
+        assert!(Toc::unpack(&toc.pack(), 1 << 20, false).is_err());
+    }
+    let mut entry = entry(b"a", EntryKind::File, b"");
+    (entry.header_out_offset, entry.data_out_offset) = (Some(0), None);
+    assert!(!toc.push(&entry));
 }

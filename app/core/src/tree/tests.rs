@@ -31,8 +31,8 @@ pub(crate) fn toc_from_lines(lines: &[&str]) -> Toc {
             linkname: to.into(),
             device: None,
             pax: Vec::new(),
-            header_out_offset: at,
-            data_out_offset: at + 512,
+            header_out_offset: Some(at),
+            data_out_offset: Some(at + 512),
             stored_len: size,
             sparse: None,
         };
