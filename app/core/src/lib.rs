@@ -4,6 +4,7 @@
 //! outside goes through the small traits of [`port`].
 
 pub mod config;
+pub mod decode;
 pub mod digest;
 pub mod explore;
 pub mod job;
