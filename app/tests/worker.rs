@@ -34,6 +34,8 @@ fn source(name: &str) -> LayerSource {
         digest: Digest::of(Algorithm::Sha256, name.as_bytes()),
         size: Some(u64::MAX >> 12),
         media_type: Some("application/vnd.oci.image.layer.v1.tar+gzip".to_owned()),
+        annotations: Vec::new(),
+        whole: false,
     }
 }
 

@@ -32,6 +32,10 @@ pub struct LayerSource {
     pub size: Option<u64>,
     /// Media type as its descriptor says; the blob's magic bytes win over it.
     pub media_type: Option<String>,
+    /// Annotations of its descriptor, when one is known.
+    pub annotations: Vec<(String, String)>,
+    /// Read it whole, even where a table of contents of its publisher's would do.
+    pub whole: bool,
 }
 
 /// What a worker needs to be let in. Kept in memory only.
@@ -321,6 +325,10 @@ pub struct Progress {
     pub verified: Verified,
     /// The index came from the store.
     pub from_store: bool,
+    /// Who made the index.
+    pub made_by: MadeBy,
+    /// Why an index that somebody else made was not used, if there is one.
+    pub note: Option<String>,
     /// Bytes that the stored index takes, once it is known.
     pub index_bytes: Option<u64>,
     /// What went wrong, if something did; rows read before stay.
@@ -328,6 +336,18 @@ pub struct Progress {
     /// No more than this, in bytes, was held by the workers of this layer: the memory of the first,
     /// which never shrinks, and the most that hashing has held beside it.
     pub memory_bytes: u64,
+}
+
+/// Who made the index of a layer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MadeBy {
+    /// This program, in a pass over the whole layer.
+    #[default]
+    Us,
+    /// The layer's publisher, as eStargz has it.
+    EStargz,
+    /// The layer's publisher, as zstd:chunked has it.
+    ZstdChunked,
 }
 
 /// Where a job is.

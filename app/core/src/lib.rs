@@ -7,6 +7,7 @@ pub mod config;
 pub mod decode;
 pub mod digest;
 pub mod explore;
+pub mod foreign;
 pub mod job;
 pub mod layer_index;
 pub mod manifest;

@@ -106,16 +106,24 @@ impl LayerPool {
     }
 
     /// Opens a layer. One that is open already, or was lately, keeps its job; how it stands is
-    /// then told again.
+    /// then told again. One that is to be read whole takes the place of one that was not.
     pub fn open(&self, source: LayerSource, access: Access) -> JobId {
         let mut state = self.inner.state.borrow_mut();
         let same = |job: &Job| {
-            job.is_good()
-                && job.source.digest == source.digest
+            job.source.digest == source.digest
                 && job.source.repository == source.repository
                 && job.source.endpoint == source.endpoint
         };
-        let known = state.jobs.iter_mut().find(|(_, job)| same(job));
+        if source.whole {
+            let less = |job: &Job| same(job) && !job.source.whole;
+            let jobs = state.jobs.iter().filter(|(_, job)| less(job));
+            let less: Vec<JobId> = jobs.map(|(id, _)| *id).collect();
+            for id in less {
+                state.end(id);
+            }
+        }
+        let mut jobs = state.jobs.iter_mut();
+        let known = jobs.find(|(_, job)| same(job) && job.is_good());
         if let Some((&job, known)) = known {
             known.idle_since = None;
             let progress = known.progress.clone();

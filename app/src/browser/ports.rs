@@ -6,6 +6,7 @@ use layerscope_core::digest::Algorithm;
 use layerscope_core::explore::ports::{
     FileError, FileSink, FinishedFile, MEMORY_FILE_LIMIT, MemoryFile, Ports,
 };
+use layerscope_core::explore::{Formats, FormatsError};
 use layerscope_core::job::Event;
 use layerscope_core::port::{Clock, EventSink};
 use wasm_bindgen_futures::spawn_local;
@@ -82,6 +83,10 @@ impl Ports for BrowserPorts {
 
     async fn sleep_ms(&self, ms: u32) {
         timer::sleep(Duration::from_millis(ms.into())).await;
+    }
+
+    async fn formats(&self) -> Result<Formats<BrowserPorts>, FormatsError> {
+        Ok(Formats::here())
     }
 
     fn memory_bytes(&self) -> u64 {

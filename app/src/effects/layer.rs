@@ -41,20 +41,21 @@ pub(super) fn load(
         leave(inner);
         inner.tell_origin(digest);
         let origin = inner.state.shell.origin().get_untracked();
+        // Another repository's manifest vouches for nothing here.
+        let annotations = origin
+            .as_ref()
+            .filter(|o| o.reference.repository() == repository)
+            .map_or(Vec::new(), |o| o.descriptor.annotations.clone());
         let source = LayerSource {
             endpoint: inner.client.endpoint().clone(),
             repository: repository.clone(),
             digest: digest.clone(),
             size: origin.as_ref().map(|o| o.descriptor.size),
             media_type: origin.map(|o| o.descriptor.media_type),
+            annotations,
+            whole: false,
         };
-        let access = Access {
-            authorization: inner.client.authorization(repository),
-            credentials: inner.client.credentials(repository.registry()),
-        };
-        let job = inner.pool.open(source.clone(), access);
-        inner.background.borrow_mut().retain(|j| *j != job);
-        state.open(Opened { job, source });
+        begin(inner, source);
     }
     let spec = ViewSpec {
         at: path.clone(),
@@ -77,6 +78,17 @@ pub(super) fn load(
         return;
     }
     post(inner, state.look_at(spec));
+}
+
+fn begin(inner: &Inner, source: LayerSource) {
+    let repository = &source.repository;
+    let access = Access {
+        authorization: inner.client.authorization(repository),
+        credentials: inner.client.credentials(repository.registry()),
+    };
+    let job = inner.pool.open(source.clone(), access);
+    inner.background.borrow_mut().retain(|j| *j != job);
+    inner.state.layer.open(Opened { job, source });
 }
 
 /// The page shows no layer any more. One that still streams goes on in the background, so that
@@ -423,6 +435,24 @@ impl Effects {
             if let Some(ask) = inner.state.layer.set_window(rows) {
                 post(inner, ask);
             }
+        });
+    }
+
+    /// Reads the open layer whole, though its publisher's table of contents is here.
+    pub fn read_whole_layer(self) {
+        self.with(|inner| {
+            let state = inner.state.layer;
+            let spec = state.look().with_untracked(|l| l.spec.clone());
+            give_up(inner, None);
+            let Some(opened) = state.close() else { return };
+            begin(
+                inner,
+                LayerSource {
+                    whole: true,
+                    ..opened.source
+                },
+            );
+            post(inner, state.look_at(spec));
         });
     }
 

@@ -333,13 +333,17 @@ fn Content() -> impl IntoView {
     let app = app();
     let form = Memo::new(move |_| form(app));
     let problem = move || app.state.file.head().with(|h| h.problem().cloned());
+    let verified = move || {
+        let head = app.state.file.head();
+        head.with(|h| h.ready().map_or("none", |h| h.verified.name()))
+    };
     view! {
         <div class="content">
             <ContentTools form=form/>
             {live(move || match form.get() {
                 Form::Waiting => view! { <Skeleton lines=10/> }.into_any(),
                 Form::Failed => problem().map(|p| view! { <ProblemPanel problem=p/> }).into_any(),
-                Form::Empty => view! { <p class="empty" data-content="text" data-verified="span">"The file is empty."</p> }.into_any(),
+                Form::Empty => view! { <p class="empty" data-content="text" data-verified=verified>"The file is empty."</p> }.into_any(),
                 Form::Text => view! { <Text/> }.into_any(),
                 Form::Hex => view! { <Hex/> }.into_any(),
                 Form::Picture => view! { <Picture/> }.into_any(),

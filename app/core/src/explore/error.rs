@@ -201,7 +201,7 @@ impl From<&ReadError> for Problem {
                 "NOT_AVAILABLE",
                 "The layer was not read that far, or is damaged there. Open it again.",
             ),
-            ReadError::UnitMismatch { .. } => (
+            ReadError::UnitMismatch { .. } | ReadError::Chunk { .. } | ReadError::FileMismatch => (
                 "DIGEST_MISMATCH",
                 "Nothing of it is shown. Try again; if it stays so, the bytes are changed on their way, or the registry's copy is damaged.",
             ),

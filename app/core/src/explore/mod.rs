@@ -11,6 +11,8 @@
 pub mod cancel;
 pub mod error;
 mod feed;
+mod find_index;
+pub mod formats;
 mod job_state;
 mod layer;
 pub mod ports;
@@ -19,6 +21,7 @@ pub mod session;
 mod span_cache;
 mod stream;
 
+pub use formats::{Formats, FormatsError};
 pub use ports::Ports;
 pub use session::LayerSession;
 

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 
+use super::formats::{Formats, FormatsError};
 use crate::digest::Algorithm;
 use crate::layer_index::BlobDigests;
 use crate::port::{Clock, EventSink, Hash, Http, IndexStore};
@@ -33,6 +34,10 @@ pub trait Ports: Clock + EventSink + 'static {
     fn yield_now(&self) -> impl Future<Output = ()>;
     /// Waits.
     fn sleep_ms(&self, ms: u32) -> impl Future<Output = ()>;
+    /// What only some layers need, which a program may have in a second download.
+    fn formats(&self) -> impl Future<Output = Result<Formats<Self>, FormatsError>>
+    where
+        Self: Sized;
     /// Bytes of memory that the program has.
     fn memory_bytes(&self) -> u64;
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::job::{Event, ReadId, Verified};
-use crate::layer_index::{EntryReader, ReadError};
+use crate::layer_index::{EntryReader, Progress, ReadError};
 use crate::view::problem::Problem;
 
 use super::error::ExploreError;
@@ -16,6 +16,9 @@ use super::span_cache::SpanCache;
 const MAX_READ: u64 = 32 * 1024 * 1024;
 /// Compressed bytes unpacked between two looks at other messages.
 const SLICE: usize = 64 * 1024;
+/// Compressed bytes that are let come, though they are not wanted any more: giving up their
+/// connection would cost more.
+const DRAINED: u64 = 256 * 1024;
 /// Uncompressed bytes collected before they are written to a download.
 const WRITE_CHUNK: usize = 1024 * 1024;
 /// How often a download says how far it is, in milliseconds.
@@ -204,7 +207,11 @@ async fn fetch<P: Ports>(
         if let Some(collected) = &mut collected {
             collected.extend_from_slice(&chunk);
         }
-        unpack(job, reader, &chunk, take).await?;
+        let progress = unpack(job, reader, &chunk, take).await?;
+        let left = (in_range.end - in_range.start).saturating_sub(feed.received());
+        if progress == Progress::Done && left > DRAINED {
+            break;
+        }
     }
     // Only after the reader has verified it all.
     if let Some(collected) = collected {
@@ -218,16 +225,20 @@ async fn unpack<P: Ports>(
     reader: &mut EntryReader,
     bytes: &[u8],
     take: &mut dyn FnMut(&[u8]) -> Result<(), FileError>,
-) -> Result<(), ExploreError> {
+) -> Result<Progress, ExploreError> {
+    let mut progress = Progress::NeedsInput;
     for slice in bytes.chunks(SLICE) {
         let mut written = Ok(());
-        reader.push(slice, &mut |piece| {
+        progress = reader.push(slice, &mut |piece| {
             if written.is_ok() {
                 written = take(piece);
             }
         })?;
         written?;
         job.ports.yield_now().await;
+        if progress == Progress::Done {
+            break;
+        }
     }
-    Ok(())
+    Ok(progress)
 }

@@ -1,4 +1,5 @@
-//! Opening a layer: from the store, or by streaming it once from end to end.
+//! Opening a layer: from the store, by an index that somebody else made, or by streaming it once from
+//! end to end.
 
 use crate::digest::Digest;
 use crate::job::{Phase, Verified};
@@ -9,6 +10,7 @@ use crate::view::problem::Problem;
 use super::cancel::Cancelled;
 use super::error::ExploreError;
 use super::feed::Feed;
+use super::find_index;
 use super::job_state::Job;
 use super::ports::Ports;
 use super::session::Inner;
@@ -36,7 +38,7 @@ impl From<ExploreError> for End {
 
 /// Opens the job's layer and tells how it goes. Ends when the layer is whole, cancelled or failed.
 pub(super) async fn open<P: Ports>(session: &Inner<P>, job: &Job<P>) {
-    if restore(session, job).await {
+    if restore(session, job).await || find_index::find(job).await {
         return;
     }
     let outcome = match stream(job).await {

@@ -14,6 +14,13 @@ pub enum Checks {
     Units(UnitDigests),
     /// Digests of SOCI's spans, as the ztoc that the index was made of states them.
     Spans(SpanDigests),
+    /// The digests in the table of contents that the layer's publisher made: of what its pieces
+    /// hold, once they are decoded.
+    Publisher {
+        /// The manifest has a digest of that table, so that the publisher vouches for it; else it
+        /// is whatever the registry sent.
+        anchored: bool,
+    },
     /// Nothing: the blob still streams, or whoever made the index gave no digests of its bytes.
     Nothing,
 }
@@ -23,8 +30,8 @@ impl Checks {
     pub fn verified(&self) -> Verified {
         match self {
             Checks::Units(_) => Verified::Blob,
-            Checks::Spans(_) => Verified::Toc,
-            Checks::Nothing => Verified::None,
+            Checks::Spans(_) | Checks::Publisher { anchored: true } => Verified::Toc,
+            Checks::Publisher { anchored: false } | Checks::Nothing => Verified::None,
         }
     }
 
@@ -36,7 +43,9 @@ impl Checks {
                 needed.start / UNIT_BYTES * UNIT_BYTES..end.min(blob_len)
             }
             Checks::Spans(spans) if !needed.is_empty() => spans.round(needed),
-            Checks::Units(_) | Checks::Spans(_) | Checks::Nothing => needed.clone(),
+            Checks::Units(_) | Checks::Spans(_) | Checks::Publisher { .. } | Checks::Nothing => {
+                needed.clone()
+            }
         }
     }
 
@@ -45,7 +54,8 @@ impl Checks {
         match self {
             Checks::Units(units) => Expected::Units(units.expected(blob, in_range)),
             Checks::Spans(spans) => Expected::Spans(spans.expected(in_range)),
-            Checks::Nothing => Expected::Nothing,
+            // Pieces are checked by who decodes them.
+            Checks::Publisher { .. } | Checks::Nothing => Expected::Nothing,
         }
     }
 }

@@ -7,12 +7,14 @@
 //! LayerIndex::plan_read ─> ReadPlan ─> Range request ─> EntryReader ─> the file's bytes
 //! ```
 //!
-//! Invariants: a [`LayerIndex`] exists only for a blob whose digest matched; with one, no byte of
-//! the network is inflated before its unit's digest matched; stored bytes are never believed
+//! Invariants: an index is stored only if it was made of a blob whose digest matched; with such a
+//! one, no byte of the network is inflated before its unit's digest matched. One that somebody else
+//! made says so ([`LayerIndex::checks`]) and how far it is checked. Stored bytes are never believed
 //! beyond what fits together; losing a stored index costs time, never a result.
 
 mod build;
 mod checks;
+mod chunks;
 mod compression;
 mod damage;
 mod digests;
@@ -26,6 +28,7 @@ mod tests;
 
 pub use build::{BuildError, BuildOptions, Built, IndexBuilder};
 pub use checks::Checks;
+pub use chunks::{ChunkAccess, ChunkPlan, ChunkReader};
 pub use compression::{Compression, MAGIC_BYTES};
 pub use damage::{Damage, DamageKind};
 pub use digests::{BlobDigests, BlobHasher, UNIT_BYTES, UnitDigests};
@@ -35,13 +38,14 @@ pub use spans::{MAX_SPAN_BYTES, Span, SpanDigests};
 pub use store::{STORED_VERSION, StoredIndexError};
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::digest::Digest;
 use crate::tar::Notes;
 use crate::toc::Toc;
 use crate::ztoc::Ztoc;
 
-/// The index of one layer whose blob digest matched.
+/// The index of one layer: of a blob whose digest matched, or from whom [`LayerIndex::checks`] says.
 #[derive(Debug, Clone)]
 pub struct LayerIndex {
     digest: Digest,
@@ -138,6 +142,29 @@ impl LayerIndex {
         }
     }
 
+    /// An index by the table of contents that the layer's publisher put into it. `anchored` says
+    /// that the manifest has a digest of that table.
+    pub fn of_publisher(
+        digest: Digest,
+        blob_len: u64,
+        compression: Compression,
+        toc: Toc,
+        chunks: Arc<dyn ChunkAccess>,
+        anchored: bool,
+    ) -> LayerIndex {
+        LayerIndex {
+            digest,
+            blob_len,
+            compression,
+            out_len: 0,
+            toc,
+            access: Access::Chunks(chunks),
+            checks: Checks::Publisher { anchored },
+            damage: None,
+            notes: Notes::default(),
+        }
+    }
+
     /// The blob's digest (of its compressed bytes).
     pub fn digest(&self) -> &Digest {
         &self.digest
@@ -153,7 +180,7 @@ impl LayerIndex {
         self.compression
     }
 
-    /// Uncompressed bytes of the blob, as far as it could be inflated.
+    /// Uncompressed bytes of the blob, as far as it could be inflated; 0 if it was not.
     pub fn out_len(&self) -> u64 {
         self.out_len
     }

@@ -1,10 +1,12 @@
 //! From a range of a file to the compressed bytes that have to be fetched.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use layerscope_inflate::{GzipError, GzipIndex, GzipPlan};
 
 use super::checks::Checks;
+use super::chunks::{ChunkAccess, ChunkPlan};
 use crate::toc::{EntryKind, SparseRun, Toc};
 
 /// Zeros that one plan gives for holes. More would keep a worker busy without end: the rest is
@@ -18,6 +20,8 @@ pub enum Access {
     Plain,
     /// Through checkpoints.
     Gzip(GzipIndex),
+    /// By a table of the pieces of each file.
+    Chunks(Arc<dyn ChunkAccess>),
 }
 
 /// The same, borrowed: while a blob streams its index is still the builder's.
@@ -25,6 +29,7 @@ pub enum Access {
 pub(super) enum AccessRef<'a> {
     Plain,
     Gzip(&'a GzipIndex),
+    Chunks(&'a Arc<dyn ChunkAccess>),
 }
 
 impl<'a> From<&'a Access> for AccessRef<'a> {
@@ -32,6 +37,7 @@ impl<'a> From<&'a Access> for AccessRef<'a> {
         match access {
             Access::Plain => AccessRef::Plain,
             Access::Gzip(index) => AccessRef::Gzip(index),
+            Access::Chunks(chunks) => AccessRef::Chunks(chunks),
         }
     }
 }
@@ -72,6 +78,17 @@ pub enum ReadError {
         /// Where the unit starts: compressed bytes from the blob's start.
         in_offset: u64,
     },
+    /// A piece of a file is not what the publisher's table of contents says.
+    #[error("bytes from {in_offset} of the blob are not what its table of contents says: {detail}")]
+    Chunk {
+        /// Where the piece starts: compressed bytes from the blob's start.
+        in_offset: u64,
+        /// What is wrong.
+        detail: String,
+    },
+    /// A whole file is not what the publisher's table of contents says.
+    #[error("the file's digest is not the one in the layer's table of contents")]
+    FileMismatch,
     /// Inflating failed.
     #[error("the compressed bytes cannot be inflated: {0}")]
     Gzip(#[from] GzipError),
@@ -148,6 +165,21 @@ pub(super) fn plan_entry(
         return Err(ReadError::NotAFile { ordinal, kind });
     }
     let total = toc.size(file);
+    if let AccessRef::Chunks(chunks) = source.access {
+        let end = range.end.min(total);
+        let range = range.start.min(end)..end;
+        let plan = chunks.plan(file, range);
+        let ChunkPlan { range, in_range } = plan.ok_or(ReadError::NotAvailable { available: 0 })?;
+        return Ok(ReadPlan {
+            ordinal: Some(file),
+            range,
+            total,
+            needed: in_range.clone(),
+            in_range,
+            gzip: None,
+            segments: Vec::new(),
+        });
+    }
     let data = toc
         .data_out_offset(file)
         .ok_or(ReadError::NoSuchEntry { ordinal })?;
@@ -211,6 +243,7 @@ fn locate(source: &Source<'_>, out_range: Range<u64>) -> Option<(Option<GzipPlan
     }
     match source.access {
         AccessRef::Plain => Some((None, out_range)),
+        AccessRef::Chunks(_) => None,
         AccessRef::Gzip(index) => {
             let plan = index.plan(out_range)?;
             let needed = plan.in_range.clone();
@@ -224,6 +257,7 @@ fn reachable(source: &Source<'_>) -> u64 {
     match source.access {
         AccessRef::Plain => source.out_len,
         AccessRef::Gzip(index) => source.out_len.min(index.out_len),
+        AccessRef::Chunks(_) => 0, // files alone
     }
 }
 

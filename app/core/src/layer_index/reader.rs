@@ -5,6 +5,7 @@ use std::ops::Range;
 use layerscope_inflate::GzipReader;
 
 use super::checks::Expected;
+use super::chunks::ChunkReader;
 use super::plan::{AccessRef, ReadError, ReadPlan, Segment};
 use crate::job::Verified;
 
@@ -29,6 +30,8 @@ pub struct EntryReader {
     /// Compressed bytes taken, from the blob's start.
     in_offset: u64,
     gzip: Option<GzipReader>,
+    /// Does it all, if the file lies in pieces.
+    chunks: Option<Box<dyn ChunkReader>>,
     emitter: Emitter,
     failed: Option<ReadError>,
 }
@@ -50,11 +53,18 @@ impl EntryReader {
                 }
                 Some(GzipReader::new(from, gzip)?)
             }
-            (Some(_), AccessRef::Plain) => return Err(ReadError::OtherIndex),
+            (Some(_), _) => return Err(ReadError::OtherIndex),
             (None, AccessRef::Gzip(_)) if !plan.needed.is_empty() => {
                 return Err(ReadError::OtherIndex);
             }
             (None, _) => None,
+        };
+        let chunks = match (access, plan.ordinal) {
+            (AccessRef::Chunks(chunks), Some(file)) => {
+                Some(chunks.reader(file, plan.range.clone()))
+            }
+            (AccessRef::Chunks(_), None) => return Err(ReadError::OtherIndex),
+            (AccessRef::Plain | AccessRef::Gzip(_), _) => None,
         };
         Ok(EntryReader {
             expected,
@@ -63,17 +73,14 @@ impl EntryReader {
             in_range: plan.in_range,
             needed: plan.needed,
             gzip,
+            chunks,
             emitter: Emitter::new(plan.segments),
             failed: None,
         })
     }
 
-    /// How far the bytes that it gives are checked.
-    pub fn verified(&self) -> Verified {
-        self.expected.verified()
-    }
-
-    /// Takes the next bytes of the plan's range; `out` gets bytes of the file, in order.
+    /// Takes the next bytes of the plan's range; `out` gets bytes of the file, in order. They are
+    /// checked as [`EntryReader::finish`] says, and to be kept back until it has.
     ///
     /// # Errors
     /// A unit does not match its digest (nothing of it was given), or inflating failed. The same
@@ -98,6 +105,9 @@ impl EntryReader {
         mut input: &[u8],
         out: &mut dyn FnMut(&[u8]),
     ) -> Result<Progress, ReadError> {
+        if let Some(chunks) = &mut self.chunks {
+            return chunks.push(input, out);
+        }
         while !input.is_empty() && !self.emitter.is_done() && self.in_offset < self.in_range.end {
             // To the end of what is checked as one, or the range's.
             let end = self.expected.piece_end(self.in_offset);
@@ -149,13 +159,17 @@ impl EntryReader {
         Ok(())
     }
 
-    /// Says that the plan's bytes have ended; gives what needs none (holes).
+    /// Says that the plan's bytes have ended; gives what needs none (holes). Tells how far all that
+    /// was given is checked.
     ///
     /// # Errors
     /// Bytes are missing, or it had failed before.
     pub fn finish(mut self, out: &mut dyn FnMut(&[u8])) -> Result<Verified, ReadError> {
         if let Some(failed) = self.failed {
             return Err(failed);
+        }
+        if let Some(mut chunks) = self.chunks {
+            return chunks.finish(out);
         }
         self.emitter.holes(out);
         if !self.emitter.is_done() {
@@ -165,7 +179,7 @@ impl EntryReader {
                 expected,
             });
         }
-        Ok(self.verified())
+        Ok(self.expected.verified())
     }
 }
 

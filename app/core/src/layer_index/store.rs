@@ -76,7 +76,7 @@ impl LayerIndex {
             }
         }
         match &self.access {
-            Access::Plain => put_bytes(&mut out, b""),
+            Access::Plain | Access::Chunks(_) => put_bytes(&mut out, b""),
             Access::Gzip(index) => put_bytes(&mut out, &index.to_bytes()),
         }
         put_bytes(&mut out, units.as_bytes());

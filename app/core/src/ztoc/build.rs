@@ -321,7 +321,8 @@ impl Archive {
                 if let Some(why) = why {
                     failed.get_or_insert(ZtocBuildError::Entry(why));
                 }
-                *end = (entry.data_out_offset + entry.stored_len).next_multiple_of(BLOCK);
+                let data = entry.data_out_offset.unwrap_or_default(); // a parser knows it
+                *end = (data + entry.stored_len).next_multiple_of(BLOCK);
                 if !toc.push(&entry) {
                     failed.get_or_insert(ZtocBuildError::TooMuch);
                 }

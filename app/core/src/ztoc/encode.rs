@@ -134,7 +134,7 @@ fn file(builder: &mut FlatBufferBuilder<'_>, entry: &Entry) -> Table {
     long(
         builder,
         slots::file::UNCOMPRESSED_OFFSET,
-        entry.data_out_offset,
+        entry.data_out_offset.unwrap_or_default(),
     );
     long(builder, slots::file::UNCOMPRESSED_SIZE, entry.size);
     builder.push_slot_always(slot(slots::file::LINKNAME), link);

@@ -19,7 +19,7 @@ mod error;
 mod flat;
 mod read;
 mod slots;
-mod time;
+pub(crate) mod time;
 
 #[cfg(test)]
 mod tests;

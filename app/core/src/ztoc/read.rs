@@ -177,7 +177,8 @@ fn entries(flat: &mut Flat<'_>, field: Field, archive_len: u64) -> Result<Toc, Z
     let mut header = 0;
     for (_, n) in order {
         let entry = entry(flat, files.at(n), header)?;
-        let data_end = entry.data_out_offset + entry.stored_len; // each is below MAX_BLOB_BYTES
+        let data = entry.data_out_offset.unwrap_or_default();
+        let data_end = data + entry.stored_len; // each is below MAX_BLOB_BYTES
         if data_end > archive_len {
             return Err(ZtocError::Field("position of an entry"));
         }
@@ -251,8 +252,8 @@ fn entry(flat: &mut Flat<'_>, field: Field, header: u64) -> Result<Entry, ZtocEr
         linkname,
         device,
         pax: records(flat, fields[slots::file::XATTRS])?,
-        header_out_offset: header,
-        data_out_offset: data.ok_or(bad("position of an entry"))?,
+        header_out_offset: Some(header),
+        data_out_offset: Some(data.ok_or(bad("position of an entry"))?),
         stored_len: size,
         sparse: None,
     })

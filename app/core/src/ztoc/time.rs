@@ -23,7 +23,7 @@ pub(super) fn format(seconds: i64, nanos: u32) -> String {
 }
 
 /// Seconds since 1970-01-01 UTC, rounded down, and nanoseconds.
-pub(super) fn parse(text: &[u8]) -> Option<(i64, u32)> {
+pub(crate) fn parse(text: &[u8]) -> Option<(i64, u32)> {
     let (date, rest) = text.split_at_checked(19)?;
     let number = |at: usize, len: usize| -> Option<i64> {
         let digits = date.get(at..at + len)?;

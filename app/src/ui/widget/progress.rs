@@ -1,6 +1,6 @@
 //! How a layer stands: while it streams a bar, then a line.
 
-use layerscope_core::job::{Phase, Progress};
+use layerscope_core::job::{MadeBy, Phase, Progress, Verified};
 use layerscope_core::view::human;
 use leptos::prelude::*;
 
@@ -28,6 +28,9 @@ pub fn LayerProgress() -> impl IntoView {
     };
     let percent = move || share().map(|s| human::decimal(s * 100.0, 0));
     let level = Signal::derive(move || progress.with(|p| p.verified));
+    let by_publisher =
+        Memo::new(move |_| progress.with(|p| p.phase == Phase::Done && p.made_by != MadeBy::Us));
+    let vouched = Memo::new(move |_| progress.with(vouched));
     view! {
         <div class="progress" data-worker-memory=move || progress.with(|p| p.memory_bytes)>
             <When when=move || !running.get()>
@@ -55,6 +58,15 @@ pub fn LayerProgress() -> impl IntoView {
                     <span>{live(move || progress.with(finished))}</span>
                     <VerifiedBadge level=level/>
                 </When>
+                <When when=move || by_publisher.get()>
+                    <button
+                        type="button"
+                        class="btn tiny"
+                        on:click=move |_| app.effects.read_whole_layer()
+                    >
+                        "Read the whole layer to verify it"
+                    </button>
+                </When>
                 <When when=move || running.get()>
                     <span>{live(move || progress.with(|p| streaming(p, size())))}</span>
                     <button
@@ -66,8 +78,31 @@ pub fn LayerProgress() -> impl IntoView {
                     </button>
                 </When>
             </div>
+            {live(move || vouched.get().map(|text| view! { <p class="muted">{text}</p> }))}
         </div>
     }
+}
+
+/// What is to be known of an index that somebody else made, or of one that was not used.
+fn vouched(p: &Progress) -> Option<String> {
+    if let Some(note) = &p.note {
+        return Some(format!(
+            "The publisher's table of contents is not used, so the layer is read whole: {note}."
+        ));
+    }
+    let format = match p.made_by {
+        MadeBy::Us => return None,
+        MadeBy::EStargz => "eStargz",
+        MadeBy::ZstdChunked => "zstd:chunked",
+    };
+    Some(match p.verified {
+        Verified::Toc => format!(
+            "Listed by the publisher's table of contents ({format}). A digest in the manifest covers it, and a digest in it each piece of a file that is read. Whether the whole layer unpacks to the same was not checked."
+        ),
+        _ => format!(
+            "Listed by a table of contents in the layer ({format}) that no digest in the manifest covers: nothing says that it tells the truth."
+        ),
+    })
 }
 
 fn streaming(p: &Progress, size: Option<u64>) -> String {

@@ -2,5 +2,6 @@
 
 mod failures;
 mod flow;
+mod foreign;
 mod reads;
 mod world;

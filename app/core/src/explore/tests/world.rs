@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use crate::digest::{Algorithm, Digest};
+use crate::explore::formats::{Formats, FormatsError};
 use crate::explore::ports::{FileError, FileSink, FinishedFile, MemoryFile, Ports};
 use crate::explore::session::LayerSession;
 use crate::job::{
@@ -39,6 +40,7 @@ pub(super) struct TestPorts {
     sleeps: Rc<RefCell<Vec<u32>>>,
     hash_dies: Rc<Cell<bool>>,
     file_limit: Rc<Cell<u64>>,
+    formats_fail: Rc<Cell<bool>>,
 }
 
 impl Clock for TestPorts {
@@ -99,6 +101,16 @@ impl Ports for TestPorts {
     async fn sleep_ms(&self, ms: u32) {
         self.sleeps.borrow_mut().push(ms);
         Turn(false).await;
+    }
+
+    async fn formats(&self) -> Result<Formats<TestPorts>, FormatsError> {
+        Turn(false).await;
+        match self.formats_fail.get() {
+            true => Err(FormatsError {
+                detail: "no connection".into(),
+            }),
+            false => Ok(Formats::here()),
+        }
     }
 
     fn memory_bytes(&self) -> u64 {
@@ -260,6 +272,7 @@ pub(super) struct World {
     pub(super) sleeps: Rc<RefCell<Vec<u32>>>,
     pub(super) hash_dies: Rc<Cell<bool>>,
     pub(super) file_limit: Rc<Cell<u64>>,
+    pub(super) formats_fail: Rc<Cell<bool>>,
     told: Told,
 }
 
@@ -271,6 +284,7 @@ impl World {
         let told = Told::default();
         let (sleeps, hash_dies) = (Rc::default(), Rc::<Cell<bool>>::default());
         let file_limit = Rc::new(Cell::new(u64::MAX));
+        let formats_fail = Rc::<Cell<bool>>::default();
         let (http, clock) = (MemoryHttp::new(handler), MemoryClock::default());
         let ports = TestPorts {
             http: http.clone(),
@@ -280,6 +294,7 @@ impl World {
             sleeps: Rc::clone(&sleeps),
             hash_dies: hash_dies.clone(),
             file_limit: file_limit.clone(),
+            formats_fail: formats_fail.clone(),
         };
         World {
             session: LayerSession::new(ports, BUILD),
@@ -290,6 +305,7 @@ impl World {
             sleeps,
             hash_dies,
             file_limit,
+            formats_fail,
             told,
         }
     }
@@ -360,13 +376,23 @@ impl World {
     }
 
     pub(super) fn open_as(&mut self, job: JobId, blob: &Blob, size: Option<u64>) {
-        let source = LayerSource {
+        let source = Self::source(blob, size);
+        self.open_source(job, source);
+    }
+
+    pub(super) fn source(blob: &Blob, size: Option<u64>) -> LayerSource {
+        LayerSource {
             endpoint: Endpoint::proxy(""),
             repository: Repository::parse("registry.test/library/demo").unwrap(),
             digest: blob.digest.clone(),
             size,
             media_type: None,
-        };
+            annotations: Vec::new(),
+            whole: false,
+        }
+    }
+
+    pub(super) fn open_source(&mut self, job: JobId, source: LayerSource) {
         let access = Access::default();
         self.post(Request::Open {
             job,

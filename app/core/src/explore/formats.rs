@@ -1,0 +1,45 @@
+//! The part of the worker's program that only some layers need.
+//!
+//! [`Formats::here`] names that part. Nothing else may reach it, so that a program can leave it to
+//! a second download, as `app/src/pages.rs` has it for the page.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use super::find_index;
+use super::job_state::Job;
+use super::ports::Ports;
+
+/// A future of this thread.
+pub(super) type Local<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+/// Entries into the second part.
+pub struct Formats<P: Ports> {
+    pub(super) find_index:
+        for<'a> fn(&'a Job<P>, find_index::Hint) -> Local<'a, find_index::Outcome>,
+}
+
+impl<P: Ports> Clone for Formats<P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P: Ports> Copy for Formats<P> {}
+
+impl<P: Ports> Formats<P> {
+    /// All of it, linked to where this is called.
+    pub fn here() -> Self {
+        Formats {
+            find_index: |job, hint| Box::pin(find_index::open(job, hint)),
+        }
+    }
+}
+
+/// The second part cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a part of this program did not load: {detail}")]
+pub struct FormatsError {
+    /// What the platform says.
+    pub detail: String,
+}
