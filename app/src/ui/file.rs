@@ -256,7 +256,7 @@ fn leads(route: &Route, link: &Row, target: &Target) -> AnyView {
             view! { <p>"The link goes in a circle: it leads to itself."</p> }.into_any()
         }
         Target::Circle { path } => view! {
-            <p>"The links go in a circle: by way of "{at(path)}" there is no end to be reached."</p>
+            <p>"The links go in a circle: following "{at(path)}" never ends."</p>
         }
         .into_any(),
     }

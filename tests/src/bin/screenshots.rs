@@ -91,6 +91,8 @@ fn sample(page: &Page<'_>, end: &str) {
         page.load_ready(&format!("{}{render}", route(first, &file)));
         shot(name);
     }
+    page.load_ready(&route(first, "usr/share/loops/this"));
+    shot("circle");
     page.load("#/image/sample.localhost/demo/no-such-image");
     shot("error");
     page.load("#/image/no-such-host.invalid/a/b");

@@ -164,7 +164,7 @@ fn links_devices_and_duplicates() {
     // Links in a circle and out of the layer end, and it is said how.
     for (path, told) in [
         ("abs-link", "that is /bin/setuid"),
-        ("loop-a", "in a circle: by way of /loop-b"),
+        ("loop-a", "in a circle: following /loop-b never ends"),
         ("out", "leads out"),
         ("dangling", "nothing at /nowhere"),
         ("hard-to-nothing", "This layer has nothing at"),
