@@ -1,7 +1,12 @@
 //! Writes the seeds of the fuzz targets into `tests/fuzz/corpus`. Run it after a change of the
 //! stored format, or of what it makes: `cargo run -p layerscope-tests --example fuzz_seeds`.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs,
+    io::{self, Write},
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use layerscope_core::{
     digest::{Algorithm, Digest},
@@ -19,6 +24,7 @@ fn main() -> io::Result<()> {
     };
     write("tar", cut(tars()))?;
     write("gzip", cut(gzips()))?;
+    write("decode", cut(decodes()?))?;
     write(
         "stored_index",
         gzips()
@@ -92,6 +98,37 @@ fn gzips() -> Vec<Vec<u8>> {
         gz::repeated(b"head", &[0; 50_000], 4, b"tail"),
         [&gz::member(&pax, 6)[..], b"trailing"].concat(),
     ]
+}
+
+/// By the tools that everybody packs with: whole, in two frames, and cut short.
+fn decodes() -> io::Result<Vec<Vec<u8>>> {
+    let pax = edge::pax();
+    let mut seeds = Vec::new();
+    for command in [
+        &["zstd", "-c"][..],
+        &["zstd", "-c", "-19", "--no-check"],
+        &["xz", "-c"],
+        &["xz", "-c", "--check=sha256", "--x86", "--lzma2"],
+        &["bzip2", "-c"],
+    ] {
+        let one = packed(command, &pax)?;
+        seeds.push([&one[..], &packed(command, b"the second frame")?].concat());
+        seeds.push(one[..one.len() * 2 / 3].to_vec());
+        seeds.push(one);
+    }
+    Ok(seeds)
+}
+
+fn packed(command: &[&str], input: &[u8]) -> io::Result<Vec<u8>> {
+    let mut child = Command::new(command[0])
+        .args(&command[1..])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    // All of it fits into the pipe.
+    let stdin = child.stdin.take();
+    stdin.map_or(Ok(()), |mut stdin| stdin.write_all(input))?;
+    Ok(child.wait_with_output()?.stdout)
 }
 
 /// Each with the byte before it that chooses how it is cut.

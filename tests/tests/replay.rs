@@ -37,6 +37,11 @@ fn gzip() {
 }
 
 #[test]
+fn decode() {
+    replay("decode", targets::decode);
+}
+
+#[test]
 fn tar() {
     replay("tar", targets::tar);
 }

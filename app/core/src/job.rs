@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::layer_index::Compression;
 use crate::path::EntryPath;
 use crate::reference::Repository;
 use crate::registry::endpoint::Endpoint;
@@ -36,6 +37,15 @@ pub struct LayerSource {
     pub annotations: Vec<(String, String)>,
     /// Read it whole, even where a table of contents of its publisher's would do.
     pub whole: bool,
+}
+
+impl LayerSource {
+    /// The name of a file, as an annotation of the descriptor has it.
+    pub fn title(&self) -> Option<&str> {
+        let key = "org.opencontainers.image.title";
+        let found = self.annotations.iter().find(|(k, _)| k == key);
+        found.map(|(_, value)| value.as_str())
+    }
 }
 
 /// What a worker needs to be let in. Kept in memory only.
@@ -238,6 +248,17 @@ pub enum Event {
         /// Compressed bytes fetched for it.
         fetched: u64,
     },
+    /// A read goes on that has to decode much before what it wants.
+    Decoding {
+        /// The job's id.
+        job: JobId,
+        /// The read's id.
+        read: ReadId,
+        /// Uncompressed bytes decoded.
+        decoded: u64,
+        /// Of how many.
+        total: u64,
+    },
     /// A download goes on, or is done.
     Download {
         /// The job's id.
@@ -329,6 +350,10 @@ pub struct Progress {
     pub made_by: MadeBy,
     /// Why an index that somebody else made was not used, if there is one.
     pub note: Option<String>,
+    /// How the blob is compressed, by its first bytes, once they are here.
+    pub compression: Option<Compression>,
+    /// It is no archive but one file, which is listed when all of it has been seen.
+    pub bare: bool,
     /// Bytes that the stored index takes, once it is known.
     pub index_bytes: Option<u64>,
     /// What went wrong, if something did; rows read before stay.
@@ -478,6 +503,18 @@ pub struct Row {
     pub extra: Vec<(String, String)>,
     /// Device numbers.
     pub device: Option<(u32, u32)>,
+}
+
+impl Row {
+    /// There are mode, owner and time to show: a directory that others imply has none, and neither
+    /// has a file that is all of a blob.
+    pub fn has_attributes(&self) -> bool {
+        let nothing = self.mode == 0
+            && self.mtime == 0
+            && (self.uid, self.gid) == (0, 0)
+            && self.uname.is_empty();
+        self.ordinal.is_some() && !nothing
+    }
 }
 
 /// A row's kind. The attribute `data-entry-type` has its name.

@@ -395,6 +395,7 @@ fn job_of_event(event: &Event) -> Option<JobId> {
         | Event::View { job, .. }
         | Event::Rows { job, .. }
         | Event::Content { job, .. }
+        | Event::Decoding { job, .. }
         | Event::Download { job, .. }
         | Event::Place { job, .. }
         | Event::ReadFailed { job, .. } => Some(*job),

@@ -210,6 +210,12 @@ pub(super) fn on_event(inner: &Rc<Inner>, event: Event, bytes: Option<Vec<u8>>) 
                 Some(Purpose::Save) | None => {}
             }
         }
+        Event::Decoding {
+            job,
+            read,
+            decoded,
+            total,
+        } if current(job) => inner.state.file.set_decoding(read, decoded, total),
         Event::Download {
             job,
             read,

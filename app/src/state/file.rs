@@ -99,6 +99,7 @@ pub struct FileState {
     pages: RwSignal<BTreeMap<u64, Arc<Vec<u8>>>>,
     picture: RwSignal<Load<Arc<ObjectUrl>>>,
     saving: RwSignal<Option<Saving>>,
+    decoding: RwSignal<Option<(u64, u64)>>,
     wrap: RwSignal<bool>,
     reads: StoredValue<(ReadId, BTreeMap<ReadId, Purpose>)>,
 }
@@ -112,6 +113,7 @@ impl FileState {
             pages: RwSignal::default(),
             picture: RwSignal::default(),
             saving: RwSignal::default(),
+            decoding: RwSignal::default(),
             wrap: RwSignal::default(),
             reads: StoredValue::new((0, BTreeMap::new())),
         }
@@ -147,6 +149,19 @@ impl FileState {
         self.saving.read_only()
     }
 
+    /// Uncompressed bytes decoded before what is wanted comes, and how many it takes; while a read
+    /// goes on that needs many.
+    pub fn decoding(self) -> ReadSignal<Option<(u64, u64)>> {
+        self.decoding.read_only()
+    }
+
+    /// A read goes on that needs many.
+    pub fn set_decoding(self, read: ReadId, decoded: u64, total: u64) {
+        if self.purpose(read).is_some() {
+            self.decoding.set(Some((decoded, total)));
+        }
+    }
+
     /// Long lines are wrapped.
     pub fn wrap(self) -> ReadSignal<bool> {
         self.wrap.read_only()
@@ -168,6 +183,7 @@ impl FileState {
         self.pages.set(BTreeMap::new());
         self.picture.set(Load::Idle);
         self.saving.set(None);
+        self.decoding.set(None);
         self.entry.set(entry.map(Arc::new));
         given_up.into_keys().collect()
     }
@@ -215,6 +231,9 @@ impl FileState {
 
     /// What a read was for; it is over with this.
     pub fn end_read(self, read: ReadId) -> Option<Purpose> {
+        if self.decoding.with_untracked(Option::is_some) {
+            self.decoding.set(None);
+        }
         self.reads
             .try_update_value(|(_, waiting)| waiting.remove(&read))
             .flatten()

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use layerscope_core::job::Verified;
+use layerscope_core::layer_index::Compression;
 use layerscope_core::path::{EntryPath, visible};
 use layerscope_core::route::{Render, Route};
 use layerscope_core::view::command;
@@ -51,6 +52,12 @@ pub fn Blob() -> impl IntoView {
         } => Route::fs(repository, digest, EntryPath::ROOT).href(),
         _ => String::new(),
     };
+    let packed = move || {
+        state.bytes().with(|b| {
+            let found = b.ready().map(|bytes| Compression::detect(bytes));
+            found.is_some_and(|c| c != Compression::None)
+        })
+    };
     let size = move || {
         state
             .bytes()
@@ -70,7 +77,7 @@ pub fn Blob() -> impl IntoView {
                     <When when=move || state.bytes().with(|b| b.ready().is_some())>
                         <VerifiedBadge level=Signal::stored(Verified::Blob)/>
                     </When>
-                    <a href=as_layer>"Open as a layer"</a>
+                    <a href=as_layer>{live(move || if packed() { "Open unpacked" } else { "Open as a layer" })}</a>
                 </div>
             </div>
             <Commands commands=commands/>

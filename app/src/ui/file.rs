@@ -11,7 +11,7 @@ use leptos::prelude::*;
 
 use crate::ui::widget::live::{When, live};
 
-use super::layer::tar_filter;
+use super::layer::{bare, tar_filter};
 use super::widget::badge::VerifiedBadge;
 use super::widget::command::Commands;
 use super::widget::copy::CopyButton;
@@ -56,9 +56,10 @@ fn File(entry: Arc<OpenFile>) -> impl IntoView {
             move || match app.state.shell.place().with(|p| p.route.clone()) {
                 Route::Fs {
                     repository, digest, ..
-                } if has_content => {
-                    command::file(&repository, &digest, tar_filter(app.state), &path)
-                }
+                } if has_content => match bare(app.state) {
+                    Some(compression) => command::bare(&repository, &digest, compression, &path),
+                    None => command::file(&repository, &digest, tar_filter(app.state), &path),
+                },
                 _ => Vec::new(),
             },
         )
@@ -99,7 +100,7 @@ fn File(entry: Arc<OpenFile>) -> impl IntoView {
 /// The whole of `ls -l`, exact.
 fn facts_line(row: &Row) -> String {
     let mut parts = vec![mode(row)];
-    if row.ordinal.is_some() {
+    if row.has_attributes() {
         let ids = match (row.uname.is_empty(), row.gname.is_empty()) {
             (true, true) => String::new(),
             _ => format!(" ({}:{})", row.uid, row.gid),
@@ -112,7 +113,7 @@ fn facts_line(row: &Row) -> String {
     if row.kind == RowKind::File {
         parts.push(human::plural(row.size, "byte", "bytes"));
     }
-    if row.ordinal.is_some() {
+    if row.has_attributes() {
         parts.push(human::time_exact(row.mtime));
     }
     parts.join("  ")
@@ -340,6 +341,7 @@ fn Content() -> impl IntoView {
     view! {
         <div class="content">
             <ContentTools form=form/>
+            {live(move || app.state.file.decoding().get().map(|d| view! { <Decoding decoded=d/> }))}
             {live(move || match form.get() {
                 Form::Waiting => view! { <Skeleton lines=10/> }.into_any(),
                 Form::Failed => problem().map(|p| view! { <ProblemPanel problem=p/> }).into_any(),
@@ -350,6 +352,23 @@ fn Content() -> impl IntoView {
             })}
         </div>
     }
+}
+
+/// Why it takes so long, and how long still.
+#[component]
+fn Decoding(decoded: (u64, u64)) -> impl IntoView {
+    let (done, total) = decoded;
+    let percent = human::decimal(done as f64 * 100.0 / total.max(1) as f64, 0);
+    let kind = app()
+        .state
+        .layer
+        .progress()
+        .with_untracked(|p| p.compression.map_or("compressed", |c| c.name()));
+    let words = format!(
+        "{kind} cannot be entered in the middle: {} before the end of this part are unpacked first, {percent} % done.",
+        human::size(total)
+    );
+    view! { <p class="problem mild small" role="status" data-decoding=done>{words}</p> }
 }
 
 #[component]

@@ -2,11 +2,12 @@
 
 use layerscope_core::digest::Digest;
 use layerscope_core::job::{Found, Phase};
-use layerscope_core::media_type::{self, LayerCompression, MediaTypeKind};
+use layerscope_core::layer_index::Compression;
 use layerscope_core::path::EntryPath;
 use layerscope_core::reference::Repository;
 use layerscope_core::route::{ListMode, Route};
 use layerscope_core::view::command::{self, TarFilter};
+use layerscope_core::view::compression;
 use layerscope_core::view::human;
 use layerscope_core::view::problem::Problem;
 use leptos::html;
@@ -37,20 +38,27 @@ fn layer_of(route: &Route) -> Option<(Repository, Digest, EntryPath)> {
     }
 }
 
-/// How tar is to unpack the layer, by its media type; gzip where nobody said.
+fn media_type(state: State) -> Option<String> {
+    let opened = state.layer.opened();
+    opened.with(|o| o.as_ref().and_then(|o| o.source.media_type.clone()))
+}
+
+/// How tar is to unpack the layer.
 pub fn tar_filter(state: State) -> TarFilter {
-    let media_type = state
-        .layer
-        .opened()
-        .with(|o| o.as_ref().and_then(|o| o.source.media_type.clone()));
-    match media_type.as_deref().map(media_type::kind) {
-        Some(MediaTypeKind::Layer { compression, .. }) => match compression {
-            LayerCompression::None => TarFilter::None,
-            LayerCompression::Gzip => TarFilter::Gzip,
-            LayerCompression::Zstd => TarFilter::Zstd,
-        },
-        _ => TarFilter::Gzip,
-    }
+    let bytes = state.layer.progress().with(|p| p.compression);
+    compression::tar_filter(media_type(state).as_deref(), bytes)
+}
+
+/// How the blob is compressed, if it is no archive but one file.
+pub fn bare(state: State) -> Option<Compression> {
+    let progress = state.layer.progress();
+    progress.with(|p| p.bare.then(|| p.compression.unwrap_or(Compression::None)))
+}
+
+/// What is told where the manifest is wrong about the compression.
+fn disagreement(state: State) -> Option<String> {
+    let bytes = state.layer.progress().with(|p| p.compression)?;
+    compression::disagreement(&media_type(state)?, bytes)
 }
 
 /// The page.
@@ -75,9 +83,11 @@ pub fn Layer() -> impl IntoView {
     });
     let commands = Signal::derive(move || {
         layer.with(|l| {
-            l.as_ref().map_or(Vec::new(), |(repository, digest, _)| {
-                command::layer(repository, digest, tar_filter(state))
-            })
+            l.as_ref()
+                .map_or(Vec::new(), |(repository, digest, _)| match bare(state) {
+                    Some(_) => command::blob(repository, digest),
+                    None => command::layer(repository, digest, tar_filter(state)),
+                })
         })
     });
     view! {
@@ -89,6 +99,8 @@ pub fn Layer() -> impl IntoView {
                 let note = if rows { "What was read before stays listed below, unverified." } else { "" };
                 view! { <ProblemPanel problem=problem note=note/> }
             }))}
+            {live(move || disagreement(state).map(|note| view! { <p class="problem mild small">{note}</p> }))}
+            {live(move || bare(state).map(|c| view! { <p class="small" data-bare=c.name()>{compression::one_file(c)}</p> }))}
             {live(move || missing(state).map(|nearest| view! { <Missing nearest=nearest/> }))}
             <div class="panes" class:with-file=move || with_file.get()>
                 <div class="pane list-pane" hidden=move || !listed.get()>

@@ -4,7 +4,8 @@
 use std::io::Read;
 
 use layerscope_core::{
-    layer_index::{BuildOptions, IndexBuilder, LayerIndex, STORED_VERSION},
+    decode::{DecodeError, DecodeLimits, FrameIndex, FramePoint, FrameReader, decoder},
+    layer_index::{BuildOptions, Compression, IndexBuilder, LayerIndex, STORED_VERSION},
     port::Headers,
     reference::{Reference, typed::Typed},
     registry::{challenge, link},
@@ -34,6 +35,77 @@ fn chunked(data: &[u8]) -> (usize, &[u8]) {
 
 fn chunks(data: &[u8], size: usize) -> impl Iterator<Item = &[u8]> {
     data.chunks(if size == 0 { data.len().max(1) } else { size })
+}
+
+fn decoded(
+    compression: Compression,
+    data: &[u8],
+    chunk: usize,
+) -> (Vec<u8>, FrameIndex, Option<DecodeError>) {
+    let limits = DecodeLimits {
+        max_out: MAX_OUT,
+        max_window: MAX_OUT,
+        max_dictionary: MAX_OUT as usize,
+        ..DecodeLimits::default()
+    };
+    let mut decoder =
+        decoder(compression, FramePoint::default(), limits).expect("one that has a decoder");
+    let mut out = Vec::new();
+    let mut error = None;
+    for piece in chunks(data, chunk) {
+        let pushed = decoder.push(piece, &mut |bytes| out.extend_from_slice(bytes));
+        if let Err(found) = pushed {
+            error = Some(found);
+            break;
+        }
+    }
+    let error = error.or_else(|| decoder.finish().err());
+    (out, decoder.so_far().clone(), error)
+}
+
+/// zstd, xz and bzip2: every way of cutting the input comes to the same end, with the same bytes
+/// before it; the frames found can be stored, and any range is read from them.
+pub fn decode(data: &[u8]) {
+    let (chunk, data) = chunked(data);
+    let compression = Compression::detect(data);
+    if !compression.needs_decoder() {
+        return;
+    }
+    let (out, index, error) = decoded(compression, data, 0);
+    let (out_cut, index_cut, error_cut) = decoded(compression, data, chunk);
+    assert_eq!(
+        error.is_some(),
+        error_cut.is_some(),
+        "{error:?} and {error_cut:?}"
+    );
+    let len = out.len().min(out_cut.len());
+    assert!(out[..len] == out_cut[..len], "cut otherwise, other bytes");
+    if error.is_some() {
+        return;
+    }
+    assert_eq!(out.len(), out_cut.len());
+    assert_eq!(index, index_cut);
+    assert_eq!(FrameIndex::from_bytes(&index.to_bytes()), Ok(index.clone()));
+    let len = out.len() as u64;
+    for (start, end) in [
+        (0, len),
+        (len / 2, len / 2 + 1),
+        (len.saturating_sub(9), len),
+    ] {
+        let range = start..end.min(len);
+        let Some(plan) = index.plan(range.clone()).filter(|_| !range.is_empty()) else {
+            continue;
+        };
+        let mut reader = FrameReader::new(compression, &plan, decoder).expect("as before");
+        let bytes = &data[plan.in_range.start as usize..plan.in_range.end as usize];
+        let mut read = Vec::new();
+        for piece in chunks(bytes, chunk) {
+            reader
+                .push(piece, &mut |_, _| {}, &mut |b| read.extend_from_slice(b))
+                .expect("what was decoded once");
+        }
+        assert!(read == out[range.start as usize..range.end as usize]);
+    }
 }
 
 fn gunzip<E: Engine>(data: &[u8], chunk: usize) -> (Vec<u8>, GzipIndex, Option<GzipError>) {

@@ -76,15 +76,11 @@ impl FrameIndex {
         })
     }
 
-    /// The most compressed bytes that have to be decoded for one plain byte.
+    /// The most plain bytes that have to be decoded for one.
     pub fn longest_frame(&self) -> u64 {
-        let ends = self.points.iter().skip(1).map(|p| p.in_offset);
-        let ends = ends.chain([self.in_len]);
-        let lens = self
-            .points
-            .iter()
-            .zip(ends)
-            .map(|(p, end)| end.saturating_sub(p.in_offset));
+        let starts = self.points.iter().map(|p| p.out_offset);
+        let ends = starts.clone().skip(1).chain([self.out_len]);
+        let lens = starts.zip(ends).map(|(start, end)| end - start); // they rise
         lens.max().unwrap_or(0)
     }
 

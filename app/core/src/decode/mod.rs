@@ -17,7 +17,7 @@ mod xz;
 mod zstd;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use error::DecodeError;
 pub use frames::{FrameIndex, FramePlan, FramePoint, FramesProblem};

@@ -7,6 +7,7 @@ use crate::registry::RegistryError;
 use crate::view::human;
 use crate::view::problem::Problem;
 
+use super::formats::FormatsError;
 use super::ports::FileError;
 
 /// Why a layer could not be opened, or a file in it not be read.
@@ -21,6 +22,9 @@ pub enum ExploreError {
     /// The file cannot be read from what is known of the layer.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// A part of the program is missing.
+    #[error(transparent)]
+    Formats(#[from] FormatsError),
     /// The index and the digests do not belong together.
     #[error(transparent)]
     Seal(#[from] SealError),
@@ -64,6 +68,9 @@ fn problem(code: &str, title: &str, cause: impl Into<String>, remedy: &str) -> P
     Problem::new(code, title, cause.into(), remedy)
 }
 
+const NO_DECODER: &str =
+    "Load the page again. If it stays so, use the command line shown on this page to unpack it.";
+
 const ROWS_STAY: &str = "What is listed was read before and is not verified. Try again";
 
 impl From<&ExploreError> for Problem {
@@ -72,6 +79,12 @@ impl From<&ExploreError> for Problem {
             ExploreError::Registry(error) => Problem::from(error),
             ExploreError::Build(error) => Problem::from(error),
             ExploreError::Read(error) => Problem::from(error),
+            ExploreError::Formats(error) => problem(
+                "PROGRAM_MISSING",
+                "A part of Layerscope could not be loaded",
+                error.to_string(),
+                "Check the connection, then try again.",
+            ),
             ExploreError::Seal(error) => problem(
                 "SEAL_FAILED",
                 "The layer could not be verified",
@@ -144,12 +157,12 @@ fn problem_from_file(error: &FileError) -> Problem {
 
 impl From<&BuildError> for Problem {
     fn from(error: &BuildError) -> Problem {
-        let BuildError::NotReadable { .. } = error;
+        let BuildError::NoDecoder { .. } = error;
         problem(
             "COMPRESSION",
-            "This layer cannot be opened yet",
+            "This layer cannot be unpacked",
             error.to_string(),
-            "Use the command line shown on this page to unpack it.",
+            NO_DECODER,
         )
     }
 }
@@ -173,15 +186,11 @@ impl From<&Damage> for Problem {
                 "What is listed comes before the limit and can be read. Use the command line shown on this page for the rest.",
             ),
             DamageKind::Compressed => (
-                "GZIP_DAMAGED",
+                "STREAM_DAMAGED",
                 "The compressed layer is damaged",
                 "What is listed comes before the damage. If the layer's digest is right, it has to be built and pushed again; else try again.",
             ),
-            DamageKind::Unreadable => (
-                "COMPRESSION",
-                "This layer cannot be opened yet",
-                "Use the command line shown on this page to unpack it.",
-            ),
+            DamageKind::Unreadable => ("COMPRESSION", "This layer cannot be unpacked", NO_DECODER),
         };
         problem(code, title, damage.detail.clone(), remedy)
     }
@@ -205,7 +214,10 @@ impl From<&ReadError> for Problem {
                 "DIGEST_MISMATCH",
                 "Nothing of it is shown. Try again; if it stays so, the bytes are changed on their way, or the registry's copy is damaged.",
             ),
-            ReadError::Gzip(_) | ReadError::Truncated { .. } => ("READ_FAILED", "Try again."),
+            ReadError::Gzip(_) | ReadError::Decode(_) | ReadError::Truncated { .. } => {
+                ("READ_FAILED", "Try again.")
+            }
+            ReadError::NoDecoder { .. } => ("COMPRESSION", NO_DECODER),
             ReadError::OtherIndex => ("READ_FAILED", "Load the page again."),
         };
         problem(

@@ -69,7 +69,7 @@ pub(super) async fn find<P: Ports>(job: &Job<P>) -> bool {
         return false;
     };
     let verified = index.checks().verified();
-    job.layer.borrow_mut().set_whole(index);
+    job.layer.borrow_mut().set_whole(index, None);
     job.advance(|progress| {
         progress.phase = Phase::Done;
         progress.verified = verified;

@@ -9,6 +9,7 @@ use std::pin::Pin;
 use super::find_index;
 use super::job_state::Job;
 use super::ports::Ports;
+use crate::decode::{self, MakeDecoder};
 
 /// A future of this thread.
 pub(super) type Local<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
@@ -17,6 +18,8 @@ pub(super) type Local<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 pub struct Formats<P: Ports> {
     pub(super) find_index:
         for<'a> fn(&'a Job<P>, find_index::Hint) -> Local<'a, find_index::Outcome>,
+    /// Decoders of zstd, xz and bzip2.
+    pub(super) decoders: MakeDecoder,
 }
 
 impl<P: Ports> Clone for Formats<P> {
@@ -32,6 +35,7 @@ impl<P: Ports> Formats<P> {
     pub fn here() -> Self {
         Formats {
             find_index: |job, hint| Box::pin(find_index::open(job, hint)),
+            decoders: decode::decoder,
         }
     }
 }

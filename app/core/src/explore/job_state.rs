@@ -14,6 +14,7 @@ use crate::view::problem::Problem;
 use super::cancel::{Bell, Cancel};
 use super::layer::Layer;
 use super::ports::Ports;
+use super::slow::Turns;
 use super::span_cache::SpanCache;
 
 /// How often progress is told, and at most how often listings are made again, in milliseconds.
@@ -51,6 +52,7 @@ pub(super) struct Job<P: Ports> {
     pub(super) grown: Bell,
     pub(super) layer: RefCell<Layer>,
     pub(super) spans: RefCell<SpanCache>,
+    pub(super) slow: Turns,
     pub(super) progress: RefCell<Progress>,
     reads: RefCell<HashMap<ReadId, Cancel>>,
     views: RefCell<BTreeMap<ViewId, View>>,
@@ -79,6 +81,7 @@ impl<P: Ports> Job<P> {
             grown: Bell::default(),
             layer: RefCell::default(),
             spans: RefCell::default(),
+            slow: Turns::default(),
             progress: RefCell::new(progress),
             reads: RefCell::default(),
             views: RefCell::default(),
@@ -147,6 +150,8 @@ impl<P: Ports> Job<P> {
             let mut progress = self.progress.borrow_mut();
             progress.entries = layer.entries();
             progress.inflated = layer.out_len();
+            progress.compression = layer.compression();
+            progress.bare = layer.is_bare();
             if progress.problem.is_none() {
                 progress.problem = layer.damage().map(Problem::from);
             }

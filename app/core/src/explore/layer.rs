@@ -2,17 +2,25 @@
 
 use std::ops::Range;
 
+use crate::decode::MakeDecoder;
 use crate::digest::Digest;
-use crate::job::{Row, ViewInfo};
+use crate::job::{Row, Verified, ViewInfo};
 use crate::layer_index::{
-    BlobDigests, BuildError, BuildOptions, Damage, IndexBuilder, LayerIndex, ReadError, SealError,
+    Access, BlobDigests, BuildError, BuildOptions, Compression, Damage, DamageKind, EntryReader,
+    IndexBuilder, LayerIndex, ReadError, ReadPlan, SealError, bare,
 };
 use crate::path::EntryPath;
 use crate::toc::Toc;
 use crate::tree::Tree;
 use crate::view::listing::Listing;
 
-use super::read::Opened;
+use super::kept::Kept;
+use super::read::{Opened, Source};
+use super::slow::Slow;
+
+/// Plain bytes that are decoded for a read before it counts as slow: some 50 ms of zstd. Where no
+/// frame has more, nothing is kept: it is fetched and decoded again at once.
+const SLOW_BYTES: u64 = 8 << 20;
 
 /// What is known of the layer.
 #[derive(Default)]
@@ -30,6 +38,10 @@ enum Content {
 #[derive(Default)]
 pub(super) struct Layer {
     content: Content,
+    /// Plain bytes of a layer that cannot be entered anywhere.
+    kept: Kept,
+    /// The list of a blob that is one file.
+    bare: Option<Toc>,
     tree: Tree,
     /// What a layer has of which nothing is known.
     empty: Toc,
@@ -43,16 +55,87 @@ impl Layer {
     }
 
     /// Takes the next compressed bytes.
+    ///
+    /// # Errors
+    /// It needs [`Layer::set_decoders`] first, which then takes these bytes too.
     pub(super) fn push(&mut self, bytes: &[u8]) -> Result<(), BuildError> {
-        match &mut self.content {
-            Content::Growing(builder) => builder.push(bytes),
-            Content::Nothing | Content::Whole(_) => Ok(()),
+        let Content::Growing(builder) = &mut self.content else {
+            return Ok(());
+        };
+        match builder.compression() {
+            Some(compression) if compression.needs_decoder() => {
+                let (kept, mut at) = (&mut self.kept, builder.out_len());
+                builder.push_and(bytes, &mut |plain| pass(kept, &mut at, plain))
+            }
+            _ => builder.push(bytes),
         }
     }
 
+    /// Gives it what makes decoders.
+    pub(super) fn set_decoders(&mut self, decoders: MakeDecoder) -> Result<(), BuildError> {
+        match &mut self.content {
+            Content::Nothing => Ok(()),
+            Content::Growing(builder) => {
+                let (kept, mut at) = (&mut self.kept, 0);
+                builder.set_decoders(decoders, &mut |plain| pass(kept, &mut at, plain))
+            }
+            Content::Whole(index) => {
+                index.set_decoders(decoders);
+                Ok(())
+            }
+        }
+    }
+
+    /// Nothing can be read before [`Layer::set_decoders`].
+    pub(super) fn misses_decoders(&self) -> bool {
+        match &self.content {
+            Content::Whole(index) => {
+                matches!(index.access(), Access::Frames(_)) && !index.has_decoders()
+            }
+            // Its stream sees to that itself.
+            Content::Nothing | Content::Growing(_) => false,
+        }
+    }
+
+    /// How it is compressed, once that is known.
+    pub(super) fn compression(&self) -> Option<Compression> {
+        match &self.content {
+            Content::Nothing => None,
+            Content::Growing(builder) => builder.compression(),
+            Content::Whole(index) => Some(index.compression()),
+        }
+    }
+
+    /// Its compression is one of those that decoders are for.
+    fn needs_decoders(&self) -> bool {
+        self.compression().is_some_and(Compression::needs_decoder)
+    }
+
     /// Takes an index from the store.
-    pub(super) fn set_whole(&mut self, index: LayerIndex) {
+    pub(super) fn set_whole(&mut self, index: LayerIndex, title: Option<&str>) {
+        self.list_bare(&index, title);
         self.content = Content::Whole(Box::new(index));
+    }
+
+    /// A blob that is no archive is listed as the one file that it is.
+    fn list_bare(&mut self, index: &LayerIndex, title: Option<&str>) {
+        if index.is_bare() {
+            let title = title.map(str::as_bytes);
+            let name = bare::file_name(index.stored_name(), title, index.compression());
+            self.bare = Some(bare::listed(name, index.out_len()));
+        }
+    }
+
+    /// It is one file, not an archive.
+    pub(super) fn is_bare(&self) -> bool {
+        match &self.content {
+            Content::Nothing => false,
+            Content::Growing(builder) => {
+                let not_tar = |d: &Damage| d.kind == DamageKind::NotTar;
+                builder.damage().is_some_and(not_tar)
+            }
+            Content::Whole(index) => index.is_bare(),
+        }
     }
 
     /// All bytes have come and their digest is the expected one. The rows stay if it is not.
@@ -60,6 +143,7 @@ impl Layer {
         &mut self,
         digests: BlobDigests,
         expected: &Digest,
+        title: Option<&str>,
     ) -> Result<&LayerIndex, SealError> {
         let Content::Growing(builder) = std::mem::take(&mut self.content) else {
             // Sealing ends a stream, and a stream begins with `begin`.
@@ -69,6 +153,14 @@ impl Layer {
             });
         };
         let index = LayerIndex::seal(builder.finish(), digests, expected)?;
+        match index.access() {
+            Access::Frames(frames) if frames.longest_frame() > SLOW_BYTES => {
+                // They passed together with what was hashed.
+                self.kept.set_verified(Verified::Span);
+            }
+            _ => self.kept.clear(),
+        }
+        self.list_bare(&index, title);
         let whole = Box::new(index);
         self.content = Content::Whole(whole);
         match &self.content {
@@ -78,6 +170,9 @@ impl Layer {
     }
 
     fn toc(&self) -> &Toc {
+        if let Some(bare) = &self.bare {
+            return bare;
+        }
         match &self.content {
             Content::Nothing => &self.empty,
             Content::Growing(builder) => builder.toc(),
@@ -85,13 +180,14 @@ impl Layer {
         }
     }
 
-    /// What is wrong with the bytes so far.
+    /// What is wrong with the bytes so far. To be no archive is nothing wrong.
     pub(super) fn damage(&self) -> Option<&Damage> {
-        match &self.content {
+        let damage = match &self.content {
             Content::Nothing => None,
             Content::Growing(builder) => builder.damage(),
             Content::Whole(index) => index.damage(),
-        }
+        };
+        damage.filter(|d| d.kind != DamageKind::NotTar)
     }
 
     /// Entries so far.
@@ -110,10 +206,11 @@ impl Layer {
 
     /// Takes the entries that are new into the tree.
     pub(super) fn update_tree(&mut self) {
-        let toc = match &self.content {
-            Content::Nothing => &self.empty,
-            Content::Growing(builder) => builder.toc(),
-            Content::Whole(index) => index.toc(),
+        let toc = match (&self.bare, &self.content) {
+            (Some(bare), _) => bare,
+            (None, Content::Nothing) => &self.empty,
+            (None, Content::Growing(builder)) => builder.toc(),
+            (None, Content::Whole(index)) => index.toc(),
         };
         self.tree.update(toc);
     }
@@ -138,6 +235,22 @@ impl Layer {
         listing.position(&self.tree, self.toc(), path.as_bytes())
     }
 
+    /// A slow read of a whole layer passes plain bytes that were checked so far.
+    pub(super) fn keep_passing(&mut self, out_offset: u64, plain: &[u8], verified: Verified) {
+        self.kept.set_verified(verified);
+        self.kept.pass(out_offset, plain);
+    }
+
+    /// Keeps plain bytes that such a read gave.
+    pub(super) fn keep_read(&mut self, out_offset: u64, plain: Vec<u8>) {
+        self.kept.put(out_offset, plain);
+    }
+
+    /// Kept plain bytes from the start of a range; none if not all of it is here.
+    pub(super) fn kept(&self, out_range: &Range<u64>) -> Option<&[u8]> {
+        self.kept.piece(out_range)
+    }
+
     /// Plans a read of `len` bytes of a file from its byte `start` on.
     pub(super) fn open_entry(
         &self,
@@ -146,22 +259,49 @@ impl Layer {
         len: u64,
     ) -> Result<Opened, ReadError> {
         let range = start..start.saturating_add(len);
-        let (plan, reader) = match &self.content {
+        let plan = match &self.content {
             Content::Nothing => return Err(ReadError::NotAvailable { available: 0 }),
-            Content::Growing(builder) => {
-                let plan = builder.plan_read(ordinal, range)?;
-                (plan.clone(), builder.reader(plan)?)
-            }
-            Content::Whole(index) => {
-                let plan = index.plan_read(ordinal, range)?;
-                (plan.clone(), index.reader(plan)?)
-            }
+            Content::Growing(builder) => builder.plan_read(ordinal, range)?,
+            Content::Whole(index) if self.bare.is_none() => index.plan_read(ordinal, range)?,
+            Content::Whole(index) if ordinal == 0 => index.plan_inflated(range)?,
+            Content::Whole(_) => return Err(ReadError::NoSuchEntry { ordinal }),
+        };
+        let out_range = plan.out_range();
+        let (range, total) = (plan.range.clone(), plan.total);
+        let here = !out_range.is_empty() && self.kept.covers(&out_range);
+        let (source, reader) = if here {
+            let reader = EntryReader::of_kept(plan, self.kept.verified());
+            (Source::Kept(out_range), reader)
+        } else {
+            let slow = self.slow(&plan);
+            let in_range = plan.in_range.clone();
+            let reader = match &self.content {
+                Content::Nothing => return Err(ReadError::NotAvailable { available: 0 }),
+                Content::Growing(builder) => builder.reader(plan)?,
+                Content::Whole(index) => index.reader(plan)?,
+            };
+            (Source::Fetched { in_range, slow }, reader)
         };
         Ok(Opened {
-            range: plan.range,
-            total: plan.total,
-            in_range: plan.in_range,
+            range,
+            total,
+            source,
             reader,
         })
     }
+
+    fn slow(&self, plan: &ReadPlan) -> Option<Slow> {
+        let slow = self.needs_decoders() && plan.decoded() > SLOW_BYTES;
+        slow.then(|| Slow {
+            decoded: plan.decoded(),
+            out_range: plan.out_range(),
+            one_piece: plan.is_one_piece(),
+        })
+    }
+}
+
+/// Plain bytes pass while the layer streams.
+fn pass(kept: &mut Kept, at: &mut u64, plain: &[u8]) {
+    kept.pass(*at, plain);
+    *at += plain.len() as u64;
 }

@@ -14,10 +14,12 @@ mod feed;
 mod find_index;
 pub mod formats;
 mod job_state;
+mod kept;
 mod layer;
 pub mod ports;
 mod read;
 pub mod session;
+mod slow;
 mod span_cache;
 mod stream;
 

@@ -10,19 +10,20 @@ use super::error::ExploreError;
 use super::feed::Feed;
 use super::job_state::Job;
 use super::ports::{FileError, FileSink, Ports};
+use super::slow::{self, Slow, Turn};
 use super::span_cache::SpanCache;
 
 /// Bytes of a file given for one question; a page asks again for what follows.
 const MAX_READ: u64 = 32 * 1024 * 1024;
 /// Compressed bytes unpacked between two looks at other messages.
-const SLICE: usize = 64 * 1024;
+pub(super) const SLICE: usize = 64 * 1024;
 /// Compressed bytes that are let come, though they are not wanted any more: giving up their
 /// connection would cost more.
 const DRAINED: u64 = 256 * 1024;
 /// Uncompressed bytes collected before they are written to a download.
 const WRITE_CHUNK: usize = 1024 * 1024;
 /// How often a download says how far it is, in milliseconds.
-const TELL_EVERY_MS: f64 = 100.0;
+pub(super) const TELL_EVERY_MS: f64 = 100.0;
 
 /// A file, or part of one, that is about to be read.
 pub(super) struct Opened {
@@ -30,9 +31,27 @@ pub(super) struct Opened {
     pub(super) range: Range<u64>,
     /// The file's size in bytes.
     pub(super) total: u64,
-    /// Compressed bytes, from the blob's start, that the reader takes.
-    pub(super) in_range: Range<u64>,
+    /// Where the bytes come from that the reader takes.
+    pub(super) source: Source,
     pub(super) reader: EntryReader,
+}
+
+impl Opened {
+    fn is_slow(&self) -> bool {
+        matches!(self.source, Source::Fetched { slow: Some(_), .. })
+    }
+}
+
+/// Where a reader's bytes come from.
+pub(super) enum Source {
+    /// From the network: compressed bytes from the blob's start.
+    Fetched {
+        in_range: Range<u64>,
+        /// Much has to be decoded for it.
+        slow: Option<Slow>,
+    },
+    /// Plain bytes that are kept, by their place among all of the blob.
+    Kept(Range<u64>),
 }
 
 /// Reads part of a file and tells its bytes.
@@ -41,13 +60,23 @@ pub(super) async fn read<P: Ports>(job: &Job<P>, read: ReadId, ordinal: u32, sta
     let mut bytes = Vec::new();
     let work = async {
         let len = len.min(MAX_READ);
-        let opened = open(job, ordinal, start, len).await?;
-        let (start, total) = (opened.range.start, opened.total);
+        let (mut opened, _turn) = open(job, ordinal, start, len).await?;
+        let (start, total, end) = (opened.range.start, opened.total, opened.range.end);
+        let keep = slow::keep_from(&opened);
+        if keep.is_some() {
+            opened = slow::extend(job, ordinal, start)?;
+        }
         let mut take = |piece: &[u8]| {
             bytes.extend_from_slice(piece);
             Ok(())
         };
-        let (fetched, verified) = pump(job, opened, &mut take).await?;
+        let (fetched, verified) = pump(job, read, opened, &mut take).await?;
+        if let Some(out_offset) = keep {
+            let wanted = usize::try_from(end - start).unwrap_or(usize::MAX);
+            let cut = bytes.get(..wanted).unwrap_or(&bytes).to_vec();
+            let all = std::mem::replace(&mut bytes, cut);
+            job.layer.borrow_mut().keep_read(out_offset, all);
+        }
         Ok(Event::Content {
             job: job.id(),
             read,
@@ -81,7 +110,7 @@ async fn write_whole<P: Ports>(
     read: ReadId,
     ordinal: u32,
 ) -> Result<(), ExploreError> {
-    let mut opened = open(job, ordinal, 0, u64::MAX).await?;
+    let (mut opened, mut turn) = open(job, ordinal, 0, u64::MAX).await?;
     let total = opened.total;
     // Unique among tabs and workers of this origin: nobody else has this digest, job and moment.
     let name = format!(
@@ -117,12 +146,13 @@ async fn write_whole<P: Ports>(
     };
     loop {
         let Range { start, end: at } = opened.range.clone();
-        pump(job, opened, &mut take).await?;
+        pump(job, read, opened, &mut take).await?;
         if at >= total || start == at {
             break;
         }
         // One plan gives only so many zeros of a sparse file.
-        opened = open(job, ordinal, at, u64::MAX).await?;
+        drop(turn.take());
+        (opened, turn) = open(job, ordinal, at, u64::MAX).await?;
     }
     file.write(&pending)?;
     written += pending.len() as u64;
@@ -142,15 +172,23 @@ fn fail<P: Ports>(job: &Job<P>, read: ReadId, error: &ExploreError) {
     job.send(event, None);
 }
 
-/// Finds out where the bytes are. While the layer streams in, waits until they have been passed.
+/// Finds out where the bytes are. While the layer streams in, waits until they have been passed;
+/// if it is slow to get at them, until it is its turn.
 async fn open<P: Ports>(
     job: &Job<P>,
     ordinal: u32,
     start: u64,
     len: u64,
-) -> Result<Opened, ExploreError> {
+) -> Result<(Opened, Option<Turn<'_>>), ExploreError> {
     loop {
-        let more = job.grown.next();
+        let (more, freed) = (job.grown.next(), job.slow.freed());
+        let missing = job.layer.borrow().misses_decoders();
+        if missing {
+            // The index is from the store, where no decoder is.
+            let formats = job.ports.formats().await?;
+            let given = job.layer.borrow_mut().set_decoders(formats.decoders);
+            given?;
+        }
         let (tried, broken) = {
             let layer = job.layer.borrow();
             let tried = layer.open_entry(ordinal, start, len);
@@ -158,7 +196,14 @@ async fn open<P: Ports>(
         };
         match tried {
             Err(ReadError::NotAvailable { .. }) if job.is_growing() && !broken => more.await,
-            other => return Ok(other?),
+            Err(error) => return Err(error.into()),
+            Ok(opened) if !opened.is_slow() => return Ok((opened, None)),
+            // It would be a second stream from the start, of bytes that nothing has checked.
+            Ok(_) if job.is_growing() && !broken => more.await,
+            Ok(opened) => match job.slow.take_turn() {
+                Some(turn) => return Ok((opened, Some(turn))),
+                None => freed.await,
+            },
         }
     }
 }
@@ -167,15 +212,27 @@ async fn open<P: Ports>(
 /// compressed bytes were fetched, and how far what was given is checked.
 async fn pump<P: Ports>(
     job: &Job<P>,
+    read: ReadId,
     opened: Opened,
     take: &mut dyn FnMut(&[u8]) -> Result<(), FileError>,
 ) -> Result<(u64, Verified), ExploreError> {
     let Opened {
-        in_range,
-        mut reader,
-        ..
+        source, mut reader, ..
     } = opened;
-    let fetched = fetch(job, in_range, &mut reader, take).await?;
+    let fetched = match source {
+        Source::Kept(out_range) => {
+            give_kept(job, out_range, &mut reader, take).await?;
+            0
+        }
+        Source::Fetched {
+            in_range,
+            slow: None,
+        } => fetch(job, in_range, &mut reader, take).await?,
+        Source::Fetched {
+            in_range,
+            slow: Some(slow),
+        } => slow::fetch(job, read, in_range, &slow, &mut reader, take).await?,
+    };
     let mut written = Ok(());
     let verified = reader.finish(&mut |piece| {
         if written.is_ok() {
@@ -218,6 +275,22 @@ async fn fetch<P: Ports>(
         job.spans.borrow_mut().put(in_range.start, &collected);
     }
     Ok(feed.received())
+}
+
+/// Plain bytes that are here already.
+async fn give_kept<P: Ports>(
+    job: &Job<P>,
+    mut out_range: Range<u64>,
+    reader: &mut EntryReader,
+    take: &mut dyn FnMut(&[u8]) -> Result<(), FileError>,
+) -> Result<(), ExploreError> {
+    loop {
+        let piece = job.layer.borrow().kept(&out_range).map(<[u8]>::to_vec);
+        // None before the end: it was thrown out, and the reader will say that it has not all.
+        let Some(piece) = piece else { return Ok(()) };
+        out_range.start += piece.len() as u64;
+        unpack(job, reader, &piece, take).await?;
+    }
 }
 
 async fn unpack<P: Ports>(

@@ -3,7 +3,7 @@
 
 use crate::digest::Digest;
 use crate::job::{Phase, Verified};
-use crate::layer_index::{BlobDigests, LayerIndex};
+use crate::layer_index::{BlobDigests, BuildError, LayerIndex};
 use crate::port::{Hash, IndexStore, index_key};
 use crate::view::problem::Problem;
 
@@ -76,7 +76,7 @@ async fn restore<P: Ports>(session: &Inner<P>, job: &Job<P>) -> bool {
         return false;
     };
     let size = index.blob_len();
-    job.layer.borrow_mut().set_whole(index);
+    job.layer.borrow_mut().set_whole(index, job.source.title());
     job.advance(|progress| {
         progress.phase = Phase::Done;
         progress.size = Some(size);
@@ -104,10 +104,14 @@ async fn stream<P: Ports>(job: &Job<P>) -> Result<BlobDigests, End> {
     while let Some(chunk) = job.stop.guard(feed.next()).await?? {
         let began = *began.get_or_insert_with(|| job.ports.now_ms());
         for slice in chunk.chunks(SLICE) {
-            job.layer
-                .borrow_mut()
-                .push(slice)
-                .map_err(ExploreError::from)?;
+            let pushed = job.layer.borrow_mut().push(slice);
+            if let Err(BuildError::NoDecoder { .. }) = pushed {
+                // The slice is not lost: what waits for a decoder is read when there is one.
+                let formats = job.stop.guard(job.ports.formats()).await?;
+                let decoders = formats.map_err(ExploreError::from)?.decoders;
+                let given = job.layer.borrow_mut().set_decoders(decoders);
+                given.map_err(ExploreError::from)?;
+            }
             {
                 let mut progress = job.progress.borrow_mut();
                 progress.received += slice.len() as u64;
@@ -139,7 +143,7 @@ async fn seal<P: Ports>(session: &Inner<P>, job: &Job<P>, digests: BlobDigests) 
     let stored = {
         let mut layer = job.layer.borrow_mut();
         let index = layer
-            .seal(digests, &job.source.digest)
+            .seal(digests, &job.source.digest, job.source.title())
             .map_err(ExploreError::from)?;
         index.to_bytes()
     };

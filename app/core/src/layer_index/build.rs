@@ -4,11 +4,13 @@ use std::ops::Range;
 
 use layerscope_inflate::{GzipIndexBuilder, GzipOptions};
 
+use super::bare;
 use super::checks::{Checks, Expected};
 use super::compression::{Compression, MAGIC_BYTES};
 use super::damage::{Damage, DamageKind};
 use super::plan::{self, Access, ReadError, ReadPlan};
 use super::reader::EntryReader;
+use crate::decode::{DecodeLimits, Decoder, FrameIndex, FramePoint, MakeDecoder};
 use crate::tar::{Limits, Notes, TarEvent, TarParser};
 use crate::toc::Toc;
 
@@ -17,6 +19,10 @@ use crate::toc::Toc;
 pub struct BuildOptions {
     /// Checkpoints, checks and limits of gzip.
     pub gzip: GzipOptions,
+    /// Limits of other compressions.
+    pub decode: DecodeLimits,
+    /// What makes decoders of other compressions; they can be [given later](IndexBuilder::set_decoders).
+    pub decoders: Option<MakeDecoder>,
     /// Limits of the archive.
     pub tar: Limits,
 }
@@ -24,9 +30,9 @@ pub struct BuildOptions {
 /// Why a blob is not indexed at all.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BuildError {
-    /// It is compressed in a way that is known but not read here.
-    #[error("the layer is compressed with {compression}, which is not yet readable here")]
-    NotReadable {
+    /// It is compressed in a way for which no decoder was given.
+    #[error("the layer is compressed with {compression}, for which there is no decoder here")]
+    NoDecoder {
         /// Which one.
         compression: Compression,
     },
@@ -38,6 +44,10 @@ pub struct IndexBuilder {
     /// The first bytes, until there are enough to tell the compression.
     head: Vec<u8>,
     compression: Option<Compression>,
+    /// Bytes were not read for want of a decoder.
+    missed: bool,
+    /// The beginning of a gzip blob, for the name in its header.
+    gzip_head: Vec<u8>,
     archive: Archive,
     access: Reading,
     in_len: u64,
@@ -47,7 +57,8 @@ pub struct IndexBuilder {
 enum Reading {
     Plain,
     Gzip(Box<GzipIndexBuilder>),
-    /// A compression that cannot be read.
+    Frames(Box<dyn Decoder>),
+    /// A compression that cannot be read, for want of a decoder.
     Not,
 }
 
@@ -60,6 +71,13 @@ struct Archive {
 }
 
 impl Archive {
+    /// The compressed stream is damaged: nothing more comes of it.
+    fn is_broken(&self) -> bool {
+        self.damage
+            .as_ref()
+            .is_some_and(|d| d.kind == DamageKind::Compressed)
+    }
+
     fn push(&mut self, bytes: &[u8]) {
         if self.damage.is_some() {
             return;
@@ -100,6 +118,10 @@ pub struct Built {
     pub damage: Option<Damage>,
     /// What is unusual about the archive.
     pub notes: Notes,
+    /// The name that a gzip header gives.
+    pub name: Option<Vec<u8>>,
+    /// What made the decoder, and can make further ones.
+    pub(super) decoders: Option<MakeDecoder>,
 }
 
 impl IndexBuilder {
@@ -114,6 +136,8 @@ impl IndexBuilder {
             options,
             head: Vec::new(),
             compression: None,
+            missed: false,
+            gzip_head: Vec::new(),
             access: Reading::Plain,
             in_len: 0,
         }
@@ -123,59 +147,115 @@ impl IndexBuilder {
     /// and further bytes are only counted.
     ///
     /// # Errors
-    /// The blob is compressed in a way that is not read here; the same for all later bytes.
+    /// There is no decoder for the blob's compression. These bytes are not lost if one is given by
+    /// [`IndexBuilder::set_decoders`] before the next ones come; else those are only counted, with
+    /// the same error.
     pub fn push(&mut self, input: &[u8]) -> Result<(), BuildError> {
+        self.push_and(input, &mut |_| {})
+    }
+
+    /// The same; `tap` gets the plain bytes of the blob as they pass.
+    ///
+    /// # Errors
+    /// As [`IndexBuilder::push`].
+    pub fn push_and(&mut self, input: &[u8], tap: &mut dyn FnMut(&[u8])) -> Result<(), BuildError> {
         if self.compression.is_some() {
-            return self.read(input);
+            return self.read(input, tap);
         }
-        let (now, later) = input.split_at(input.len().min(MAGIC_BYTES - self.head.len()));
-        self.head.extend_from_slice(now);
+        if self.head.is_empty() && input.len() >= MAGIC_BYTES {
+            return self.detect(input, tap);
+        }
+        self.head.extend_from_slice(input);
         if self.head.len() < MAGIC_BYTES {
             return Ok(());
         }
-        self.detect()?;
-        self.read(later)
+        let head = std::mem::take(&mut self.head);
+        self.detect(&head, tap)
+    }
+
+    /// Gives it what makes decoders, and reads what had to wait for one.
+    ///
+    /// # Errors
+    /// It has none for this compression, or comes too late.
+    pub fn set_decoders(
+        &mut self,
+        decoders: MakeDecoder,
+        tap: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), BuildError> {
+        self.options.decoders = Some(decoders);
+        match self.access {
+            Reading::Not if !self.missed => {
+                let head = std::mem::take(&mut self.head);
+                self.detect(&head, tap)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The compression can be told from what came.
-    fn detect(&mut self) -> Result<(), BuildError> {
-        let compression = Compression::detect(&self.head);
+    fn detect(&mut self, head: &[u8], tap: &mut dyn FnMut(&[u8])) -> Result<(), BuildError> {
+        let compression = Compression::detect(head);
         self.compression = Some(compression);
+        let frames = || {
+            let make = self.options.decoders?;
+            let limits = self.options.decode.clone();
+            make(compression, FramePoint::default(), limits)
+        };
         self.access = match compression {
             Compression::None => Reading::Plain,
             Compression::Gzip => {
                 let builder = GzipIndexBuilder::new(self.options.gzip.clone());
                 Reading::Gzip(Box::new(builder))
             }
-            _ => Reading::Not,
+            _ => frames().map_or(Reading::Not, Reading::Frames),
         };
-        let head = std::mem::take(&mut self.head);
-        self.read(&head)
+        if let Reading::Not = self.access {
+            self.head = head.to_vec();
+            return Err(BuildError::NoDecoder { compression });
+        }
+        self.read(head, tap)
     }
 
-    fn read(&mut self, input: &[u8]) -> Result<(), BuildError> {
+    fn read(&mut self, input: &[u8], tap: &mut dyn FnMut(&[u8])) -> Result<(), BuildError> {
         self.in_len += input.len() as u64;
+        if let Reading::Gzip(_) = self.access {
+            let room = bare::GZIP_HEAD_BYTES - self.gzip_head.len();
+            self.gzip_head
+                .extend_from_slice(&input[..input.len().min(room)]);
+        }
         let archive = &mut self.archive;
         match &mut self.access {
-            Reading::Plain => archive.push(input),
+            Reading::Plain => {
+                tap(input);
+                archive.push(input);
+            }
+            _ if archive.is_broken() => {}
             Reading::Gzip(builder) => {
-                let broken = |d: &Damage| d.kind == DamageKind::Compressed;
-                if archive.damage.as_ref().is_some_and(broken) {
-                    return Ok(());
-                }
-                let pushed = builder.push(input, &mut |bytes| archive.push(bytes));
+                let pushed = builder.push(input, &mut |bytes| {
+                    tap(bytes);
+                    archive.push(bytes);
+                });
                 if let Err(error) = pushed {
                     let damage = Damage::from_gzip(&error, builder.out_len());
                     // A broken stream says more than what an archive in it lacks.
                     archive.damage = Some(damage);
                 }
             }
+            Reading::Frames(decoder) => {
+                let pushed = decoder.push(input, &mut |bytes| {
+                    tap(bytes);
+                    archive.push(bytes);
+                });
+                if let Err(error) = pushed {
+                    let damage = Damage::from_decode(&error, decoder.so_far().out_len);
+                    archive.damage = Some(damage);
+                }
+            }
             Reading::Not => {
+                self.missed = true;
+                self.in_len += std::mem::take(&mut self.head).len() as u64;
                 let compression = self.compression.unwrap_or(Compression::None);
-                let error = BuildError::NotReadable { compression };
-                let damage = Damage::new(DamageKind::Unreadable, 0, error.to_string());
-                archive.damage.get_or_insert(damage);
-                return Err(error);
+                return Err(BuildError::NoDecoder { compression });
             }
         }
         Ok(())
@@ -206,6 +286,7 @@ impl IndexBuilder {
         match &self.access {
             Reading::Plain => self.in_len,
             Reading::Gzip(builder) => builder.out_len(),
+            Reading::Frames(decoder) => decoder.so_far().out_len,
             Reading::Not => 0,
         }
     }
@@ -237,30 +318,51 @@ impl IndexBuilder {
         match &self.access {
             Reading::Plain | Reading::Not => plan::AccessRef::Plain,
             Reading::Gzip(builder) => plan::AccessRef::Gzip(builder.so_far()),
+            Reading::Frames(decoder) => plan::AccessRef::Frames(plan::Frames {
+                compression: self.compression.unwrap_or(Compression::None),
+                index: decoder.so_far(),
+                decoders: self.options.decoders,
+            }),
         }
     }
 
     /// The blob has ended.
     pub fn finish(mut self) -> Built {
         if self.compression.is_none() {
-            // Shorter than any magic: damage is in the archive's state already.
-            let _told_as_damage = self.detect();
+            // Shorter than any magic; what is wrong with it is told as damage below.
+            let head = std::mem::take(&mut self.head);
+            let _told_as_damage = self.detect(&head, &mut |_| {});
         }
         let out_len = self.out_len();
+        let in_len = self.in_len();
         let mut archive = self.archive;
         let access = match self.access {
-            Reading::Plain | Reading::Not => Access::Plain,
+            Reading::Plain => Access::Plain,
+            Reading::Not => {
+                let compression = self.compression.unwrap_or(Compression::None);
+                let detail = BuildError::NoDecoder { compression }.to_string();
+                archive.damage = Some(Damage::new(DamageKind::Unreadable, 0, detail));
+                Access::Plain
+            }
+            Reading::Frames(mut decoder) => {
+                if let Err(error) = decoder.finish()
+                    && !archive.is_broken()
+                {
+                    archive.damage = Some(Damage::from_decode(&error, out_len));
+                }
+                let frames: &FrameIndex = decoder.so_far();
+                Access::Frames(frames.clone())
+            }
             Reading::Gzip(builder) => {
                 let (in_taken, out_given) = (builder.in_len(), builder.out_len());
                 let (mut index, problem) = builder.finish();
                 // Where a push failed, its checkpoints are there but its totals are not.
                 index.in_len = index.in_len.max(in_taken);
                 index.out_len = index.out_len.max(out_given);
-                if let Some(error) = problem {
-                    let known = archive.damage.as_ref().map(|d| d.kind);
-                    if known != Some(DamageKind::Compressed) {
-                        archive.damage = Some(Damage::from_gzip(&error, out_len));
-                    }
+                if let Some(error) = problem
+                    && !archive.is_broken()
+                {
+                    archive.damage = Some(Damage::from_gzip(&error, out_len));
                 }
                 Access::Gzip(index)
             }
@@ -274,12 +376,14 @@ impl IndexBuilder {
         }
         Built {
             compression: self.compression.unwrap_or(Compression::None),
-            in_len: self.in_len,
+            in_len,
             out_len,
             toc: archive.toc,
             access,
             damage: archive.damage,
             notes,
+            name: bare::gzip_name(&self.gzip_head),
+            decoders: self.options.decoders,
         }
     }
 }

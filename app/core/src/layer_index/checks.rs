@@ -66,6 +66,8 @@ pub(super) enum Expected {
     Units(ExpectedUnits),
     Spans(ExpectedSpans),
     Nothing,
+    /// They were kept, and checked so far before that.
+    Before(Verified),
 }
 
 impl Expected {
@@ -75,6 +77,7 @@ impl Expected {
             Expected::Units(_) => Verified::Span,
             Expected::Spans(_) => Verified::Toc,
             Expected::Nothing => Verified::None,
+            Expected::Before(verified) => *verified,
         }
     }
 
@@ -84,7 +87,7 @@ impl Expected {
         match self {
             Expected::Units(_) => Some((in_offset / UNIT_BYTES + 1) * UNIT_BYTES),
             Expected::Spans(spans) => spans.piece_end(in_offset),
-            Expected::Nothing => None,
+            Expected::Nothing | Expected::Before(_) => None,
         }
     }
 
@@ -94,7 +97,7 @@ impl Expected {
         match self {
             Expected::Units(units) => units.matches(in_offset / UNIT_BYTES, bytes),
             Expected::Spans(spans) => spans.matches(in_offset, bytes),
-            Expected::Nothing => true,
+            Expected::Nothing | Expected::Before(_) => true,
         }
     }
 }

@@ -1,17 +1,19 @@
 //! Which compression a blob has, by its first bytes.
 
+use serde::{Deserialize, Serialize};
+
 /// How a blob is compressed. Its magic bytes say so; media types are often wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Compression {
     /// Not at all, or not in a way that is known here.
     None,
     /// gzip (RFC 1952).
     Gzip,
-    /// Zstandard (RFC 8878); recognised, not readable yet.
+    /// Zstandard (RFC 8878).
     Zstd,
-    /// xz; recognised, not readable.
+    /// xz.
     Xz,
-    /// bzip2; recognised, not readable.
+    /// bzip2.
     Bzip2,
 }
 
@@ -29,6 +31,14 @@ impl Compression {
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Compression::Xz,
             [b'B', b'Z', b'h', b'1'..=b'9', b'1', b'A', ..] => Compression::Bzip2,
             _ => Compression::None,
+        }
+    }
+
+    /// It is read by one of the decoders of [`crate::decode`], which not every program has.
+    pub fn needs_decoder(self) -> bool {
+        match self {
+            Compression::None | Compression::Gzip => false,
+            Compression::Zstd | Compression::Xz | Compression::Bzip2 => true,
         }
     }
 

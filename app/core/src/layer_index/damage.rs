@@ -2,6 +2,7 @@
 
 use layerscope_inflate::GzipError;
 
+use crate::decode::DecodeError;
 use crate::tar::{TarError, TarProblem};
 
 /// Bytes of a damage's text that are kept.
@@ -57,6 +58,10 @@ impl Damage {
     }
 
     pub(super) fn from_gzip(error: &GzipError, out_offset: u64) -> Self {
+        Damage::new(DamageKind::Compressed, out_offset, error.to_string())
+    }
+
+    pub(super) fn from_decode(error: &DecodeError, out_offset: u64) -> Self {
         Damage::new(DamageKind::Compressed, out_offset, error.to_string())
     }
 }

@@ -12,6 +12,7 @@
 //! made says so ([`LayerIndex::checks`]) and how far it is checked. Stored bytes are never believed
 //! beyond what fits together; losing a stored index costs time, never a result.
 
+pub(crate) mod bare;
 mod build;
 mod checks;
 mod chunks;
@@ -23,6 +24,8 @@ mod reader;
 mod spans;
 mod store;
 
+#[cfg(test)]
+mod frame_tests;
 #[cfg(test)]
 mod tests;
 
@@ -40,6 +43,7 @@ pub use store::{STORED_VERSION, StoredIndexError};
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::decode::MakeDecoder;
 use crate::digest::Digest;
 use crate::tar::Notes;
 use crate::toc::Toc;
@@ -57,6 +61,10 @@ pub struct LayerIndex {
     checks: Checks,
     damage: Option<Damage>,
     notes: Notes,
+    /// The file's name in a gzip header.
+    name: Option<Vec<u8>>,
+    /// What makes decoders, if it is here; not stored.
+    decoders: Option<MakeDecoder>,
 }
 
 /// Why an index is not made of what was read.
@@ -124,6 +132,8 @@ impl LayerIndex {
             checks: Checks::Units(digests.into_units()),
             damage: built.damage,
             notes: built.notes,
+            name: built.name,
+            decoders: built.decoders,
         })
     }
 
@@ -139,6 +149,8 @@ impl LayerIndex {
             checks: Checks::Spans(ztoc.spans),
             damage: None,
             notes: Notes::default(),
+            name: None,
+            decoders: None,
         }
     }
 
@@ -162,7 +174,20 @@ impl LayerIndex {
             checks: Checks::Publisher { anchored },
             damage: None,
             notes: Notes::default(),
+            name: None,
+            decoders: None,
         }
+    }
+
+    /// Gives it what makes decoders, without which [`LayerIndex::reader`] cannot read a blob whose
+    /// compression [needs one](Compression::needs_decoder).
+    pub fn set_decoders(&mut self, decoders: MakeDecoder) {
+        self.decoders = Some(decoders);
+    }
+
+    /// It has what makes decoders.
+    pub fn has_decoders(&self) -> bool {
+        self.decoders.is_some()
     }
 
     /// The blob's digest (of its compressed bytes).
@@ -205,6 +230,19 @@ impl LayerIndex {
         self.damage.as_ref()
     }
 
+    /// It is no archive but one file, of [`LayerIndex::out_len`] bytes; see
+    /// [`LayerIndex::plan_inflated`].
+    pub fn is_bare(&self) -> bool {
+        self.damage
+            .as_ref()
+            .is_some_and(|d| d.kind == DamageKind::NotTar)
+    }
+
+    /// The name that its gzip header gives to what is in it.
+    pub fn stored_name(&self) -> Option<&[u8]> {
+        self.name.as_deref()
+    }
+
     /// What is unusual about its archive.
     pub fn notes(&self) -> Notes {
         self.notes
@@ -233,12 +271,25 @@ impl LayerIndex {
     /// The index is damaged where the plan starts, or the plan is of another index.
     pub fn reader(&self, plan: ReadPlan) -> Result<EntryReader, ReadError> {
         let expected = self.checks.expected(&self.digest, plan.in_range.clone());
-        EntryReader::new((&self.access).into(), plan, expected)
+        EntryReader::new(self.access_ref(), plan, expected)
+    }
+
+    fn access_ref(&self) -> plan::AccessRef<'_> {
+        match &self.access {
+            Access::Plain => plan::AccessRef::Plain,
+            Access::Gzip(index) => plan::AccessRef::Gzip(index),
+            Access::Chunks(chunks) => plan::AccessRef::Chunks(chunks),
+            Access::Frames(index) => plan::AccessRef::Frames(plan::Frames {
+                compression: self.compression,
+                index,
+                decoders: self.decoders,
+            }),
+        }
     }
 
     fn source(&self) -> plan::Source<'_> {
         plan::Source {
-            access: (&self.access).into(),
+            access: self.access_ref(),
             out_len: self.out_len,
             blob_len: self.blob_len,
             checks: &self.checks,

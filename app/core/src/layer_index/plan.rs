@@ -7,6 +7,8 @@ use layerscope_inflate::{GzipError, GzipIndex, GzipPlan};
 
 use super::checks::Checks;
 use super::chunks::{ChunkAccess, ChunkPlan};
+use super::compression::Compression;
+use crate::decode::{DecodeError, FrameIndex, FramePlan, MakeDecoder};
 use crate::toc::{EntryKind, SparseRun, Toc};
 
 /// Zeros that one plan gives for holes. More would keep a worker busy without end: the rest is
@@ -22,6 +24,8 @@ pub enum Access {
     Gzip(GzipIndex),
     /// By a table of the pieces of each file.
     Chunks(Arc<dyn ChunkAccess>),
+    /// From the start of a frame: zstd, xz, bzip2.
+    Frames(FrameIndex),
 }
 
 /// The same, borrowed: while a blob streams its index is still the builder's.
@@ -30,16 +34,15 @@ pub(super) enum AccessRef<'a> {
     Plain,
     Gzip(&'a GzipIndex),
     Chunks(&'a Arc<dyn ChunkAccess>),
+    Frames(Frames<'a>),
 }
 
-impl<'a> From<&'a Access> for AccessRef<'a> {
-    fn from(access: &'a Access) -> Self {
-        match access {
-            Access::Plain => AccessRef::Plain,
-            Access::Gzip(index) => AccessRef::Gzip(index),
-            Access::Chunks(chunks) => AccessRef::Chunks(chunks),
-        }
-    }
+/// Frames, and what decodes them if it is here.
+#[derive(Clone, Copy)]
+pub(super) struct Frames<'a> {
+    pub(super) compression: Compression,
+    pub(super) index: &'a FrameIndex,
+    pub(super) decoders: Option<MakeDecoder>,
 }
 
 /// Why a file, or part of it, is not read.
@@ -92,6 +95,15 @@ pub enum ReadError {
     /// Inflating failed.
     #[error("the compressed bytes cannot be inflated: {0}")]
     Gzip(#[from] GzipError),
+    /// Decoding failed.
+    #[error("the compressed bytes cannot be decoded: {0}")]
+    Decode(#[from] DecodeError),
+    /// The part of the program that decodes it is not here.
+    #[error("the decoder for {compression} is not loaded")]
+    NoDecoder {
+        /// Of which compression.
+        compression: Compression,
+    },
     /// Fewer bytes came than were planned.
     #[error("the answer ended at byte {in_offset} of the blob, before {expected}")]
     Truncated {
@@ -121,10 +133,43 @@ pub struct ReadPlan {
     pub in_range: Range<u64>,
     /// Of these, what is inflated.
     pub(super) needed: Range<u64>,
-    /// Where inflating starts; none for plain blobs and for nothing.
-    pub(super) gzip: Option<GzipPlan>,
+    /// Where decoding starts.
+    pub(super) from: Start,
+    /// The plain bytes of the blob that hold the data, from the first one on; empty if there are
+    /// none to be read.
+    pub(super) out_range: Range<u64>,
     /// Data and holes of `range`, in order.
     pub(super) segments: Vec<Segment>,
+}
+
+/// Where decoding starts.
+#[derive(Debug, Clone)]
+pub(super) enum Start {
+    /// The bytes are plain, or there are none.
+    Plain,
+    Gzip(GzipPlan),
+    Frame(FramePlan),
+}
+
+impl ReadPlan {
+    /// The uncompressed bytes of the blob that its data is in.
+    pub fn out_range(&self) -> Range<u64> {
+        self.out_range.clone()
+    }
+
+    /// The bytes of the file are those of [`ReadPlan::out_range`], with no holes between.
+    pub fn is_one_piece(&self) -> bool {
+        matches!(self.segments[..], [Segment::Data(_)])
+    }
+
+    /// Uncompressed bytes that are decoded for it: those that are only passed over included.
+    pub fn decoded(&self) -> u64 {
+        match &self.from {
+            Start::Plain => self.out_range.end - self.out_range.start,
+            Start::Gzip(plan) => plan.skip + plan.len,
+            Start::Frame(plan) => plan.skip + plan.len,
+        }
+    }
 }
 
 /// A part of a read.
@@ -176,7 +221,8 @@ pub(super) fn plan_entry(
             total,
             needed: in_range.clone(),
             in_range,
-            gzip: None,
+            from: Start::Plain,
+            out_range: 0..0,
             segments: Vec::new(),
         });
     }
@@ -196,7 +242,8 @@ pub(super) fn plan_entry(
         Some(runs) => sparse(runs, &mut range, &mut segments),
     };
     let out_range = data.saturating_add(stored.start)..data.saturating_add(stored.end);
-    let (gzip, needed) = locate(source, out_range).ok_or_else(|| ReadError::NotAvailable {
+    let located = locate(source, out_range.clone());
+    let (from, needed) = located.ok_or_else(|| ReadError::NotAvailable {
         available: available(toc, source, file, data),
     })?;
     Ok(ReadPlan {
@@ -205,7 +252,8 @@ pub(super) fn plan_entry(
         total,
         in_range: source.checks.round(&needed, source.blob_len),
         needed,
-        gzip,
+        from,
+        out_range,
         segments,
     })
 }
@@ -215,7 +263,7 @@ pub(super) fn plan_inflated(source: &Source<'_>, range: Range<u64>) -> Result<Re
     let total = source.out_len;
     let end = range.end.min(total);
     let range = range.start.min(end)..end;
-    let (gzip, needed) = locate(source, range.clone()).ok_or(ReadError::NotAvailable {
+    let (from, needed) = locate(source, range.clone()).ok_or(ReadError::NotAvailable {
         available: reachable(source),
     })?;
     let segments = match range.end - range.start {
@@ -224,30 +272,36 @@ pub(super) fn plan_inflated(source: &Source<'_>, range: Range<u64>) -> Result<Re
     };
     Ok(ReadPlan {
         ordinal: None,
+        out_range: range.clone(),
         range,
         total,
         in_range: source.checks.round(&needed, source.blob_len),
         needed,
-        gzip,
+        from,
         segments,
     })
 }
 
 /// The compressed bytes that give these uncompressed ones.
-fn locate(source: &Source<'_>, out_range: Range<u64>) -> Option<(Option<GzipPlan>, Range<u64>)> {
+fn locate(source: &Source<'_>, out_range: Range<u64>) -> Option<(Start, Range<u64>)> {
     if out_range.is_empty() {
-        return Some((None, 0..0));
+        return Some((Start::Plain, 0..0));
     }
     if out_range.end > reachable(source) {
         return None;
     }
     match source.access {
-        AccessRef::Plain => Some((None, out_range)),
+        AccessRef::Plain => Some((Start::Plain, out_range)),
         AccessRef::Chunks(_) => None,
         AccessRef::Gzip(index) => {
             let plan = index.plan(out_range)?;
             let needed = plan.in_range.clone();
-            Some((Some(plan), needed))
+            Some((Start::Gzip(plan), needed))
+        }
+        AccessRef::Frames(frames) => {
+            let plan = frames.index.plan(out_range)?;
+            let needed = plan.in_range.clone();
+            Some((Start::Frame(plan), needed))
         }
     }
 }
@@ -258,6 +312,7 @@ fn reachable(source: &Source<'_>) -> u64 {
         AccessRef::Plain => source.out_len,
         AccessRef::Gzip(index) => source.out_len.min(index.out_len),
         AccessRef::Chunks(_) => 0, // files alone
+        AccessRef::Frames(frames) => source.out_len.min(frames.index.out_len),
     }
 }
 

@@ -6,7 +6,8 @@ use layerscope_inflate::GzipReader;
 
 use super::checks::Expected;
 use super::chunks::ChunkReader;
-use super::plan::{AccessRef, ReadError, ReadPlan, Segment};
+use super::plan::{AccessRef, ReadError, ReadPlan, Segment, Start};
+use crate::decode::FrameReader;
 use crate::job::Verified;
 
 /// How far a read is.
@@ -29,11 +30,18 @@ pub struct EntryReader {
     needed: Range<u64>,
     /// Compressed bytes taken, from the blob's start.
     in_offset: u64,
-    gzip: Option<GzipReader>,
+    decoding: Decoding,
     /// Does it all, if the file lies in pieces.
     chunks: Option<Box<dyn ChunkReader>>,
     emitter: Emitter,
     failed: Option<ReadError>,
+}
+
+/// What makes plain bytes of compressed ones.
+enum Decoding {
+    Plain,
+    Gzip(Box<GzipReader>),
+    Frame(FrameReader),
 }
 
 impl EntryReader {
@@ -42,8 +50,8 @@ impl EntryReader {
         plan: ReadPlan,
         expected: Expected,
     ) -> Result<Self, ReadError> {
-        let gzip = match (&plan.gzip, access) {
-            (Some(gzip), AccessRef::Gzip(index)) => {
+        let decoding = match (&plan.from, access) {
+            (Start::Gzip(gzip), AccessRef::Gzip(index)) => {
                 let from = index
                     .checkpoints
                     .get(gzip.checkpoint)
@@ -51,20 +59,28 @@ impl EntryReader {
                 if from.in_offset() != gzip.in_range.start {
                     return Err(ReadError::OtherIndex);
                 }
-                Some(GzipReader::new(from, gzip)?)
+                Decoding::Gzip(Box::new(GzipReader::new(from, gzip)?))
             }
-            (Some(_), _) => return Err(ReadError::OtherIndex),
-            (None, AccessRef::Gzip(_)) if !plan.needed.is_empty() => {
-                return Err(ReadError::OtherIndex);
+            (Start::Frame(plan), AccessRef::Frames(frames)) => {
+                if !frames.index.points.contains(&plan.point) {
+                    return Err(ReadError::OtherIndex);
+                }
+                let compression = frames.compression;
+                let made = frames
+                    .decoders
+                    .and_then(|make| FrameReader::new(compression, plan, make));
+                Decoding::Frame(made.ok_or(ReadError::NoDecoder { compression })?)
             }
-            (None, _) => None,
+            (Start::Plain, AccessRef::Plain | AccessRef::Chunks(_)) => Decoding::Plain,
+            (Start::Plain, _) if plan.needed.is_empty() => Decoding::Plain,
+            _ => return Err(ReadError::OtherIndex),
         };
         let chunks = match (access, plan.ordinal) {
             (AccessRef::Chunks(chunks), Some(file)) => {
                 Some(chunks.reader(file, plan.range.clone()))
             }
             (AccessRef::Chunks(_), None) => return Err(ReadError::OtherIndex),
-            (AccessRef::Plain | AccessRef::Gzip(_), _) => None,
+            (AccessRef::Plain | AccessRef::Gzip(_) | AccessRef::Frames(_), _) => None,
         };
         Ok(EntryReader {
             expected,
@@ -72,11 +88,32 @@ impl EntryReader {
             in_offset: plan.in_range.start,
             in_range: plan.in_range,
             needed: plan.needed,
-            gzip,
+            decoding,
             chunks,
             emitter: Emitter::new(plan.segments),
             failed: None,
         })
+    }
+
+    /// Of plain bytes that are here already, the [`ReadPlan::out_range`] of the plan, which were
+    /// checked when they came.
+    pub fn of_kept(plan: ReadPlan, verified: Verified) -> EntryReader {
+        EntryReader {
+            expected: Expected::Before(verified),
+            gathered: Vec::new(),
+            in_offset: plan.out_range.start,
+            in_range: plan.out_range.clone(),
+            needed: plan.out_range,
+            decoding: Decoding::Plain,
+            chunks: None,
+            emitter: Emitter::new(plan.segments),
+            failed: None,
+        }
+    }
+
+    /// How far the bytes that it gives are checked, if nothing but their place tells.
+    pub fn verified(&self) -> Verified {
+        self.expected.verified()
     }
 
     /// Takes the next bytes of the plan's range; `out` gets bytes of the file, in order. They are
@@ -90,10 +127,24 @@ impl EntryReader {
         input: &[u8],
         out: &mut dyn FnMut(&[u8]),
     ) -> Result<Progress, ReadError> {
+        self.push_and(input, &mut |_, _| {}, out)
+    }
+
+    /// The same. Where frames are decoded, `tap` gets every plain byte, those before the wanted
+    /// ones included, with its place among all of the blob.
+    ///
+    /// # Errors
+    /// As [`EntryReader::push`].
+    pub fn push_and(
+        &mut self,
+        input: &[u8],
+        tap: &mut dyn FnMut(u64, &[u8]),
+        out: &mut dyn FnMut(&[u8]),
+    ) -> Result<Progress, ReadError> {
         if let Some(failed) = &self.failed {
             return Err(failed.clone());
         }
-        let result = self.take(input, out);
+        let result = self.take(input, tap, out);
         if let Err(error) = &result {
             self.failed = Some(error.clone());
         }
@@ -103,6 +154,7 @@ impl EntryReader {
     fn take(
         &mut self,
         mut input: &[u8],
+        tap: &mut dyn FnMut(u64, &[u8]),
         out: &mut dyn FnMut(&[u8]),
     ) -> Result<Progress, ReadError> {
         if let Some(chunks) = &mut self.chunks {
@@ -119,7 +171,7 @@ impl EntryReader {
             let start = self.in_offset;
             self.in_offset += n as u64;
             if end.is_none() {
-                self.inflate(start, now, out)?;
+                self.decode(start, now, tap, out)?;
                 continue;
             }
             self.gathered.extend_from_slice(now);
@@ -129,7 +181,7 @@ impl EntryReader {
                 if !self.expected.matches(start, &piece) {
                     return Err(ReadError::UnitMismatch { in_offset: start });
                 }
-                self.inflate(start, &piece, out)?;
+                self.decode(start, &piece, tap, out)?;
             }
         }
         Ok(match self.emitter.is_done() {
@@ -139,10 +191,11 @@ impl EntryReader {
     }
 
     /// Gives on what of these bytes is needed; `start` is where they are in the blob.
-    fn inflate(
+    fn decode(
         &mut self,
         start: u64,
         bytes: &[u8],
+        tap: &mut dyn FnMut(u64, &[u8]),
         out: &mut dyn FnMut(&[u8]),
     ) -> Result<(), ReadError> {
         let len = bytes.len() as u64;
@@ -150,10 +203,13 @@ impl EntryReader {
         let to = self.needed.end.saturating_sub(start).min(len) as usize;
         let bytes = bytes.get(from..to).unwrap_or_default();
         let emitter = &mut self.emitter;
-        match &mut self.gzip {
-            None => emitter.data(bytes, out),
-            Some(gzip) => {
+        match &mut self.decoding {
+            Decoding::Plain => emitter.data(bytes, out),
+            Decoding::Gzip(gzip) => {
                 gzip.push(bytes, &mut |data| emitter.data(data, out))?;
+            }
+            Decoding::Frame(frame) => {
+                frame.push(bytes, tap, &mut |data| emitter.data(data, out))?;
             }
         }
         Ok(())

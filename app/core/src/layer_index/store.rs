@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! "LSIX"  version  digest  blob length  compression  uncompressed length
-//! notes  damage  access (gzip: checkpoints, windows, landmarks)  unit digests  packed TOC
+//! notes  damage  name  access (gzip: checkpoints, windows, landmarks; others: frames)  unit digests
+//! packed TOC
 //! CRC-32 of all before it (little-endian)
 //! ```
 //! Numbers are varints; texts and parts have their length before them. The checksum finds
@@ -13,13 +14,14 @@ use layerscope_inflate::{GzipIndex, IndexProblem};
 
 use super::digests::UnitDigests;
 use super::{Access, Checks, Compression, Damage, DamageKind, LayerIndex};
+use crate::decode::{FrameIndex, FramesProblem};
 use crate::digest::Digest;
 use crate::tar::Notes;
 use crate::toc::varint::{Reader, put, put_bytes};
 use crate::toc::{PackError, Toc};
 
 /// The version written and read here; another one is refused.
-pub const STORED_VERSION: u8 = 2;
+pub const STORED_VERSION: u8 = 3;
 
 const MAGIC: &[u8; 4] = b"LSIX";
 const CHECKSUM: usize = 4;
@@ -45,6 +47,9 @@ pub enum StoredIndexError {
     /// The checkpoints cannot be.
     #[error("the stored index contradicts itself: {0}")]
     Gzip(#[from] IndexProblem),
+    /// The frames cannot be.
+    #[error("the stored index contradicts itself: {0}")]
+    Frames(#[from] FramesProblem),
     /// The table of contents cannot be.
     #[error("the stored index contradicts itself: {0}")]
     Toc(#[from] PackError),
@@ -75,9 +80,11 @@ impl LayerIndex {
                 put_bytes(&mut out, damage.detail.as_bytes());
             }
         }
+        put_bytes(&mut out, self.name.as_deref().unwrap_or_default());
         match &self.access {
             Access::Plain | Access::Chunks(_) => put_bytes(&mut out, b""),
             Access::Gzip(index) => put_bytes(&mut out, &index.to_bytes()),
+            Access::Frames(index) => put_bytes(&mut out, &index.to_bytes()),
         }
         put_bytes(&mut out, units.as_bytes());
         put_bytes(&mut out, &self.toc.pack());
@@ -138,16 +145,24 @@ impl LayerIndex {
                 Some(Damage::new(kind, out_offset, detail))
             }
         };
+        let name = reader.bytes().ok_or(bad("name"))?.to_vec();
+        let name = (!name.is_empty()).then_some(name);
         let access = reader.bytes().ok_or(bad("access"))?;
         let access = match compression {
             Compression::Gzip => Access::Gzip(GzipIndex::from_bytes(access)?),
+            _ if compression.needs_decoder() => Access::Frames(FrameIndex::from_bytes(access)?),
             _ if access.is_empty() => Access::Plain,
             _ => return Err(bad("access")),
         };
-        if let Access::Gzip(index) = &access {
-            let fits = index.in_len <= blob_len && index.out_len <= out_len;
+        let lens = match &access {
+            Access::Plain | Access::Chunks(_) => None,
+            Access::Gzip(index) => Some((index.in_len, index.out_len)),
+            Access::Frames(index) => Some((index.in_len, index.out_len)),
+        };
+        if let Some((in_seen, out_seen)) = lens {
+            let fits = in_seen <= blob_len && out_seen <= out_len;
             // Only a damaged stream was not read to its end.
-            let whole = index.out_len == out_len;
+            let whole = out_seen == out_len;
             let broken = damage
                 .as_ref()
                 .is_some_and(|d| d.kind == DamageKind::Compressed);
@@ -177,6 +192,8 @@ impl LayerIndex {
             checks: Checks::Units(units),
             damage,
             notes,
+            name,
+            decoders: None,
         })
     }
 }

@@ -3,6 +3,7 @@
 //! Every part that a stranger chose is quoted for a POSIX shell.
 
 use crate::digest::Digest;
+use crate::layer_index::Compression;
 use crate::path::EntryPath;
 use crate::reference::{ManifestRef, Reference, Registry, Repository};
 
@@ -214,6 +215,27 @@ pub fn blob(repository: &Repository, digest: &Digest) -> Vec<Command> {
         .collect()
 }
 
+/// Fetches a blob that is one file, and unpacks it into a file of this name.
+pub fn bare(
+    repository: &Repository,
+    digest: &Digest,
+    compression: Compression,
+    name: &EntryPath,
+) -> Vec<Command> {
+    let unpack = match compression {
+        Compression::None => "",
+        Compression::Gzip => " | gzip -dc",
+        Compression::Zstd => " | zstd -dc",
+        Compression::Xz => " | xz -dc",
+        Compression::Bzip2 => " | bzip2 -dc",
+    };
+    let file = quote(name.as_bytes());
+    fetch_blob(repository, digest)
+        .into_iter()
+        .map(|(tool, line)| command(tool, format!("{line}{unpack} > {file}")))
+        .collect()
+}
+
 /// The letter by which tar reads a compression: GNU tar finds it out by itself from a file, but
 /// not from a pipe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -224,6 +246,10 @@ pub enum TarFilter {
     Gzip,
     /// Zstandard.
     Zstd,
+    /// xz.
+    Xz,
+    /// bzip2.
+    Bzip2,
 }
 
 impl TarFilter {
@@ -232,6 +258,8 @@ impl TarFilter {
             TarFilter::None => format!("tar -{action}f -"),
             TarFilter::Gzip => format!("tar -{action}zf -"),
             TarFilter::Zstd => format!("tar --zstd -{action}f -"),
+            TarFilter::Xz => format!("tar -{action}Jf -"),
+            TarFilter::Bzip2 => format!("tar -{action}jf -"),
         }
     }
 }

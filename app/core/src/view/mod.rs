@@ -1,6 +1,7 @@
 //! View models: from values to what a page shows, with no page in sight.
 
 pub mod command;
+pub mod compression;
 pub mod human;
 pub mod json;
 pub mod listing;

@@ -422,15 +422,15 @@ pub fn mode(row: &Row) -> String {
         RowKind::Block => 'b',
         RowKind::Fifo => 'p',
     };
-    match row.ordinal {
-        Some(_) => format!("{letter}{}", human::permissions(row.mode)),
-        None => format!("{letter} (implied)"),
+    match row.has_attributes() {
+        true => format!("{letter}{}", human::permissions(row.mode)),
+        false => format!("{letter} (implied)"),
     }
 }
 
 /// `user group`, by name where there is one.
 pub fn owner(row: &Row) -> String {
-    if row.ordinal.is_none() {
+    if !row.has_attributes() {
         return String::new();
     }
     let one = |name: &str, id: u64| match name {
@@ -456,8 +456,8 @@ fn exact_size(row: &Row) -> Option<String> {
 
 /// When it was changed last.
 pub fn time(row: &Row) -> String {
-    match row.ordinal {
-        Some(_) => human::time(row.mtime),
-        None => String::new(),
+    match row.has_attributes() {
+        true => human::time(row.mtime),
+        false => String::new(),
     }
 }

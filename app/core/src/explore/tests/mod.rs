@@ -1,7 +1,9 @@
 //! A whole layer worker, natively: network, store, hasher, clock and files are in memory.
 
+mod bare;
 mod failures;
 mod flow;
 mod foreign;
+mod frames;
 mod reads;
 mod world;

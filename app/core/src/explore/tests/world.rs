@@ -387,7 +387,10 @@ impl World {
             digest: blob.digest.clone(),
             size,
             media_type: None,
-            annotations: Vec::new(),
+            annotations: vec![(
+                "org.opencontainers.image.title".to_owned(),
+                "dir/file.bin.gz".to_owned(),
+            )],
             whole: false,
         }
     }

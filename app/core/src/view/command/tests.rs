@@ -79,6 +79,11 @@ fn lines() {
             "crane blob docker.io/library/debian@{SHA} | tar --zstd -xOf - --no-unquote --no-wildcards -- '-a b'"
         )
     );
+    let one = bare(&debian, &digest, Compression::Xz, &EntryPath::from("a b"));
+    assert_eq!(
+        one[0].line,
+        format!("crane blob docker.io/library/debian@{SHA} | xz -dc > 'a b'")
+    );
     assert_eq!(
         pull(&Reference::parse("debian:12").unwrap()).line,
         "docker pull debian:12"
