@@ -39,6 +39,7 @@ fn main() -> io::Result<()> {
     let layers = [&[special][..], &gzipped].concat();
     let ztocs = layers.iter().filter_map(|layer| ztoc(layer));
     write("ztoc", ztocs.chain(cut(layers.clone())).collect())?;
+    write("foreign", foreign()?)?;
     write("reference", text(REFERENCES))?;
     write("link", text(LINKS))?;
     write("challenge", text(CHALLENGES))
@@ -71,6 +72,37 @@ const CHALLENGES: &[&str] = &[
     "Negotiate, NTLM abc==, bearer REALM=x , error=insufficient_scope",
     "Basic\0Bearer realm=\"https://x.example/t\"",
 ];
+
+/// Tails and annotations of the layers in `data/chunked`, and small tables with what they speak of.
+fn foreign() -> io::Result<Vec<Vec<u8>>> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/chunked");
+    let mut seeds = Vec::new();
+    for name in [
+        "estargz.tar.gz",
+        "estargz-legacy.tar.gz",
+        "zstd-stargz.tar.zst",
+    ] {
+        let blob = fs::read(dir.join(name))?;
+        seeds.push(blob[blob.len() - 80..].to_vec());
+    }
+    let storage = fs::read(dir.join("zstd-storage.tar.zst"))?;
+    seeds.push(storage[storage.len() - 80..].to_vec());
+    let prefix = "io.github.containers.zstd-chunked.";
+    seeds.push(format!("{prefix}manifest-position=165914:5096:20020:1").into_bytes());
+    seeds.push(format!("containerd.io/snapshot/stargz/toc.digest=sha256:{:064}", 1).into_bytes());
+    // The first frames of what containers/storage wrote.
+    let table = r#"{"version":1,"entries":[{"type":"dir","name":"etc/","mode":493,"modtime":"2023-11-14T22:13:20Z"},{"type":"reg","name":"etc/hostname","size":11,"offset":114,"endOffset":138},{"type":"reg","name":"etc/shadow","size":126,"offset":274,"endOffset":313,"chunkSize":26},{"type":"chunk","offset":313,"chunkOffset":26,"chunkType":"zeros"},{"type":"hardlink","name":"h","linkName":"etc/hostname"},{"type":"char","name":"null","devMajor":1,"devMinor":3,"xattrs":{"user.a":"AQ=="}}]}"#;
+    seeds.push([b"\x05z", table.as_bytes(), b"\0", &storage[..400]].concat());
+    // Members with several pieces, one file over two of them.
+    let (a, b) = (gz::member(b"hello world", 9), gz::member(b"again", 0));
+    let digest = Digest::of(Algorithm::Sha256, b"again");
+    let table = format!(
+        r#"{{"version":1,"entries":[{{"type":"reg","name":"a","size":10,"innerOffset":6,"chunkSize":5,"digest":"{digest}"}},{{"type":"chunk","name":"a","offset":{at},"chunkOffset":5,"chunkDigest":"{digest}"}},{{"type":"reg","name":"b","size":5}}]}}"#,
+        at = a.len()
+    );
+    seeds.push([b"\x03", table.as_bytes(), b"\0", &a, &b].concat());
+    Ok(seeds)
+}
 
 /// Small archives: everything a fuzzer should know of is in the first kilobytes.
 fn tars() -> Vec<Vec<u8>> {

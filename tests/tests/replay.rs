@@ -57,6 +57,11 @@ fn ztoc() {
 }
 
 #[test]
+fn foreign() {
+    replay("foreign", targets::foreign);
+}
+
+#[test]
 fn reference() {
     replay("reference", targets::reference);
 }

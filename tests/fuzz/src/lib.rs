@@ -5,7 +5,8 @@ use std::io::Read;
 
 use layerscope_core::{
     decode::{DecodeError, DecodeLimits, FrameIndex, FramePoint, FrameReader, decoder},
-    layer_index::{BuildOptions, Compression, IndexBuilder, LayerIndex, STORED_VERSION},
+    foreign::{self, Claim, Footer, Frame},
+    layer_index::{BuildOptions, Compression, IndexBuilder, LayerIndex, Progress, STORED_VERSION},
     port::Headers,
     reference::{Reference, typed::Typed},
     registry::{challenge, link},
@@ -320,6 +321,71 @@ pub fn ztoc(data: &[u8]) {
         let told = |e: Option<Entry>| e.map(|e| (e.path, e.size, e.data_out_offset, e.kind));
         assert_eq!(told(ours), told(theirs));
     }
+}
+
+/// Publishers' tables of contents. The input is a blob's tail, a line of an annotation, and a
+/// table's JSON with the blob behind a NUL: plans stay inside the blob, and reading gives as many
+/// bytes as were planned, however the blob is cut.
+pub fn foreign(data: &[u8]) {
+    let _ = Footer::read(data, data.len() as u64);
+    if let Some((key, value)) = std::str::from_utf8(data)
+        .ok()
+        .and_then(|t| t.split_once('='))
+    {
+        let pair = [(key.to_owned(), value.to_owned())];
+        let _ = Claim::from_annotations(&pair, 1 << 30);
+    }
+    let (chunk, data) = chunked(data);
+    let (frame, data) = match data.split_first() {
+        Some((b'z', rest)) => (Frame::Zstd, rest),
+        _ => (Frame::Gzip, data),
+    };
+    let end = data.iter().position(|b| *b == 0).unwrap_or(data.len());
+    let (json, blob) = data.split_at(end);
+    let blob = blob.get(1..).unwrap_or_default();
+    let (digest, len) = (sha256(blob), blob.len() as u64);
+    let _ = foreign::from_estargz(blob, 0, None, &digest, len);
+    let Ok(index) = foreign::from_json(json, frame, len, true, &digest, len) else {
+        return;
+    };
+    for ordinal in 0..index.toc().len().min(16) {
+        let size = index.toc().size(ordinal);
+        for range in [0..size, size / 3..size / 3 + 100] {
+            let whole = read_chunks(&index, blob, ordinal, range.clone(), 0);
+            let cut = read_chunks(&index, blob, ordinal, range, chunk);
+            assert_eq!(whole, cut, "cut otherwise, read otherwise");
+        }
+    }
+}
+
+/// What is read of a file in pieces; none if that fails or is more than a fuzzer has time for.
+fn read_chunks(
+    index: &LayerIndex,
+    blob: &[u8],
+    ordinal: u32,
+    range: std::ops::Range<u64>,
+    chunk: usize,
+) -> Option<Vec<u8>> {
+    let plan = index.plan_read(ordinal, range).ok()?;
+    let given = plan.range.clone();
+    if given.end - given.start > MAX_OUT {
+        return None;
+    }
+    let input = blob.get(plan.in_range.start as usize..plan.in_range.end as usize);
+    let input = input.expect("a plan is inside the blob");
+    let mut reader = index.reader(plan).ok()?;
+    let mut out = Vec::new();
+    for piece in chunks(input, chunk) {
+        let pushed = reader.push(piece, &mut |bytes| out.extend_from_slice(bytes));
+        if pushed.ok()? == Progress::Done {
+            break;
+        }
+    }
+    reader
+        .finish(&mut |bytes| out.extend_from_slice(bytes))
+        .ok()?;
+    assert_eq!(out.len() as u64, given.end - given.start);
+    Some(out)
 }
 
 fn sha256(bytes: &[u8]) -> layerscope_core::digest::Digest {

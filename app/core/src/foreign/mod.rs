@@ -24,8 +24,8 @@ pub(crate) mod tests;
 
 pub use claim::{Claim, Position, is_claimed};
 pub use footer::{Footer, looks_indexed};
-pub use open::{from_estargz, from_zstd_chunked};
-pub use table::ChunkTable;
+pub use open::{from_estargz, from_json, from_zstd_chunked};
+pub use table::{ChunkTable, Frame};
 
 use crate::digest::{Digest, DigestError};
 

@@ -29,16 +29,7 @@ pub fn from_estargz(
 ) -> Result<LayerIndex, ForeignError> {
     let json = unpack_member(member)?;
     check(&json, toc)?;
-    let anchored = toc.is_some();
-    let (toc, table) = entries::read(&json, Frame::Gzip, in_offset, anchored)?;
-    Ok(LayerIndex::of_publisher(
-        blob.clone(),
-        blob_len,
-        Compression::Gzip,
-        toc,
-        Arc::new(table),
-        anchored,
-    ))
+    from_json(&json, Frame::Gzip, in_offset, toc.is_some(), blob, blob_len)
 }
 
 /// From the bytes at a zstd:chunked blob's [`Position`]. `checksum` is their digest in the manifest,
@@ -55,16 +46,31 @@ pub fn from_zstd_chunked(
 ) -> Result<LayerIndex, ForeignError> {
     check(frame, checksum)?;
     let json = unpack_zstd(frame, position.out_len)?;
-    let anchored = checksum.is_some();
-    let (toc, table) = entries::read(&json, Frame::Zstd, position.payload_end(), anchored)?;
-    Ok(LayerIndex::of_publisher(
-        blob.clone(),
-        blob_len,
-        Compression::Zstd,
-        toc,
-        Arc::new(table),
-        anchored,
-    ))
+    let (end, anchored) = (position.payload_end(), checksum.is_some());
+    from_json(&json, Frame::Zstd, end, anchored, blob, blob_len)
+}
+
+/// From a table's JSON. `payload_end` is where the pieces of files end in the blob (compressed
+/// bytes); `anchored` says that a digest in the manifest covers the table.
+///
+/// # Errors
+/// It cannot be read.
+pub fn from_json(
+    json: &[u8],
+    frame: Frame,
+    payload_end: u64,
+    anchored: bool,
+    blob: &Digest,
+    blob_len: u64,
+) -> Result<LayerIndex, ForeignError> {
+    let (toc, table) = entries::read(json, frame, payload_end, anchored)?;
+    let compression = match frame {
+        Frame::Gzip => Compression::Gzip,
+        Frame::Zstd => Compression::Zstd,
+    };
+    let table = Arc::new(table);
+    let index = LayerIndex::of_publisher(blob.clone(), blob_len, compression, toc, table, anchored);
+    Ok(index)
 }
 
 fn check(bytes: &[u8], expected: Option<&Digest>) -> Result<(), ForeignError> {

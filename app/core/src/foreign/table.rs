@@ -19,7 +19,7 @@ const MAX_ZEROS: u64 = crate::layer_index::HOLE_BYTES_PER_PLAN;
 
 /// What a piece is compressed as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Frame {
+pub enum Frame {
     /// A gzip member.
     Gzip,
     /// A zstd frame.
