@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)] // a test's panic is its message
 
 mod bad_input;
+mod chunked;
 mod edges;
 mod files;
 mod keys;
