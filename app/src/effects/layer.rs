@@ -203,6 +203,11 @@ pub(super) fn on_event(inner: &Rc<Inner>, event: Event, bytes: Option<Vec<u8>>) 
                     file.set_head(bytes, total, verified, fetched);
                     status::mark_when_shown("layerscope:content");
                     read_picture(inner);
+                    // It may have been on its way when the layer came to its end.
+                    let progress = inner.state.layer.progress();
+                    if progress.with_untracked(|p| p.verified == Verified::Blob) {
+                        read_again_verified(inner);
+                    }
                 }
                 Some(Purpose::More) => file.add_text(start, &bytes, verified, fetched),
                 Some(Purpose::Page(number)) => file.add_page(number, bytes),

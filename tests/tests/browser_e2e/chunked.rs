@@ -131,7 +131,8 @@ fn a_file_is_read_with_no_full_download() {
         let whole = corpus.anonymous.access_log();
         let whole = whole
             .iter()
-            .any(|line| line.target.contains(&layer.digest) && line.status == 200);
+            .filter(|line| line.method == "GET" && line.status == 200)
+            .any(|line| line.target.contains(&layer.digest));
         assert!(!whole, "{} was downloaded whole", layer.name);
     }
     browser.screenshot("chunked");
@@ -146,35 +147,36 @@ fn the_whole_layer_is_read_where_that_is_wanted() {
     let page = Page::new(&browser, &proxy);
     let image = format!("#/image/{}/{REPOSITORY}:vouched", corpus.anonymous.host());
     let layers = push(&corpus, "vouched", true);
-    let layer = layers.iter().find(|l| l.name == "estargz.tar.gz").unwrap();
-    page.load_ready(&image);
-    page.open_layer(&layer.digest);
-    page.walk_to("usr/share/small-39");
-    assert_eq!(page.content_verified(), "toc");
-    let mark = corpus.anonymous.log().mark();
-    browser.click(".progress .btn");
-    browser.until(
-        "rows that are verified",
-        "return document.querySelector('[data-entry-path][data-verified], [data-verified=blob] [data-entry-path]') !== null
-             && document.querySelector('main [role=progressbar]') === null",
-        &[],
-    );
-    assert_eq!(page.layer_done(), "blob");
-    let asked = of_layer(&corpus, mark, layer);
-    assert!(asked.iter().any(|r| r.range.is_none()), "{asked:?}");
-    browser.until(
+    for name in ["estargz.tar.gz", "zstd-storage.tar.zst"] {
+        let layer = layers.iter().find(|l| l.name == name).unwrap();
+        page.load_ready(&image);
+        page.open_layer(&layer.digest);
+        page.walk_to("usr/share/small-39");
+        assert_eq!(page.content_verified(), "toc");
+        let mark = corpus.anonymous.log().mark();
+        browser.click(".progress .btn");
+        browser.until(
+            "rows that are verified",
+            "return document.querySelector('[data-entry-path][data-verified=blob]') !== null",
+            &[],
+        );
+        assert_eq!(page.layer_done(), "blob");
+        let asked = of_layer(&corpus, mark, layer);
+        assert!(asked.iter().any(|r| r.range.is_none()), "{asked:?}");
+        browser.until(
         "the file, verified",
         "return document.querySelector('[data-content]')?.closest('[data-verified]')?.dataset.verified === 'span'",
         &[],
     );
-    assert_text(&page.text(), &extract("usr/share/small-39"));
+        assert_text(&page.text(), &extract("usr/share/small-39"));
 
-    // From now on it is known.
-    let mark = corpus.anonymous.log().mark();
-    page.load_ready(&image);
-    page.open_layer(&layer.digest);
-    assert_eq!(page.layer_done(), "blob");
-    assert!(of_layer(&corpus, mark, layer).is_empty());
+        // From now on it is known.
+        let mark = corpus.anonymous.log().mark();
+        page.load_ready(&image);
+        page.open_layer(&layer.digest);
+        assert_eq!(page.layer_done(), "blob");
+        assert!(of_layer(&corpus, mark, layer).is_empty());
+    }
     page.assert_clean();
 }
 
