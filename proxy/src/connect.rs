@@ -6,7 +6,7 @@
 
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -27,10 +27,10 @@ const MAX_ADDRESSES: usize = 6;
 /// A boxed future, as trait objects need it.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// Turns a name into addresses.
+/// Turns a name and port into addresses to dial.
 pub trait Resolver: Send + Sync + 'static {
     /// All addresses of a name, in the order in which they should be tried.
-    fn resolve(&self, name: &str) -> BoxFuture<io::Result<Vec<IpAddr>>>;
+    fn resolve(&self, name: &str, port: u16) -> BoxFuture<io::Result<Vec<SocketAddr>>>;
 }
 
 /// The operating system's resolver.
@@ -38,11 +38,11 @@ pub trait Resolver: Send + Sync + 'static {
 pub struct SystemResolver;
 
 impl Resolver for SystemResolver {
-    fn resolve(&self, name: &str) -> BoxFuture<io::Result<Vec<IpAddr>>> {
+    fn resolve(&self, name: &str, port: u16) -> BoxFuture<io::Result<Vec<SocketAddr>>> {
         let name = name.to_owned();
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            Ok(found.map(|address| address.ip()).collect())
+            let found = tokio::net::lookup_host((name.as_str(), port)).await?;
+            Ok(found.collect())
         })
     }
 }
@@ -141,7 +141,7 @@ impl Connector {
         let addresses = self.addresses(host, port).await?;
         let mut problem = String::from("it has no address");
         for address in addresses.into_iter().take(MAX_ADDRESSES) {
-            match TcpStream::connect(SocketAddr::new(address, port)).await {
+            match TcpStream::connect(address).await {
                 Ok(stream) => {
                     // Small requests should not wait for more; a failure costs only time.
                     stream.set_nodelay(true).ok();
@@ -158,7 +158,7 @@ impl Connector {
     }
 
     /// The addresses of a host that may be dialled.
-    async fn addresses(&self, host: &Host, port: u16) -> Result<Vec<IpAddr>, ConnectProblem> {
+    async fn addresses(&self, host: &Host, port: u16) -> Result<Vec<SocketAddr>, ConnectProblem> {
         let lifted = self.policy.is_private_allowed(host, port);
         let refused = |address: String, reason| ConnectProblem::Refused {
             host: host.to_string(),
@@ -169,25 +169,23 @@ impl Connector {
         if host.is_localhost_name() && !lifted {
             return Err(refused(host.to_string(), "a loopback name"));
         }
-        let found = match host {
-            Host::Ip(ip) => vec![*ip],
-            Host::Name(name) => {
-                self.resolver
-                    .resolve(name)
-                    .await
-                    .map_err(|error| ConnectProblem::Dns {
+        let found =
+            match host {
+                Host::Ip(ip) => vec![SocketAddr::new(*ip, port)],
+                Host::Name(name) => self.resolver.resolve(name, port).await.map_err(|error| {
+                    ConnectProblem::Dns {
                         host: host.to_string(),
                         problem: error.to_string(),
-                    })?
-            }
-        };
+                    }
+                })?,
+            };
         if lifted {
             return Ok(found);
         }
-        let public: Vec<IpAddr> = found
+        let public: Vec<SocketAddr> = found
             .iter()
             .copied()
-            .filter(|ip| address::refusal(*ip).is_none())
+            .filter(|address| address::refusal(address.ip()).is_none())
             .collect();
         match found.first() {
             None => Err(ConnectProblem::Dns {
@@ -195,8 +193,8 @@ impl Connector {
                 problem: "it has no address".into(),
             }),
             Some(first) if public.is_empty() => Err(refused(
-                first.to_string(),
-                address::refusal(*first).unwrap_or("not public"),
+                first.ip().to_string(),
+                address::refusal(first.ip()).unwrap_or("not public"),
             )),
             Some(_) => Ok(public),
         }
@@ -220,13 +218,15 @@ impl Service<Uri> for Connector {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
 
     struct Fixed(Vec<IpAddr>);
 
     impl Resolver for Fixed {
-        fn resolve(&self, _: &str) -> BoxFuture<io::Result<Vec<IpAddr>>> {
-            let found = self.0.clone();
+        fn resolve(&self, _: &str, port: u16) -> BoxFuture<io::Result<Vec<SocketAddr>>> {
+            let found = self.0.iter().map(|ip| SocketAddr::new(*ip, port)).collect();
             Box::pin(async move { Ok(found) })
         }
     }
@@ -240,7 +240,7 @@ mod tests {
         let limit = Duration::from_secs(5);
         let connector = Connector::new(Arc::new(policy), Arc::new(Fixed(found)), limit);
         let got = connector.addresses(&host.parse().unwrap(), 443).await;
-        got.map(|ips| ips.iter().map(ToString::to_string).collect())
+        got.map(|all| all.iter().map(|one| one.ip().to_string()).collect())
             .map_err(|e| e.to_string())
     }
 

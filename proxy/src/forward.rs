@@ -285,9 +285,13 @@ impl Proxy {
             up.insert(header::ACCEPT, HeaderValue::from_static(accept));
         }
         let private = up.contains_key(header::AUTHORIZATION);
-        let small = self
+        let mut small = self
             .small(&Method::GET, &list.registry, &path, &up, MAX_LISTING_BYTES)
             .await?;
+        if small.status == StatusCode::SEE_OTHER {
+            // Not followed for referrers: the list itself is not there.
+            small.status = StatusCode::NOT_FOUND;
+        }
         let cursor = match small.status.is_success() {
             true => link::next_cursor(&small.headers, &small.url)?,
             false => None,

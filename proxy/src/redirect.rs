@@ -51,7 +51,7 @@ pub async fn follow(
     let mut headers = headers.clone();
     for hops in 0..=MAX_HOPS {
         let response = send_hop(upstream, method, &url, &headers).await?;
-        if !is_redirect(response.status()) {
+        if !is_redirect(response.status(), &url) {
             let authorized = headers.contains_key(header::AUTHORIZATION);
             return Ok(Answer {
                 response,
@@ -97,8 +97,13 @@ fn is_google_registry(url: &Url) -> bool {
     host == "gcr.io" || host.ends_with(".gcr.io") || host.ends_with(".pkg.dev")
 }
 
-fn is_redirect(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+/// 303 names another resource (RFC 9110 section 15.4.4): ghcr, which has no list of referrers,
+/// answers so with a page of GitHub's site.
+fn is_redirect(status: StatusCode, url: &Url) -> bool {
+    match status.as_u16() {
+        303 => !url.path().contains("/referrers/"),
+        status => matches!(status, 301 | 302 | 307 | 308),
+    }
 }
 
 fn next_url(

@@ -1,7 +1,8 @@
 //! `POST /api/v1/token`: the client names registry, repository and scope; the proxy reads the
 //! registry's own challenge and asks the realm that it names. The client never names a realm.
 //!
-//! Source: distribution's token authentication specification. Nothing here is logged or kept.
+//! Source: distribution's token authentication specification, by GET and, for a refresh token, by
+//! OAuth2 POST. Nothing here is logged or kept.
 
 use std::sync::Arc;
 
@@ -12,9 +13,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use hyper::body::Incoming;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use url::Url;
+use url::{Url, form_urlencoded};
 
 use crate::Proxy;
 use crate::error::ProxyError;
@@ -43,6 +45,9 @@ struct TokenRequest {
     password: Option<String>,
 }
 
+/// The user name that says that the password is a refresh (identity) token: docker's own word.
+const IDENTITY_USER: &str = "<token>";
+
 /// The handler.
 pub async fn token(
     State(proxy): State<Arc<Proxy>>,
@@ -55,6 +60,10 @@ pub async fn token(
         request.repository.as_deref().map(str::parse).transpose()?;
     let scopes = checked_scopes(&request.scope)?;
     let credentials = basic_header(request.username.as_deref(), request.password.as_deref())?;
+    let refresh = match request.username.as_deref() {
+        Some(IDENTITY_USER) => request.password.as_deref(),
+        _ => None,
+    };
     proxy.check_served(&registry)?;
     if registry.is_sample() {
         return Ok(answer(json!({"scheme": "none"})));
@@ -77,9 +86,14 @@ pub async fn token(
                     scopes
                 };
                 let realm = proxy.checked_realm(&registry, &realm, credentials.is_some())?;
-                proxy
-                    .exchange(realm, service.as_deref(), &scopes, credentials)
-                    .await
+                let service = service.as_deref();
+                if let Some(refresh) = refresh {
+                    let by_post = proxy.refresh(&realm, service, &scopes, refresh).await?;
+                    if let Some(answer) = by_post {
+                        return Ok(answer);
+                    }
+                }
+                proxy.exchange(realm, service, &scopes, credentials).await
             }
         }
     };
@@ -183,8 +197,13 @@ fn checked_scopes(scopes: &[String]) -> Result<Vec<String>, ProxyError> {
     .collect()
 }
 
-/// `type:name:actions` without the actions that write; none if nothing is left.
+/// `type:name:actions` without the actions that write; none if nothing is left. A word of its own
+/// (public ECR's `aws`) names no action, so that nothing is asked by it but what everybody has.
 fn read_scope(scope: &str) -> Option<String> {
+    let word = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    if !scope.is_empty() && scope.len() <= MAX_SCOPE_LEN && scope.bytes().all(word) {
+        return Some(scope.to_owned());
+    }
     let (rest, actions) = scope.rsplit_once(':')?;
     let (kind, name) = rest.split_once(':')?;
     let class = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'(' | b')');
@@ -231,12 +250,48 @@ impl Proxy {
             headers.insert(header::AUTHORIZATION, credentials);
         }
         let response = self.upstream.send(&Method::GET, &realm, headers).await?;
+        self.token_answer(response, &host_shown(&realm), signed_in)
+            .await
+    }
+
+    /// OAuth2 by POST with a refresh token; none where the realm does not know the POST.
+    async fn refresh(
+        &self,
+        realm: &Url,
+        service: Option<&str>,
+        scopes: &[String],
+        refresh: &str,
+    ) -> Result<Option<Response>, ProxyError> {
+        let form = form_urlencoded::Serializer::new(String::new())
+            .append_pair("grant_type", "refresh_token")
+            .append_pair("service", service.unwrap_or_default())
+            .append_pair("client_id", CLIENT_ID)
+            .append_pair("scope", &scopes.join(" "))
+            .append_pair("refresh_token", refresh)
+            .finish();
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        let response = self.upstream.post_form(realm, headers, form);
+        let response = response.await?;
+        if matches!(response.status().as_u16(), 404 | 405) {
+            return Ok(None);
+        }
+        self.token_answer(response, &host_shown(realm), true)
+            .await
+            .map(Some)
+    }
+
+    async fn token_answer(
+        &self,
+        response: http::Response<Incoming>,
+        host: &str,
+        signed_in: bool,
+    ) -> Result<Response, ProxyError> {
         let (parts, body) = response.into_parts();
-        let host = host_shown(&realm);
         match parts.status.as_u16() {
             200 => {
-                let body = upstream::read_bounded(body, MAX_TOKEN_BYTES, &host).await?;
-                token_from_body(&body, &host).map(answer)
+                let body = upstream::read_bounded(body, MAX_TOKEN_BYTES, host).await?;
+                token_from_body(&body, host).map(answer)
             }
             401 if signed_in => Err(ProxyError::Unauthorized(format!(
                 "{host} does not accept this user name and password."
@@ -322,9 +377,10 @@ mod tests {
             "repository:host:5000/a:pull",
             Some("repository:host:5000/a:pull"),
         );
+        scope("aws", Some("aws"));
         for bad in [
             "",
-            "a",
+            "a b",
             "a:b",
             "repository:a:push",
             "repository:a:*",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -31,7 +31,7 @@ const USER_AGENT: &str = concat!("layerscope-proxy/", env!("CARGO_PKG_VERSION"))
 /// The HTTP client behind every request that leaves this machine.
 #[derive(Clone)]
 pub struct Upstream {
-    client: Client<HttpsConnector<Connector>, Empty<Bytes>>,
+    client: Client<HttpsConnector<Connector>, Full<Bytes>>,
     limits: Limits,
 }
 
@@ -68,8 +68,34 @@ impl Upstream {
         url: &Url,
         headers: HeaderMap,
     ) -> Result<Response<Incoming>, ProxyError> {
+        self.send_with(method, url, headers, Bytes::new()).await
+    }
+
+    /// Sends a form, likewise: only token servers get one.
+    ///
+    /// # Errors
+    /// As [`Upstream::send`].
+    pub async fn post_form(
+        &self,
+        url: &Url,
+        mut headers: HeaderMap,
+        form: String,
+    ) -> Result<Response<Incoming>, ProxyError> {
+        let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+        headers.insert(header::CONTENT_TYPE, kind);
+        self.send_with(&Method::POST, url, headers, form.into())
+            .await
+    }
+
+    async fn send_with(
+        &self,
+        method: &Method,
+        url: &Url,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, ProxyError> {
         let host = host_shown(url);
-        let mut request = Request::new(Empty::new());
+        let mut request = Request::new(Full::new(body));
         *request.method_mut() = method.clone();
         *request.uri_mut() = url.as_str().parse().map_err(|problem| {
             ProxyError::UpstreamInvalid(format!(

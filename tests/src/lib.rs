@@ -1,5 +1,5 @@
 //! What Layerscope's end-to-end tests stand on: real registries with real images ([`corpus`]), a
-//! registry that misbehaves on request ([`double`]), the release proxy as a process ([`proxy`])
+//! registry that misbehaves on request ([`double`]), doubles of registries by their names ([`hosts`]), the release proxy as a process ([`proxy`])
 //! and a browser that is driven like a reader drives it ([`browser`], [`page`]).
 //!
 //! Nothing here outlives its owner: every process is killed on drop, and by the kernel when the
@@ -11,6 +11,7 @@ pub mod browser;
 pub mod cache;
 pub mod corpus;
 pub mod double;
+pub mod hosts;
 pub mod net;
 pub mod page;
 pub mod process;

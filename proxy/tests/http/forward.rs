@@ -1,6 +1,6 @@
 //! Manifests and lists: what goes up, what comes down, what is refused.
 
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -438,7 +438,7 @@ async fn a_lifted_name_is_dialled() {
 struct Hanging;
 
 impl layerscope_proxy::Resolver for Hanging {
-    fn resolve(&self, _: &str) -> BoxFuture<std::io::Result<Vec<IpAddr>>> {
+    fn resolve(&self, _: &str, _: u16) -> BoxFuture<std::io::Result<Vec<SocketAddr>>> {
         Box::pin(std::future::pending())
     }
 }

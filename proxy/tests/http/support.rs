@@ -198,12 +198,13 @@ impl Names {
 }
 
 impl Resolver for Names {
-    fn resolve(&self, name: &str) -> BoxFuture<io::Result<Vec<IpAddr>>> {
+    fn resolve(&self, name: &str, port: u16) -> BoxFuture<io::Result<Vec<SocketAddr>>> {
         let mut map = self.0.lock().unwrap();
         let found = map.get_mut(name).map(|turns| match turns.len() {
             1 => turns[0].clone(),
             _ => turns.remove(0),
         });
+        let found = found.map(|ips| ips.iter().map(|ip| SocketAddr::new(*ip, port)).collect());
         Box::pin(async move { found.ok_or_else(|| io::Error::other("no such name")) })
     }
 }

@@ -361,28 +361,26 @@ impl<H: Http> Client<H> {
         request: HttpRequest,
     ) -> Result<HttpResponse<H::Body>, RegistryError> {
         let scope = purpose.scope();
-        let mut header = self.cached(purpose.registry, &scope);
-        if header.is_none() {
-            // Known to want one: saves the request that would be refused.
-            let known = self
-                .state
-                .borrow()
-                .challenged
-                .get(purpose.registry)
-                .cloned();
-            if let Some(challenge) = known {
-                header = self.authorize(purpose, &challenge, &scope, &scope).await?;
-            }
-        }
+        let kept = self.cached(purpose.registry, &scope);
+        let header = match kept.is_some() {
+            true => kept.clone(),
+            false => self.renewed(purpose, &scope).await?,
+        };
         let first = self.dispatch(purpose, &request, header).await?;
-        // A 401 of the proxy itself would be about the proxy, and no token helps.
-        if first.status != 401 || first.headers.get("x-layerscope-error").is_some() {
+        // An error of the proxy itself would be about the proxy, and no token helps.
+        let own = first.headers.get("x-layerscope-error").is_some();
+        if first.status == 400 && kept.is_some() && !own {
+            // Public ECR says "bad request" to a token that has run out.
+            self.forget_token(purpose.registry, &scope);
+            return match self.renewed(purpose, &scope).await? {
+                None => Ok(first),
+                header => self.dispatch(purpose, &request, header).await,
+            };
+        }
+        if first.status != 401 || own {
             return Ok(first);
         }
-        self.state
-            .borrow_mut()
-            .tokens
-            .remove(purpose.registry, &scope);
+        self.forget_token(purpose.registry, &scope);
         let all = challenges(&first.headers);
         let Some(challenge) = self.choose(purpose.registry, &all) else {
             return Ok(first);
@@ -396,12 +394,37 @@ impl<H: Http> Client<H> {
             return Ok(first);
         };
         let mut general = challenge;
+        // The scope of this repository is not the next one's; a word of its own is for all.
         general
             .params
-            .retain(|(name, _)| name != "scope" && name != "error");
+            .retain(|(name, v)| name != "error" && (name != "scope" || !v.contains(':')));
         let registry = purpose.registry.clone();
         self.state.borrow_mut().challenged.insert(registry, general);
         self.dispatch(purpose, &request, Some(header)).await
+    }
+
+    /// A token fetched by the challenge of an earlier answer: saves the request that would be
+    /// refused. None where the registry has not challenged us.
+    async fn renewed(
+        &self,
+        purpose: &Purpose<'_>,
+        scope: &str,
+    ) -> Result<Option<String>, RegistryError> {
+        let known = {
+            let state = self.state.borrow();
+            state.challenged.get(purpose.registry).cloned()
+        };
+        match known {
+            Some(challenge) => {
+                let wanted = challenge.param("scope").unwrap_or(scope);
+                self.authorize(purpose, &challenge, scope, wanted).await
+            }
+            None => Ok(None),
+        }
+    }
+
+    fn forget_token(&self, registry: &Registry, scope: &str) {
+        self.state.borrow_mut().tokens.remove(registry, scope);
     }
 
     async fn dispatch(

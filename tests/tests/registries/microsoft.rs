@@ -1,0 +1,130 @@
+//! Microsoft's MCR and ACR.
+//!
+//! Sources: microsoft/containerregistry docs (MCR's endpoints), Azure/acr docs/AAD-OAuth.md
+//! (`/oauth2/token`, refresh tokens), learn.microsoft.com "Dedicated data endpoints".
+
+use layerscope_tests::hosts::{Content, Row, When, get, row};
+use layerscope_tests::net::wait;
+
+use crate::setup::Setup;
+
+const MCR: &str = "mcr.microsoft.com";
+const DATA: &str = "eastus.data.mcr.microsoft.com";
+
+const MICROSOFT: &[Row] = &[
+    // No token, and no challenge that could be answered with one.
+    get(MCR, "/v2/").text("{}"),
+    get(MCR, "/v2/dotnet/runtime/manifests/latest").body(Content::Manifest),
+    get(MCR, "/v2/dotnet/runtime/blobs/{layer}").answers(
+        307,
+        &[("location", "https://eastus.data.mcr.microsoft.com/x//docker/registry/v2/blobs/{layer}/data?P1=1&P2=1&P3=2&P4=sig")],
+    ),
+    get(DATA, "/x//docker/registry/v2/blobs/{layer}/data").body(Content::Layer),
+    get(MCR, "/v2/_catalog").text(r#"{"repositories":["dotnet/runtime"]}"#),
+];
+
+#[test]
+fn the_public_registry_needs_no_token() {
+    let setup = Setup::new("mcr.microsoft.com/dotnet/runtime", MICROSOFT);
+    setup.opens();
+    let page = wait(setup.client.catalog(setup.registry(), None)).unwrap();
+    assert_eq!(page.items, ["dotnet/runtime"]);
+    let asked = setup.asked();
+    assert!(asked.iter().all(|one| one.authorization.is_none()));
+    assert_eq!(asked.len(), 5);
+}
+
+const ACR: &str = "corp.azurecr.io";
+const BLOBS: &str = "eusmanaged12.blob.core.windows.net";
+const CHALLENGED: &[(&str, &str)] = &[(
+    "www-authenticate",
+    r#"Bearer realm="https://corp.azurecr.io/oauth2/token",service="corp.azurecr.io",scope="repository:app:metadata_read,pull""#,
+)];
+const UNAUTHORIZED: &str =
+    r#"{"errors":[{"code":"UNAUTHORIZED","message":"authentication required","detail":null}]}"#;
+
+const AZURE: &[Row] = &[
+    get(ACR, "/v2/").answers(401, CHALLENGED).text(UNAUTHORIZED),
+    // A refresh token: POST, its parameters in a form. The answer names no lifetime.
+    row(ACR, "POST", "/oauth2/token")
+        .when(&[
+            When::Form("grant_type", "refresh_token"),
+            When::Form("service", "corp.azurecr.io"),
+            When::Form("scope", "repository:app:metadata_read,pull"),
+            When::Form("refresh_token", "refresh me"),
+            When::Form("client_id", "layerscope"),
+            When::Anonymous,
+        ])
+        .text(r#"{"access_token":"by-refresh"}"#),
+    // A password: GET, Basic.
+    get(ACR, "/oauth2/token")
+        .when(&[When::Authorization("Basic bWU6cHc="), When::Query("scope", "repository:app:metadata_read,pull")])
+        .text(r#"{"access_token":"by-password"}"#),
+    get(ACR, "/v2/app/manifests/latest")
+        .when(&[When::Anonymous])
+        .answers(401, CHALLENGED)
+        .text(UNAUTHORIZED),
+    get(ACR, "/v2/app/manifests/latest").body(Content::Manifest),
+    get(ACR, "/v2/app/blobs/{layer}").when(&[When::Authorized]).answers(
+        307,
+        &[("location", "https://eusmanaged12.blob.core.windows.net/c/d/{layer}?se=2026-01-01T00%3A20%3A00Z&sig=0&sv=2018-03-28")],
+    ),
+    get(BLOBS, "/c/d/{layer}").when(&[When::Authorized]).answers(400, &[]),
+    get(BLOBS, "/c/d/{layer}").body(Content::Layer),
+];
+
+#[test]
+fn a_password_by_get() {
+    let setup = Setup::new("corp.azurecr.io/app", AZURE);
+    setup.sign_in("me", "pw");
+    setup.opens();
+    let asked = setup.asked();
+    assert!(
+        asked
+            .iter()
+            .any(|one| one.authorization.as_deref() == Some("Bearer by-password"))
+    );
+}
+
+/// `<token>` is docker's own name for "the password is an identity token".
+#[test]
+fn a_refresh_token_by_post() {
+    let setup = Setup::new("corp.azurecr.io/app", AZURE);
+    setup.sign_in("<token>", "refresh me");
+    setup.opens();
+    let asked = setup.asked();
+    assert!(
+        asked
+            .iter()
+            .any(|one| one.authorization.as_deref() == Some("Bearer by-refresh"))
+    );
+    assert!(
+        asked
+            .iter()
+            .all(|one| one.line != "GET corp.azurecr.io/oauth2/token")
+    );
+}
+
+/// Token servers without the POST answer 404 or 405: then as with any password.
+#[test]
+fn a_refresh_token_where_post_is_unknown() {
+    for status in [404, 405] {
+        let setup = Setup::new("corp.azurecr.io/app", AZURE);
+        let post = row(ACR, "POST", "/oauth2/token");
+        setup.hosts.change(&[
+            post.answers(status, &[]),
+            // <token>:refresh me
+            get(ACR, "/oauth2/token")
+                .when(&[When::Authorization("Basic PHRva2VuPjpyZWZyZXNoIG1l")])
+                .text(r#"{"access_token":"by-fallback"}"#),
+        ]);
+        setup.sign_in("<token>", "refresh me");
+        setup.opens();
+        let asked = setup.asked();
+        assert!(
+            asked
+                .iter()
+                .any(|one| one.authorization.as_deref() == Some("Bearer by-fallback"))
+        );
+    }
+}

@@ -1,0 +1,237 @@
+//! What people run themselves: distribution 2.8 and 3, Harbor, zot.
+//!
+//! Sources: distribution.github.io (API, token authentication), goharbor.io "Using the API" and
+//! robot accounts, zotregistry.dev; opencontainers/distribution-spec for referrers and Link.
+
+use layerscope_core::digest::Digest;
+use layerscope_tests::hosts::{Content, Row, When, get};
+use layerscope_tests::{corpus::push, net::wait};
+
+use crate::setup::Setup;
+
+const HOST: &str = "registry.example";
+
+const DISTRIBUTION: &[Row] = &[
+    get(HOST, "/v2/a/b/manifests/latest")
+        .answers(
+            200,
+            &[
+                ("docker-content-digest", "{manifest}"),
+                ("docker-distribution-api-version", "registry/2.0"),
+            ],
+        )
+        .body(Content::Manifest),
+    get(HOST, "/v2/a/b/blobs/{layer}")
+        .answers(200, &[("accept-ranges", "bytes")])
+        .body(Content::Layer),
+    // A relative Link. The last tag needs escaping.
+    get(HOST, "/v2/a/b/tags/list")
+        .when(&[When::NoQuery("last")])
+        .answers(
+            200,
+            &[(
+                "link",
+                r#"</v2/a/b/tags/list?last=v1%2Bx&n=1000>; rel="next""#,
+            )],
+        )
+        .text(r#"{"name":"a/b","tags":["v1"]}"#),
+    get(HOST, "/v2/a/b/tags/list")
+        .when(&[When::Query("last", "v1+x")])
+        .text(r#"{"name":"a/b","tags":null}"#),
+    // No referrers API, in 3 neither: the router's own answer.
+    get(HOST, "/v2/a/b/referrers/{manifest}")
+        .answers(404, &[("content-type", "text/plain; charset=utf-8")])
+        .text("404 page not found\n"),
+];
+
+fn subject(setup: &Setup) -> Digest {
+    push::digest(&setup.hosts.image().manifest).parse().unwrap()
+}
+
+/// Digests of what refers to the image, as far as the first twelve digits.
+#[track_caller]
+fn referrers(setup: &Setup) -> Vec<String> {
+    let all = wait(setup.client.referrers(setup.repository(), &subject(setup))).unwrap();
+    all.iter()
+        .map(|one| one.digest.encoded()[..2].to_owned())
+        .collect()
+}
+
+const REFERRER_1: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:1111111111111111111111111111111111111111111111111111111111111111","size":7,"artifactType":"application/x"}]}"#;
+const REFERRER_2: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:2222222222222222222222222222222222222222222222222222222222222222","size":7,"artifactType":"application/y"}]}"#;
+
+#[test]
+fn distribution_pages_by_relative_links() {
+    let setup = Setup::new("registry.example/a/b", DISTRIBUTION);
+    setup.opens();
+    let first = wait(setup.client.tags(setup.repository(), None)).unwrap();
+    let second = wait(setup.client.tags(setup.repository(), first.next.as_deref())).unwrap();
+    assert_eq!((first.items.len(), second.items.len()), (1, 0));
+    setup.asked();
+}
+
+/// Every way in which registries say that they have no referrers API.
+#[test]
+fn without_a_referrers_api_the_tag_counts() {
+    let other: [&[Row]; 5] = [
+        &[], // distribution's own 404
+        &[get(HOST, "/v2/a/b/referrers/{manifest}")
+            .answers(400, &[])
+            .text(r#"{"errors":[]}"#)],
+        &[get(HOST, "/v2/a/b/referrers/{manifest}").answers(405, &[])],
+        // A login page.
+        &[get(HOST, "/v2/a/b/referrers/{manifest}")
+            .answers(200, &[("content-type", "text/html")])
+            .text("<!doctype html><title>Sign in</title>")],
+        // 200, and no image index.
+        &[get(HOST, "/v2/a/b/referrers/{manifest}")
+            .answers(200, &[("content-type", "application/json")])
+            .text(r#"{"ok":true}"#)],
+    ];
+    for rows in other {
+        let setup = Setup::new("registry.example/a/b", DISTRIBUTION);
+        setup.hosts.change(rows);
+        let tag = format!("/v2/a/b/manifests/sha256-{}", subject(&setup).encoded());
+        setup.hosts.change(&[get(HOST, tag.leak())
+            .answers(
+                200,
+                &[("content-type", "application/vnd.oci.image.index.v1+json")],
+            )
+            .text(REFERRER_1)]);
+        assert_eq!(referrers(&setup), ["11"], "{rows:?}");
+        assert_eq!(setup.asked().len(), 2);
+    }
+}
+
+const HARBOR: &str = "harbor.example";
+const HARBOR_CHALLENGED: &[(&str, &str)] = &[(
+    "www-authenticate",
+    r#"Bearer realm="https://harbor.example/service/token",service="harbor-registry",scope="repository:proj/app:pull""#,
+)];
+
+const HARBOR_ROWS: &[Row] = &[
+    get(HARBOR, "/v2/").answers(
+        401,
+        &[("www-authenticate", r#"Bearer realm="https://harbor.example/service/token",service="harbor-registry""#)],
+    ),
+    // robot$ci:pw
+    get(HARBOR, "/service/token")
+        .when(&[
+            When::Authorization("Basic cm9ib3QkY2k6cHc="),
+            When::Query("service", "harbor-registry"),
+            When::Query("scope", "repository:proj/app:pull"),
+        ])
+        .text(r#"{"token":"h","access_token":"","expires_in":1800,"issued_at":"2026-01-01T00:00:00Z"}"#),
+    get(HARBOR, "/v2/proj/app/manifests/latest")
+        .when(&[When::Anonymous])
+        .answers(401, HARBOR_CHALLENGED)
+        .text(r#"{"errors":[{"code":"UNAUTHORIZED","message":"unauthorized to access repository: proj/app, action: pull"}]}"#),
+    get(HARBOR, "/v2/proj/app/manifests/latest").body(Content::Manifest),
+    get(HARBOR, "/v2/proj/app/blobs/{layer}").when(&[When::Authorized]).body(Content::Layer),
+    // Referrers come in pages.
+    get(HARBOR, "/v2/proj/app/referrers/{manifest}")
+        .when(&[When::Authorized, When::NoQuery("page")])
+        .answers(
+            200,
+            &[
+                ("content-type", "application/vnd.oci.image.index.v1+json"),
+                ("link", r#"</v2/proj/app/referrers/{manifest}?page=2&page_size=1>; rel="next""#),
+            ],
+        )
+        .text(REFERRER_1),
+    get(HARBOR, "/v2/proj/app/referrers/{manifest}")
+        .when(&[When::Query("page", "2")])
+        .answers(200, &[("content-type", "application/vnd.oci.image.index.v1+json")])
+        .text(REFERRER_2),
+];
+
+#[test]
+fn harbor_has_robots_and_pages_of_referrers() {
+    let setup = Setup::new("harbor.example/proj/app", HARBOR_ROWS);
+    setup.sign_in("robot$ci", "pw");
+    setup.opens();
+    assert_eq!(referrers(&setup), ["11", "22"]);
+    setup.asked();
+}
+
+/// A project that is a pull-through cache sends the whole blob as long as it has none of it.
+#[test]
+fn a_cache_that_knows_no_range_the_first_time() {
+    let setup = Setup::new("registry.example/a/b", DISTRIBUTION);
+    setup
+        .hosts
+        .change(&[get(HOST, "/v2/a/b/blobs/{layer}").body(Content::WholeLayer)]);
+    setup.part(199_990..200_000);
+    setup.part(0..10);
+}
+
+/// The header that names the digest may be missing: what came is hashed.
+#[test]
+fn no_word_about_the_digest() {
+    let setup = Setup::new("registry.example/a/b", DISTRIBUTION);
+    setup
+        .hosts
+        .change(&[get(HOST, "/v2/a/b/manifests/latest").body(Content::Manifest)]);
+    assert_eq!(setup.opens().digest, subject(&setup));
+}
+
+/// Two challenges in one answer, the scheme in capitals: the token is taken.
+#[test]
+fn several_challenges() {
+    let setup = Setup::new("registry.example/a/b", DISTRIBUTION);
+    const BOTH: &[(&str, &str)] = &[
+        ("www-authenticate", r#"Basic realm="Registry""#),
+        (
+            "www-authenticate",
+            r#"BEARER Realm="https://registry.example/token",Service="s""#,
+        ),
+    ];
+    setup.hosts.change(&[
+        get(HOST, "/v2/").answers(401, BOTH),
+        get(HOST, "/v2/a/b/manifests/latest")
+            .when(&[When::Anonymous])
+            .answers(401, BOTH),
+        get(HOST, "/token")
+            .when(&[
+                When::Query("service", "s"),
+                When::Query("scope", "repository:a/b:pull"),
+            ])
+            .text(r#"{"access_token":"t"}"#),
+    ]);
+    setup.opens();
+    let asked = setup.asked();
+    assert!(
+        asked
+            .iter()
+            .any(|one| one.authorization.as_deref() == Some("Bearer t"))
+    );
+}
+
+const ZOT: &str = "zot.example";
+
+const ZOT_ROWS: &[Row] = &[
+    get(ZOT, "/v2/app/manifests/latest")
+        .answers(200, &[("docker-content-digest", "{manifest}")])
+        .body(Content::Manifest),
+    get(ZOT, "/v2/app/blobs/{layer}").body(Content::Layer),
+    get(ZOT, "/v2/app/referrers/{manifest}")
+        .answers(
+            200,
+            &[
+                ("content-type", "application/vnd.oci.image.index.v1+json"),
+                ("oci-filters-applied", ""),
+            ],
+        )
+        .text(REFERRER_2),
+    get(ZOT, "/v2/_catalog").text(r#"{"repositories":["app"]}"#),
+];
+
+#[test]
+fn zot_lists_referrers() {
+    let setup = Setup::new("zot.example/app", ZOT_ROWS);
+    setup.opens();
+    assert_eq!(referrers(&setup), ["22"]);
+    let page = wait(setup.client.catalog(setup.registry(), None)).unwrap();
+    assert_eq!(page.items, ["app"]);
+    setup.asked();
+}
