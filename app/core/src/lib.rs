@@ -3,6 +3,7 @@
 //! Nothing here does I/O, reads a clock, names a browser, or panics on any bytes. What needs the
 //! outside goes through the small traits of [`port`].
 
+pub mod archive;
 pub mod config;
 pub mod decode;
 pub mod digest;

@@ -217,6 +217,10 @@ impl From<&ReadError> for Problem {
             ReadError::Gzip(_) | ReadError::Decode(_) | ReadError::Truncated { .. } => {
                 ("READ_FAILED", "Try again.")
             }
+            ReadError::Member { .. } => (
+                "MEMBER",
+                "Download the archive itself, and unpack it with its own tool.",
+            ),
             ReadError::NoDecoder { .. } => ("COMPRESSION", NO_DECODER),
             ReadError::OtherIndex => ("READ_FAILED", "Load the page again."),
         };

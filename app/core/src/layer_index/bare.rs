@@ -4,14 +4,14 @@ use super::Compression;
 use crate::toc::{Entry, EntryKind, Toc};
 
 /// Bytes of a gzip header that are looked at for the file's name; real ones have a few dozen.
-pub(super) const GZIP_HEAD_BYTES: usize = 1024;
+pub(crate) const GZIP_HEAD_BYTES: usize = 1024;
 /// Longest name that is taken over, in bytes, as most file systems have it.
 const MAX_NAME: usize = 255;
 /// The file's name where nobody gave one.
 const UNNAMED: &str = "content";
 
 /// The name in a gzip member's header (RFC 1952 section 2.3.1, FNAME), without directories.
-pub(super) fn gzip_name(head: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn gzip_name(head: &[u8]) -> Option<Vec<u8>> {
     const EXTRA: u8 = 4;
     const NAME: u8 = 8;
     let flags = *head.get(3)?;

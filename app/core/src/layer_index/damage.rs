@@ -36,7 +36,7 @@ pub enum DamageKind {
 }
 
 impl Damage {
-    pub(super) fn new(kind: DamageKind, out_offset: u64, mut detail: String) -> Self {
+    pub(crate) fn new(kind: DamageKind, out_offset: u64, mut detail: String) -> Self {
         let cut = (0..=MAX_DETAIL.min(detail.len()))
             .rev()
             .find(|at| detail.is_char_boundary(*at));
@@ -48,7 +48,7 @@ impl Damage {
         }
     }
 
-    pub(super) fn from_tar(error: &TarError) -> Self {
+    pub(crate) fn from_tar(error: &TarError) -> Self {
         let kind = match error.problem {
             TarProblem::NotTar => DamageKind::NotTar,
             TarProblem::TooMuch { .. } => DamageKind::Limit,

@@ -98,6 +98,12 @@ pub enum ReadError {
     /// Decoding failed.
     #[error("the compressed bytes cannot be decoded: {0}")]
     Decode(#[from] DecodeError),
+    /// A member of an archive in the layer.
+    #[error("this member of the archive cannot be read: {detail}")]
+    Member {
+        /// Why.
+        detail: String,
+    },
     /// The part of the program that decodes it is not here.
     #[error("the decoder for {compression} is not loaded")]
     NoDecoder {
@@ -152,6 +158,45 @@ pub(super) enum Start {
 }
 
 impl ReadPlan {
+    /// Plans a read of part of an entry of an archive that is here, `out_len` bytes of it.
+    ///
+    /// # Errors
+    /// As [`super::LayerIndex::plan_read`].
+    pub fn of_plain(
+        toc: &Toc,
+        out_len: u64,
+        ordinal: u32,
+        range: Range<u64>,
+    ) -> Result<ReadPlan, ReadError> {
+        let source = Source {
+            access: AccessRef::Plain,
+            out_len,
+            blob_len: out_len,
+            checks: &Checks::Nothing,
+        };
+        plan_entry(toc, &source, ordinal, range)
+    }
+
+    /// Plans a read of part of an entry whose bytes come from elsewhere, in order.
+    pub fn of_bytes(ordinal: u32, range: Range<u64>, total: u64) -> ReadPlan {
+        let end = range.end.min(total);
+        let range = range.start.min(end)..end;
+        let len = range.end - range.start;
+        ReadPlan {
+            ordinal: Some(ordinal),
+            out_range: range.clone(),
+            range,
+            total,
+            in_range: 0..0,
+            needed: 0..0,
+            from: Start::Plain,
+            segments: match len {
+                0 => Vec::new(),
+                len => vec![Segment::Data(len)],
+            },
+        }
+    }
+
     /// The uncompressed bytes of the blob that its data is in.
     pub fn out_range(&self) -> Range<u64> {
         self.out_range.clone()

@@ -1,0 +1,160 @@
+//! Members of a held archive, piece by piece.
+
+use std::ops::Range;
+use std::rc::Rc;
+
+use miniz_oxide::inflate::stream::{InflateState, inflate};
+use miniz_oxide::{DataFormat, MZError, MZFlush, MZStatus};
+
+use super::{Archive, Method, Packed};
+use crate::layer_index::{ReadError, ReadPlan};
+
+/// Bytes given at once, at most: some milliseconds of inflating.
+pub const PIECE_BYTES: usize = 256 << 10;
+
+/// Gives what a plan of a held archive needs, in order.
+pub trait HeldReader {
+    /// The next bytes, perhaps none of them wanted yet; none at the end.
+    ///
+    /// # Errors
+    /// A member cannot be unpacked, or is not what its checksum says. The same for all later calls.
+    fn next(&mut self) -> Result<Option<Vec<u8>>, ReadError>;
+}
+
+impl Archive {
+    /// Plans a read of part of an entry, as [`crate::layer_index::LayerIndex::plan_read`] does, and
+    /// gives what reads its bytes for [`crate::layer_index::EntryReader::of_kept`].
+    ///
+    /// # Errors
+    /// There is no such entry, it is no file, or nothing unpacks it here.
+    pub fn open(
+        &self,
+        ordinal: u32,
+        range: Range<u64>,
+    ) -> Result<(ReadPlan, Box<dyn HeldReader>), ReadError> {
+        if let Some(packed) = self.packed.get(&ordinal) {
+            let size = self.toc.size(ordinal);
+            let plan = ReadPlan::of_bytes(ordinal, range, size);
+            let reader = Inflating::new(self.plain.clone(), packed, plan.range.clone(), size)?;
+            return Ok((plan, Box::new(reader)));
+        }
+        let plan = ReadPlan::of_plain(&self.toc, self.len(), ordinal, range)?;
+        let reader = Lying {
+            plain: self.plain.clone(),
+            left: plan.out_range(),
+        };
+        Ok((plan, Box::new(reader)))
+    }
+}
+
+/// Bytes that lie in the archive as they are.
+struct Lying {
+    plain: Rc<Vec<u8>>,
+    left: Range<u64>,
+}
+
+impl HeldReader for Lying {
+    fn next(&mut self) -> Result<Option<Vec<u8>>, ReadError> {
+        let end = self.left.end.min(self.left.start + PIECE_BYTES as u64);
+        // A plan lies within the bytes that it was made for.
+        let piece = self.plain.get(self.left.start as usize..end as usize);
+        self.left.start = end;
+        Ok(piece.filter(|p| !p.is_empty()).map(<[u8]>::to_vec))
+    }
+}
+
+/// A deflated member, from its start.
+struct Inflating {
+    plain: Rc<Vec<u8>>,
+    /// Compressed bytes not taken yet.
+    place: Range<usize>,
+    state: Box<InflateState>,
+    /// Bytes that came out.
+    at: u64,
+    wanted: Range<u64>,
+    size: u64,
+    crc: crc32fast::Hasher,
+    stated_crc: u32,
+    failed: Option<ReadError>,
+}
+
+impl Inflating {
+    fn new(
+        plain: Rc<Vec<u8>>,
+        packed: &Packed,
+        wanted: Range<u64>,
+        size: u64,
+    ) -> Result<Self, ReadError> {
+        if let Method::Unreadable(detail) = &packed.method {
+            return Err(member(detail));
+        }
+        Ok(Inflating {
+            plain,
+            place: packed.place.clone(),
+            state: InflateState::new_boxed(DataFormat::Raw),
+            at: 0,
+            wanted,
+            size,
+            crc: crc32fast::Hasher::new(),
+            stated_crc: packed.crc,
+            failed: None,
+        })
+    }
+
+    fn step(&mut self) -> Result<Option<Vec<u8>>, ReadError> {
+        if self.at >= self.wanted.end {
+            return Ok(None);
+        }
+        let mut out = vec![0; PIECE_BYTES];
+        let input = self.plain.get(self.place.clone()).unwrap_or_default();
+        let result = inflate(&mut self.state, input, &mut out, MZFlush::None);
+        self.place.start += result.bytes_consumed;
+        out.truncate(result.bytes_written);
+        let ended = match result.status {
+            Ok(MZStatus::StreamEnd) => true,
+            Ok(_) => false,
+            // Nothing went in and nothing came out.
+            Err(MZError::Buf) => return Err(member("its data is cut short")),
+            Err(_) => return Err(member("its data is damaged")),
+        };
+        let start = self.at;
+        self.at += out.len() as u64;
+        self.crc.update(&out);
+        if self.at > self.size || (ended && self.at != self.size) {
+            return Err(member("its size is not the one that is stated"));
+        }
+        // The data's end may come after its last byte; a read to the end waits for it.
+        if self.at == self.size && self.crc.clone().finalize() != self.stated_crc {
+            return Err(member("its checksum is wrong"));
+        }
+        let len = out.len() as u64;
+        let from = self.wanted.start.saturating_sub(start).min(len) as usize;
+        let to = self.wanted.end.saturating_sub(start).min(len) as usize;
+        Ok(Some(out.get(from..to).unwrap_or_default().to_vec()))
+    }
+}
+
+impl HeldReader for Inflating {
+    fn next(&mut self) -> Result<Option<Vec<u8>>, ReadError> {
+        if let Some(failed) = &self.failed {
+            return Err(failed.clone());
+        }
+        let result = self.step();
+        if let Err(error) = &result {
+            self.failed = Some(error.clone());
+        }
+        result
+    }
+}
+
+fn member(detail: &str) -> ReadError {
+    ReadError::Member {
+        detail: detail.to_owned(),
+    }
+}
+
+/// A short member, whole.
+pub(super) fn inflate_all(data: &[u8], limit: u64) -> Option<Vec<u8>> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    miniz_oxide::inflate::decompress_to_vec_with_limit(data, limit).ok()
+}
