@@ -81,6 +81,16 @@ pub enum Request {
         /// How to be let in.
         access: Access,
     },
+    /// Opens a file of an open job as the archive that it is, from the bytes that the worker has or
+    /// fetches as for any read. The new job is asked like a layer's.
+    OpenInner {
+        /// The new job's id.
+        job: JobId,
+        /// The job in which the file is.
+        outer: JobId,
+        /// The file.
+        path: EntryPath,
+    },
     /// Stops streaming; the rows read so far stay.
     Cancel {
         /// The job's id.

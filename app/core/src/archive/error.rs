@@ -11,6 +11,9 @@ pub enum ArchiveError {
     /// It does not look like one.
     #[error("this file is no archive and not compressed, as far as is known here")]
     NotAnArchive,
+    /// There is no such file to open.
+    #[error("there is no file of this name")]
+    NoSuchFile,
     /// More than is held.
     #[error("unpacked it has more than the {limit} bytes that are held of archives at once")]
     TooLarge {

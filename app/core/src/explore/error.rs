@@ -1,5 +1,6 @@
 //! What can go wrong between a registry and a listing.
 
+use crate::archive::ArchiveError;
 use crate::digest::Digest;
 use crate::layer_index::{BuildError, Damage, DamageKind, ReadError, SealError};
 use crate::port::HashError;
@@ -25,6 +26,9 @@ pub enum ExploreError {
     /// A part of the program is missing.
     #[error(transparent)]
     Formats(#[from] FormatsError),
+    /// The file does not open as an archive.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
     /// The index and the digests do not belong together.
     #[error(transparent)]
     Seal(#[from] SealError),
@@ -85,6 +89,7 @@ impl From<&ExploreError> for Problem {
                 error.to_string(),
                 "Check the connection, then try again.",
             ),
+            ExploreError::Archive(error) => Problem::from(error),
             ExploreError::Seal(error) => problem(
                 "SEAL_FAILED",
                 "The layer could not be verified",
@@ -153,6 +158,32 @@ fn problem_from_file(error: &FileError) -> Problem {
         error.to_string(),
         remedy,
     )
+}
+
+impl From<&ArchiveError> for Problem {
+    fn from(error: &ArchiveError) -> Problem {
+        let (code, remedy) = match error {
+            ArchiveError::NoSuchFile => ("PATH_MISSING", "Go back and choose a file."),
+            ArchiveError::NotAnArchive => {
+                ("NOT_AN_ARCHIVE", "Go back and look at it as text or in hex.")
+            }
+            ArchiveError::TooLarge { .. } | ArchiveError::TooDeep { .. } => (
+                "ARCHIVE_TOO_LARGE",
+                "Download it, and unpack it with its own tool.",
+            ),
+            ArchiveError::NoDecoder(_) => ("COMPRESSION", NO_DECODER),
+            ArchiveError::Zip(_) | ArchiveError::Gzip(_) | ArchiveError::Decode(_) => (
+                "ARCHIVE_DAMAGED",
+                "Its bytes are those of the layer: it was damaged when it was put there. Download it, and try its own tool.",
+            ),
+        };
+        problem(
+            code,
+            "The file does not open as a folder",
+            error.to_string(),
+            remedy,
+        )
+    }
 }
 
 impl From<&BuildError> for Problem {

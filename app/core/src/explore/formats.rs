@@ -6,10 +6,13 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use super::find_index;
+use super::error::ExploreError;
+use super::session::Inner;
+use super::{find_index, inner};
 use super::job_state::Job;
 use super::ports::Ports;
 use crate::decode::{self, MakeDecoder};
+use crate::path::EntryPath;
 
 /// A future of this thread.
 pub(super) type Local<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
@@ -18,6 +21,13 @@ pub(super) type Local<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 pub struct Formats<P: Ports> {
     pub(super) find_index:
         for<'a> fn(&'a Job<P>, find_index::Hint) -> Local<'a, find_index::Outcome>,
+    /// Opens a file of the first job, by its path, as the archive that the second job is.
+    pub(super) open_inner: for<'a> fn(
+        &'a Inner<P>,
+        &'a Job<P>,
+        &'a Job<P>,
+        &'a EntryPath,
+    ) -> Local<'a, Result<(), ExploreError>>,
     /// Decoders of zstd, xz and bzip2.
     pub(super) decoders: MakeDecoder,
 }
@@ -35,6 +45,9 @@ impl<P: Ports> Formats<P> {
     pub fn here() -> Self {
         Formats {
             find_index: |job, hint| Box::pin(find_index::open(job, hint)),
+            open_inner: |session, outer, job, path| {
+                Box::pin(inner::open(session, outer, job, path))
+            },
             decoders: decode::decoder,
         }
     }

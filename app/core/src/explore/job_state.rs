@@ -53,6 +53,8 @@ pub(super) struct Job<P: Ports> {
     pub(super) layer: RefCell<Layer>,
     pub(super) spans: RefCell<SpanCache>,
     pub(super) slow: Turns,
+    /// Archives that it is inside of.
+    pub(super) depth: usize,
     pub(super) progress: RefCell<Progress>,
     reads: RefCell<HashMap<ReadId, Cancel>>,
     views: RefCell<BTreeMap<ViewId, View>>,
@@ -82,6 +84,7 @@ impl<P: Ports> Job<P> {
             layer: RefCell::default(),
             spans: RefCell::default(),
             slow: Turns::default(),
+            depth: 0,
             progress: RefCell::new(progress),
             reads: RefCell::default(),
             views: RefCell::default(),
@@ -89,6 +92,17 @@ impl<P: Ports> Job<P> {
             views_due_at_ms: Cell::new(f64::NEG_INFINITY),
             listed: Cell::new(0),
             closed: Cell::new(false),
+        }
+    }
+
+    /// A job for an archive in the files of another.
+    pub(super) fn inside(id: JobId, outer: &Self) -> Self {
+        let mut source = outer.source.clone();
+        source.size = None;
+        let job = Self::new(id, source, &Access::default(), outer.ports.clone());
+        Job {
+            depth: outer.depth + 1,
+            ..job
         }
     }
 

@@ -11,9 +11,10 @@ use crate::layer_index::{
 };
 use crate::path::EntryPath;
 use crate::toc::Toc;
-use crate::tree::Tree;
+use crate::tree::{Resolved, Tree};
 use crate::view::listing::Listing;
 
+use super::inner::Held;
 use super::kept::Kept;
 use super::read::{Opened, Source};
 use super::slow::Slow;
@@ -32,6 +33,8 @@ enum Content {
     Growing(Box<IndexBuilder>),
     /// All of it, with the blob's digest checked.
     Whole(Box<LayerIndex>),
+    /// It is an archive in another one's files, held in memory.
+    Held(Box<dyn Held>),
 }
 
 /// One layer, as far as it is known.
@@ -74,7 +77,7 @@ impl Layer {
     /// Gives it what makes decoders.
     pub(super) fn set_decoders(&mut self, decoders: MakeDecoder) -> Result<(), BuildError> {
         match &mut self.content {
-            Content::Nothing => Ok(()),
+            Content::Nothing | Content::Held(_) => Ok(()),
             Content::Growing(builder) => {
                 let (kept, mut at) = (&mut self.kept, 0);
                 builder.set_decoders(decoders, &mut |plain| pass(kept, &mut at, plain))
@@ -93,7 +96,7 @@ impl Layer {
                 matches!(index.access(), Access::Frames(_)) && !index.has_decoders()
             }
             // Its stream sees to that itself.
-            Content::Nothing | Content::Growing(_) => false,
+            Content::Nothing | Content::Growing(_) | Content::Held(_) => false,
         }
     }
 
@@ -103,6 +106,7 @@ impl Layer {
             Content::Nothing => None,
             Content::Growing(builder) => builder.compression(),
             Content::Whole(index) => Some(index.compression()),
+            Content::Held(archive) => Some(archive.compression()),
         }
     }
 
@@ -115,6 +119,29 @@ impl Layer {
     pub(super) fn set_whole(&mut self, index: LayerIndex, title: Option<&str>) {
         self.list_bare(&index, title);
         self.content = Content::Whole(Box::new(index));
+    }
+
+    /// Takes an archive whose bytes were checked so far.
+    pub(super) fn set_held(&mut self, archive: Box<dyn Held>, verified: Verified) {
+        self.kept.set_verified(verified);
+        self.content = Content::Held(archive);
+    }
+
+    /// Bytes that are held of an archive.
+    pub(super) fn held_len(&self) -> u64 {
+        match &self.content {
+            Content::Held(archive) => archive.len(),
+            Content::Nothing | Content::Growing(_) | Content::Whole(_) => 0,
+        }
+    }
+
+    /// The entry of the file that a path names, links followed.
+    pub(super) fn file_at(&mut self, path: &EntryPath) -> Option<u32> {
+        self.update_tree();
+        match self.tree.resolve(path.as_bytes(), true, self.toc()) {
+            Resolved::Node(node) => self.tree.ordinal(node),
+            _ => None,
+        }
     }
 
     /// A blob that is no archive is listed as the one file that it is.
@@ -135,6 +162,7 @@ impl Layer {
                 builder.damage().is_some_and(not_tar)
             }
             Content::Whole(index) => index.is_bare(),
+            Content::Held(archive) => archive.is_bare(),
         }
     }
 
@@ -165,7 +193,7 @@ impl Layer {
         self.content = Content::Whole(whole);
         match &self.content {
             Content::Whole(index) => Ok(index),
-            Content::Nothing | Content::Growing(_) => unreachable!("it was set just now"),
+            Content::Nothing | Content::Growing(_) | Content::Held(_) => unreachable!("it was set just now"),
         }
     }
 
@@ -177,6 +205,7 @@ impl Layer {
             Content::Nothing => &self.empty,
             Content::Growing(builder) => builder.toc(),
             Content::Whole(index) => index.toc(),
+            Content::Held(archive) => archive.toc(),
         }
     }
 
@@ -186,6 +215,7 @@ impl Layer {
             Content::Nothing => None,
             Content::Growing(builder) => builder.damage(),
             Content::Whole(index) => index.damage(),
+            Content::Held(archive) => archive.damage(),
         };
         damage.filter(|d| d.kind != DamageKind::NotTar)
     }
@@ -201,6 +231,7 @@ impl Layer {
             Content::Nothing => 0,
             Content::Growing(builder) => builder.out_len(),
             Content::Whole(index) => index.out_len(),
+            Content::Held(archive) => archive.len(),
         }
     }
 
@@ -211,6 +242,7 @@ impl Layer {
             (None, Content::Nothing) => &self.empty,
             (None, Content::Growing(builder)) => builder.toc(),
             (None, Content::Whole(index)) => index.toc(),
+            (None, Content::Held(archive)) => archive.toc(),
         };
         self.tree.update(toc);
     }
@@ -260,6 +292,15 @@ impl Layer {
     ) -> Result<Opened, ReadError> {
         let range = start..start.saturating_add(len);
         let plan = match &self.content {
+            Content::Held(archive) => {
+                let (plan, from) = archive.open(ordinal, range)?;
+                return Ok(Opened {
+                    range: plan.range.clone(),
+                    total: plan.total,
+                    source: Source::Held(from),
+                    reader: EntryReader::of_kept(plan, self.kept.verified()),
+                });
+            }
             Content::Nothing => return Err(ReadError::NotAvailable { available: 0 }),
             Content::Growing(builder) => builder.plan_read(ordinal, range)?,
             Content::Whole(index) if self.bare.is_none() => index.plan_read(ordinal, range)?,
@@ -276,7 +317,7 @@ impl Layer {
             let slow = self.slow(&plan);
             let in_range = plan.in_range.clone();
             let reader = match &self.content {
-                Content::Nothing => return Err(ReadError::NotAvailable { available: 0 }),
+                Content::Nothing | Content::Held(_) => return Err(ReadError::NotAvailable { available: 0 }),
                 Content::Growing(builder) => builder.reader(plan)?,
                 Content::Whole(index) => index.reader(plan)?,
             };

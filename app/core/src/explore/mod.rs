@@ -13,6 +13,7 @@ pub mod error;
 mod feed;
 mod find_index;
 pub mod formats;
+mod inner;
 mod job_state;
 mod kept;
 mod layer;

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::archive::HeldReader;
 use crate::job::{Event, ReadId, Verified};
 use crate::layer_index::{EntryReader, Progress, ReadError};
 use crate::view::problem::Problem;
@@ -50,6 +51,8 @@ pub(super) enum Source {
         /// Much has to be decoded for it.
         slow: Option<Slow>,
     },
+    /// From an archive that is held.
+    Held(Box<dyn HeldReader>),
     /// Plain bytes that are kept, by their place among all of the blob.
     Kept(Range<u64>),
 }
@@ -174,7 +177,7 @@ fn fail<P: Ports>(job: &Job<P>, read: ReadId, error: &ExploreError) {
 
 /// Finds out where the bytes are. While the layer streams in, waits until they have been passed;
 /// if it is slow to get at them, until it is its turn.
-async fn open<P: Ports>(
+pub(super) async fn open<P: Ports>(
     job: &Job<P>,
     ordinal: u32,
     start: u64,
@@ -210,7 +213,7 @@ async fn open<P: Ports>(
 
 /// Fetches what the plan names and gives the file's bytes to `take`, in order. Returns how many
 /// compressed bytes were fetched, and how far what was given is checked.
-async fn pump<P: Ports>(
+pub(super) async fn pump<P: Ports>(
     job: &Job<P>,
     read: ReadId,
     opened: Opened,
@@ -220,6 +223,13 @@ async fn pump<P: Ports>(
         source, mut reader, ..
     } = opened;
     let fetched = match source {
+        Source::Held(mut from) => {
+            while let Some(piece) = from.next()? {
+                unpack(job, &mut reader, &piece, take).await?;
+                job.ports.yield_now().await;
+            }
+            0
+        }
         Source::Kept(out_range) => {
             give_kept(job, out_range, &mut reader, take).await?;
             0

@@ -4,7 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use crate::job::{Access, Event, JobId, LayerSource, Request};
+use crate::job::{Access, Event, JobId, LayerSource, Phase, Request};
+use crate::path::EntryPath;
 use crate::port::StoreError;
 use crate::view::problem::Problem;
 
@@ -78,6 +79,14 @@ impl<P: Ports> LayerSession<P> {
                     stream::open(inner, &job).await;
                 }
             }
+            Request::OpenInner { job, outer, path } => {
+                let Some(outer) = inner.job(outer) else {
+                    return;
+                };
+                if let Some(job) = inner.add_inner(job, &outer) {
+                    inner.open_inner(&outer, &job, &path).await;
+                }
+            }
             Request::Cancel { job } => inner.with(job, |job| job.stop.cancel()),
             Request::Close { job } => {
                 let closed = inner.jobs.borrow_mut().remove(&job);
@@ -136,6 +145,38 @@ impl<P: Ports> Inner<P> {
         let job = Rc::new(Job::new(id, source, access, self.ports.clone()));
         jobs.insert(id, job.clone());
         Some(job)
+    }
+
+    /// A new job for an archive in another one's files; none if its id is taken.
+    fn add_inner(&self, id: JobId, outer: &Job<P>) -> Option<Rc<Job<P>>> {
+        let mut jobs = self.jobs.borrow_mut();
+        if jobs.contains_key(&id) {
+            return None;
+        }
+        let job = Rc::new(Job::inside(id, outer));
+        jobs.insert(id, job.clone());
+        Some(job)
+    }
+
+    async fn open_inner(&self, outer: &Job<P>, job: &Job<P>, path: &EntryPath) {
+        let opening = async {
+            let formats = self.ports.formats().await?;
+            (formats.open_inner)(self, outer, job, path).await
+        };
+        match job.stop.guard(opening).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => job.advance(|progress| {
+                progress.phase = Phase::Failed;
+                progress.problem = Some(Problem::from(&error));
+            }),
+            Err(_) => job.advance(|progress| progress.phase = Phase::Cancelled),
+        }
+    }
+
+    /// Bytes that are held of archives.
+    pub(super) fn held_bytes(&self) -> u64 {
+        let jobs = self.jobs.borrow();
+        jobs.values().map(|job| job.layer.borrow().held_len()).sum()
     }
 
     /// Tells once that nothing can be kept.

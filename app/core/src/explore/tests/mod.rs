@@ -5,5 +5,6 @@ mod failures;
 mod flow;
 mod foreign;
 mod frames;
+mod inner;
 mod reads;
 mod world;

@@ -476,6 +476,19 @@ impl World {
         rows.expect("no rows were told")
     }
 
+    /// The rows that were told last of a listing of any job.
+    #[track_caller]
+    pub(super) fn paths_of(&self, id: JobId, of: ViewId) -> Vec<String> {
+        let rows = self.told().into_iter().rev().find_map(|event| match event {
+            Event::Rows {
+                job, view, rows, ..
+            } if job == id && view == of => Some(rows),
+            _ => None,
+        });
+        let rows = rows.expect("no rows were told");
+        rows.iter().map(|row| row.path.encode()).collect()
+    }
+
     pub(super) fn paths(&mut self, id: ViewId) -> Vec<String> {
         self.rows(id).iter().map(|row| row.path.encode()).collect()
     }
