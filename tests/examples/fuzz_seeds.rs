@@ -25,6 +25,7 @@ fn main() -> io::Result<()> {
     write("tar", cut(tars()))?;
     write("gzip", cut(gzips()))?;
     write("decode", cut(decodes()?))?;
+    write("archive", cut(archives()?))?;
     write(
         "stored_index",
         gzips()
@@ -147,6 +148,27 @@ fn decodes() -> io::Result<Vec<Vec<u8>>> {
         seeds.push([&one[..], &packed(command, b"the second frame")?].concat());
         seeds.push(one[..one.len() * 2 / 3].to_vec());
         seeds.push(one);
+    }
+    Ok(seeds)
+}
+
+/// The small archives of the tests, but for those that are large and say no more.
+fn archives() -> io::Result<Vec<Vec<u8>>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/archives");
+    let names = [
+        "content.tar.xz",
+        "demo.deb",
+        "initramfs.cpio",
+        "plain.zip",
+        "encrypted.zip",
+    ];
+    let whole: io::Result<Vec<_>> = names.iter().map(|n| fs::read(folder.join(n))).collect();
+    let heads = ["odc.cpio", "long-names.a"].map(|n| fs::read(folder.join(n)));
+    let mut seeds = whole?;
+    for head in heads {
+        let mut head = head?;
+        head.truncate(1500);
+        seeds.push(head);
     }
     Ok(seeds)
 }

@@ -42,6 +42,11 @@ fn decode() {
 }
 
 #[test]
+fn archive() {
+    replay("archive", targets::archive);
+}
+
+#[test]
 fn tar() {
     replay("tar", targets::tar);
 }

@@ -285,6 +285,34 @@ impl Route {
         }
     }
 
+    /// The path that a layer's page shows: in the layer, or in the innermost archive.
+    pub fn shown_path(&self) -> Option<&EntryPath> {
+        match self {
+            Route::Fs { path, inner, .. } => Some(inner.last().unwrap_or(path)),
+            _ => None,
+        }
+    }
+
+    /// Shows another path there.
+    pub fn set_shown_path(&mut self, shown: EntryPath) {
+        if let Route::Fs { path, inner, .. } = self {
+            *inner.last_mut().unwrap_or(path) = shown;
+        }
+    }
+
+    /// The file that is shown, opened as the archive that it is.
+    pub fn into_archive(mut self) -> Route {
+        if let Route::Fs {
+            inner, entry, show, ..
+        } = &mut self
+        {
+            inner.push(EntryPath::ROOT);
+            *entry = None;
+            *show = Show::default();
+        }
+        self
+    }
+
     /// A place in a layer.
     pub fn fs(repository: Repository, digest: Digest, path: EntryPath) -> Route {
         Route::Fs {

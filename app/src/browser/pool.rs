@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::{Rc, Weak};
 
 use layerscope_core::job::{Access, Event, JobId, LayerSource, Phase, Progress, Request};
+use layerscope_core::path::EntryPath;
 use layerscope_core::view::problem::Problem;
 use wasm_bindgen_futures::spawn_local;
 
@@ -24,6 +25,8 @@ type OnEvent = dyn Fn(Event, Option<Vec<u8>>);
 
 struct Job {
     source: LayerSource,
+    /// The job whose worker it shares: it is an archive in that one's files.
+    outer: Option<JobId>,
     /// None while it waits for its turn.
     worker: Option<Rc<LayerWorker>>,
     /// What was asked of it while it waited, the opening first.
@@ -36,6 +39,7 @@ struct Job {
 impl Job {
     fn is_streaming(&self) -> bool {
         self.worker.is_some()
+            && self.outer.is_none()
             && matches!(
                 self.progress.phase,
                 Phase::Starting | Phase::Streaming | Phase::Sealing
@@ -110,7 +114,8 @@ impl LayerPool {
     pub fn open(&self, source: LayerSource, access: Access) -> JobId {
         let mut state = self.inner.state.borrow_mut();
         let same = |job: &Job| {
-            job.source.digest == source.digest
+            job.outer.is_none()
+                && job.source.digest == source.digest
                 && job.source.repository == source.repository
                 && job.source.endpoint == source.endpoint
         };
@@ -140,6 +145,7 @@ impl LayerPool {
         };
         let entry = Job {
             source,
+            outer: None,
             worker: None,
             waiting: vec![open],
             progress: Progress::default(),
@@ -150,6 +156,53 @@ impl LayerPool {
         drop(state);
         self.inner.start_waiting();
         job
+    }
+
+    /// Opens a file of an open job as the archive that it is, in the same worker. None if that job
+    /// is gone.
+    pub fn open_inner(&self, outer: JobId, path: EntryPath) -> Option<JobId> {
+        let mut state = self.inner.state.borrow_mut();
+        let (worker, source) = state
+            .jobs
+            .get(&outer)
+            .map(|job| (job.worker.clone(), job.source.clone()))?;
+        state.last_job += 1;
+        let job = state.last_job;
+        let open = Request::OpenInner { job, outer, path };
+        let mut waiting = Vec::new();
+        match &worker {
+            Some(worker) => worker.post(&open),
+            None => waiting.push(open),
+        }
+        let entry = Job {
+            source,
+            outer: Some(outer),
+            worker,
+            waiting,
+            progress: Progress::default(),
+            idle_since: None,
+        };
+        state.jobs.insert(job, entry);
+        Some(job)
+    }
+
+    /// Forgets such an archive.
+    pub fn close_inner(&self, job: JobId) {
+        let mut state = self.inner.state.borrow_mut();
+        let is_inner = state.jobs.get(&job).is_some_and(|job| job.outer.is_some());
+        if !is_inner {
+            return;
+        }
+        if let Some(worker) = state.jobs.remove(&job).and_then(|job| job.worker) {
+            worker.post(&Request::Close { job });
+            drop_later(worker);
+        }
+    }
+
+    /// How a job stands, as far as it was told.
+    pub fn progress(&self, job: JobId) -> Option<Progress> {
+        let state = self.inner.state.borrow();
+        state.jobs.get(&job).map(|job| job.progress.clone())
     }
 
     /// Sends a request to the worker that has its job; for a job that is gone it is dropped.
@@ -210,14 +263,43 @@ impl LayerPool {
 }
 
 impl State {
+    /// A job has a worker now: so have the archives in it that waited.
+    fn follow(&mut self, outer: JobId, worker: &Rc<LayerWorker>) {
+        let mut started = vec![outer];
+        for (id, job) in &mut self.jobs {
+            if job.outer.is_some_and(|outer| started.contains(&outer)) {
+                started.push(*id);
+                for request in job.waiting.drain(..) {
+                    worker.post(&request);
+                }
+                job.worker = Some(worker.clone());
+            }
+        }
+    }
+
     /// Ends a job; its worker is kept as the spare one if it is small.
     fn end(&mut self, job: JobId) {
         self.queue.retain(|waiting| *waiting != job);
+        // What is inside of it goes with it; inner jobs have greater numbers than outer ones.
+        let mut gone = vec![job];
+        for (id, other) in &self.jobs {
+            if other.outer.is_some_and(|outer| gone.contains(&outer)) {
+                gone.push(*id);
+            }
+        }
+        let inside: Vec<Job> = gone[1..]
+            .iter()
+            .filter_map(|id| self.jobs.remove(id))
+            .collect();
+        for worker in inside.into_iter().filter_map(|job| job.worker) {
+            drop_later(worker);
+        }
         let Some(ended) = self.jobs.remove(&job) else {
             return;
         };
         let Some(worker) = ended.worker else { return };
-        let fit = ended.progress.phase == Phase::Done
+        let fit = gone.len() == 1
+            && ended.progress.phase == Phase::Done
             && ended.progress.memory_bytes <= MAX_SPARE_BYTES
             && self.spare.is_none();
         if fit {
@@ -282,7 +364,8 @@ impl Inner {
                     for request in job.waiting.drain(..) {
                         worker.post(&request);
                     }
-                    job.worker = Some(worker);
+                    job.worker = Some(worker.clone());
+                    state.follow(id, &worker);
                 }
                 Err(error) => {
                     let problem = Problem::new(
@@ -377,6 +460,7 @@ fn job_of_request(request: &Request) -> Option<JobId> {
     match request {
         Request::Hello { .. } => None,
         Request::Open { job, .. }
+        | Request::OpenInner { job, .. }
         | Request::Cancel { job }
         | Request::Close { job }
         | Request::View { job, .. }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::rc::Rc;
 
+use layerscope_core::archive::MAX_DEPTH;
 use layerscope_core::digest::Digest;
 use layerscope_core::job::{
     Access, Event, Found, JobId, LayerSource, Phase, Request, Row, RowKind, Verified, ViewInfo,
@@ -30,9 +31,9 @@ const MAX_BACKGROUND: usize = 3;
 /// Opens a layer, or another path in the one that is open.
 pub(super) fn load(
     inner: &Rc<Inner>,
-    repository: &Repository,
-    digest: &Digest,
+    (repository, digest): (&Repository, &Digest),
     path: &EntryPath,
+    archives: &[EntryPath],
     show: &Show,
     same: bool,
 ) {
@@ -57,6 +58,8 @@ pub(super) fn load(
         };
         begin(inner, source);
     }
+    open_chain(inner, path, archives);
+    let path = archives.last().unwrap_or(path);
     let spec = ViewSpec {
         at: path.clone(),
         mode: match (&show.query, show.mode) {
@@ -88,20 +91,103 @@ fn begin(inner: &Inner, source: LayerSource) {
     };
     let job = inner.pool.open(source.clone(), access);
     inner.background.borrow_mut().retain(|j| *j != job);
-    inner.state.layer.open(Opened { job, source });
+    let opened = Opened {
+        job,
+        source,
+        depth: 0,
+    };
+    inner.base.replace(Some(opened.clone()));
+    inner.state.layer.open(opened);
+}
+
+/// Opens the archives that the route leads into, and closes those that it has left. What is shown
+/// is the innermost one, or the layer.
+fn open_chain(inner: &Rc<Inner>, path: &EntryPath, archives: &[EntryPath]) {
+    let Some(base) = inner.base.borrow().clone() else {
+        return;
+    };
+    // Each lies in the one before; the last path is in the innermost. What is deeper than allowed
+    // is refused by the worker.
+    let files = std::iter::once(path).chain(archives);
+    let files: Vec<EntryPath> = files
+        .take(archives.len().min(MAX_DEPTH + 1))
+        .cloned()
+        .collect();
+    let current = {
+        let mut chain = inner.chain.borrow_mut();
+        let same = chain.iter().zip(&files).take_while(|((at, _), f)| at == *f);
+        let same = same.count();
+        for (_, job) in chain.drain(same..).rev() {
+            inner.pool.close_inner(job);
+        }
+        for file in files.into_iter().skip(same) {
+            let outer = chain.last().map_or(base.job, |(_, job)| *job);
+            let Some(job) = inner.pool.open_inner(outer, file.clone()) else {
+                break;
+            };
+            chain.push((file, job));
+        }
+        Opened {
+            job: chain.last().map_or(base.job, |(_, job)| *job),
+            depth: chain.len(),
+            source: match chain.is_empty() {
+                true => base.source,
+                // What a manifest says is of the layer.
+                false => LayerSource {
+                    size: None,
+                    media_type: None,
+                    ..base.source
+                },
+            },
+        }
+    };
+    let state = inner.state.layer;
+    if state.job() != Some(current.job) {
+        give_up(inner, None);
+        let progress = inner.pool.progress(current.job);
+        state.open(current);
+        if let Some(progress) = progress {
+            state.set_progress(progress);
+        }
+    }
+}
+
+/// Closes all archives.
+fn close_chain(inner: &Inner) {
+    for (_, job) in inner.chain.borrow_mut().drain(..).rev() {
+        inner.pool.close_inner(job);
+    }
+}
+
+/// The layer has matched its digest: archives that were opened before that are opened again.
+fn reopen_chain(inner: &Rc<Inner>) {
+    let unchecked = inner
+        .state
+        .layer
+        .progress()
+        .with_untracked(|p| p.phase == Phase::Done && p.verified == Verified::None);
+    if inner.chain.borrow().is_empty() || !unchecked {
+        return;
+    }
+    close_chain(inner);
+    let place = inner.state.shell.place();
+    let route = place.with_untracked(|p| p.route.clone());
+    inner.load(&route);
 }
 
 /// The page shows no layer any more. One that still streams goes on in the background, so that
 /// several can be opened one after the other.
 pub(super) fn leave(inner: &Inner) {
-    let streams =
-        inner.state.layer.progress().with_untracked(|p| {
-            matches!(p.phase, Phase::Starting | Phase::Streaming | Phase::Sealing)
-        });
     give_up(inner, None);
-    let Some(opened) = inner.state.layer.close() else {
+    close_chain(inner);
+    inner.state.layer.close();
+    let Some(opened) = inner.base.take() else {
         return;
     };
+    let streams = inner
+        .pool
+        .progress(opened.job)
+        .is_some_and(|p| matches!(p.phase, Phase::Starting | Phase::Streaming | Phase::Sealing));
     if !streams {
         inner.pool.close(opened.job);
         return;
@@ -149,6 +235,10 @@ pub(super) fn on_event(inner: &Rc<Inner>, event: Event, bytes: Option<Vec<u8>>) 
                 progress.phase,
                 Phase::Done | Phase::Failed | Phase::Cancelled
             );
+            let is_base = inner.base.borrow().as_ref().is_some_and(|b| b.job == job);
+            if is_base && progress.phase == Phase::Done {
+                reopen_chain(inner);
+            }
             let mut background = inner.background.borrow_mut();
             if over && background.contains(&job) {
                 background.retain(|j| *j != job);
@@ -455,7 +545,11 @@ impl Effects {
             let state = inner.state.layer;
             let spec = state.look().with_untracked(|l| l.spec.clone());
             give_up(inner, None);
-            let Some(opened) = state.close() else { return };
+            close_chain(inner);
+            state.close();
+            let Some(opened) = inner.base.take() else {
+                return;
+            };
             begin(
                 inner,
                 LayerSource {

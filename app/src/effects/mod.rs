@@ -17,6 +17,7 @@ use std::time::Duration;
 use layerscope_core::digest::Digest;
 use layerscope_core::explore::cancel::Cancel;
 use layerscope_core::job::{Event, JobId};
+use layerscope_core::path::EntryPath;
 use layerscope_core::reference::{Reference, Registry, Repository};
 use layerscope_core::registry::client::{Client, Credentials, Fetched};
 use layerscope_core::registry::endpoint::Endpoint;
@@ -31,6 +32,7 @@ use crate::browser::prefs::{self, Theme};
 use crate::browser::store::Store;
 use crate::browser::{location, page, timer};
 use crate::pages::{LoadPages, Pages};
+use crate::state::layer::Opened;
 use crate::state::shell::Origin;
 use crate::state::{Load, State};
 
@@ -67,6 +69,10 @@ pub(crate) struct Inner {
     manifests: RefCell<VecDeque<(Repository, std::sync::Arc<Fetched>)>>,
     /// Where layers and blobs were come upon.
     origins: RefCell<HashMap<Digest, Origin>>,
+    /// The layer that is open, also while an archive in it is shown.
+    base: RefCell<Option<Opened>>,
+    /// The archives that are open, one in the other, by the path of each in the one before.
+    chain: RefCell<Vec<(EntryPath, JobId)>>,
     /// Layers that go on streaming though the page has left them.
     background: RefCell<VecDeque<JobId>>,
 }
@@ -93,6 +99,8 @@ impl Effects {
                 key: RefCell::new(Key::Nothing),
                 manifests: RefCell::default(),
                 origins: RefCell::default(),
+                base: RefCell::default(),
+                chain: RefCell::default(),
                 background: RefCell::default(),
             }
         });
@@ -300,9 +308,10 @@ impl Inner {
                 repository,
                 digest,
                 path,
+                inner,
                 show,
                 ..
-            } => layer::load(self, repository, digest, path, show, same),
+            } => layer::load(self, (repository, digest), path, inner, show, same),
             Route::Blob {
                 repository, digest, ..
             } if !same => blob::load(self, repository, digest),

@@ -79,7 +79,7 @@ fn of(state: State, route: &Route) -> &'static str {
             other => other,
         },
         Route::Blob { .. } => state.blob.bytes().with(load),
-        Route::Fs { inner, .. } if inner.is_empty() => layer(state),
+        Route::Fs { .. } => layer(state),
         _ => ERROR,
     }
 }
@@ -163,7 +163,21 @@ fn title(route: &Route) -> String {
             None => registry.familiar().to_owned(),
         },
         Route::Image { reference, .. } | Route::Search { reference, .. } => reference.familiar(),
-        Route::Fs { path, digest, .. } | Route::Layers { path, digest, .. } => {
+        Route::Fs {
+            path,
+            inner,
+            digest,
+            ..
+        }
+        | Route::Layers {
+            path,
+            inner,
+            digest,
+            ..
+        } => {
+            // In an archive's top directory, the archive's name.
+            let mut paths = std::iter::once(path).chain(inner);
+            let path = paths.rfind(|p| !p.is_root()).unwrap_or(path);
             match path.file_name() {
                 Some(name) => layerscope_core::path::visible(name),
                 None => format!("Layer {}", digest.short()),

@@ -17,6 +17,8 @@ pub struct Opened {
     pub job: JobId,
     /// What it is.
     pub source: LayerSource,
+    /// Archives that what is shown is inside of.
+    pub depth: usize,
 }
 
 /// What the route's path names.

@@ -1,6 +1,6 @@
 //! The trail: registry, repository, image, layer, path.
 
-use layerscope_core::path::visible;
+use layerscope_core::path::{EntryPath, visible};
 use layerscope_core::reference::{Registry, Repository};
 use layerscope_core::route::Route;
 use leptos::prelude::*;
@@ -129,6 +129,7 @@ fn trail(route: &Route, origin: Option<&Origin>) -> Vec<Crumb> {
             repository: r,
             digest,
             path,
+            inner,
             ..
         } => {
             let mut trail = from_origin(r, origin);
@@ -136,12 +137,21 @@ fn trail(route: &Route, origin: Option<&Origin>) -> Vec<Crumb> {
                 Some((layer, layers)) => format!("layer {} of {layers}", layer + 1),
                 None => format!("layer {}", digest.short()),
             };
-            let to = |path| Route::fs(r.clone(), digest.clone(), path);
-            let root = to(layerscope_core::path::EntryPath::ROOT);
-            trail.push(crumb(name, Some(&root), true));
-            for (i, step) in path.ancestors().into_iter().enumerate() {
-                let name = visible(step.file_name().unwrap_or_default());
-                trail.push(crumb(name, Some(&to(step)), i == 0));
+            let mut to = Route::fs(r.clone(), digest.clone(), EntryPath::ROOT);
+            trail.push(crumb(name, Some(&to), true));
+            for (depth, path) in std::iter::once(path).chain(inner).enumerate() {
+                if depth > 0 {
+                    to = to.into_archive();
+                    // The step before leads into the archive, not to its file.
+                    if let Some(archive) = trail.last_mut() {
+                        archive.href = Some(to.href());
+                    }
+                }
+                for (i, step) in path.ancestors().into_iter().enumerate() {
+                    let name = visible(step.file_name().unwrap_or_default());
+                    to.set_shown_path(step);
+                    trail.push(crumb(name, Some(&to), i == 0));
+                }
             }
             last(trail)
         }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use layerscope_core::job::{Row, RowKind, Target, Verified};
 use layerscope_core::path::{EntryPath, visible};
 use layerscope_core::route::{Render, Route};
+use layerscope_core::view::archive;
 use layerscope_core::view::command;
 use layerscope_core::view::human;
 use leptos::prelude::*;
 
 use crate::ui::widget::live::{When, live};
 
-use super::layer::{bare, tar_filter};
+use super::layer::{bare, is_inside, tar_filter};
 use super::widget::badge::VerifiedBadge;
 use super::widget::command::Commands;
 use super::widget::copy::CopyButton;
@@ -47,6 +48,7 @@ fn File(entry: Arc<OpenFile>) -> impl IntoView {
     let row = entry.row.clone();
     let path = format!("/{}", row.path.display());
     let up = row.path.parent().and_then(|p| place(&route, p));
+    let name = row.path.file_name().unwrap_or_default().to_vec();
     let has_content = row.kind == RowKind::File
         || (row.kind == RowKind::Hardlink
             && entry.target.as_ref().is_some_and(|t| t.row().is_some()));
@@ -56,7 +58,7 @@ fn File(entry: Arc<OpenFile>) -> impl IntoView {
             move || match app.state.shell.place().with(|p| p.route.clone()) {
                 Route::Fs {
                     repository, digest, ..
-                } if has_content => match bare(app.state) {
+                } if has_content && !is_inside(app.state) => match bare(app.state) {
                     Some(compression) => command::bare(&repository, &digest, compression, &path),
                     None => command::file(&repository, &digest, tar_filter(app.state), &path),
                 },
@@ -82,6 +84,9 @@ fn File(entry: Arc<OpenFile>) -> impl IntoView {
                 </p>
                 <div class="row">
                     {has_content.then(|| view! { <SaveButton/> })}
+                    {live(move || as_folder(app, &name).map(|route| view! {
+                        <a class="btn" data-action="open-as-folder" href=route.href()>"Open as folder"</a>
+                    }))}
                     <CopyButton text=Signal::stored(path) what="the path" label="Copy path" class="btn"/>
                     {up.map(|up| view! { <a class="btn quiet" href=up.href()>"Close"</a> })}
                 </div>
@@ -95,6 +100,15 @@ fn File(entry: Arc<OpenFile>) -> impl IntoView {
         }}
         <Commands commands=commands/>
     }
+}
+
+/// Into the file, if it looks like an archive: by its name, or by its first bytes once they are
+/// here.
+fn as_folder(app: App, name: &[u8]) -> Option<Route> {
+    let route = app.state.shell.place().with(|p| p.route.clone());
+    let head = app.state.file.head();
+    let looks = head.with(|h| archive::looks_like_one(name, h.ready().map(|h| &h.bytes[..])));
+    looks.then(|| route.into_archive())
 }
 
 /// The whole of `ls -l`, exact.

@@ -29,13 +29,28 @@ use crate::state::State;
 fn layer_of(route: &Route) -> Option<(Repository, Digest, EntryPath)> {
     match route {
         Route::Fs {
-            repository,
-            digest,
-            path,
-            ..
-        } => Some((repository.clone(), digest.clone(), path.clone())),
+            repository, digest, ..
+        } => {
+            let path = route.shown_path()?;
+            Some((repository.clone(), digest.clone(), path.clone()))
+        }
         _ => None,
     }
+}
+
+/// The file that is open as a folder, in whose top directory the route is.
+fn archive_name(route: &Route) -> Option<String> {
+    let Route::Fs { path, inner, .. } = route else {
+        return None;
+    };
+    let mut paths = std::iter::once(path).chain(inner);
+    paths.rfind(|p| !p.is_root()).map(EntryPath::display)
+}
+
+/// What is shown is in an archive in the layer.
+pub fn is_inside(state: State) -> bool {
+    let opened = state.layer.opened();
+    opened.with(|o| o.as_ref().is_some_and(|o| o.depth > 0))
 }
 
 fn media_type(state: State) -> Option<String> {
@@ -85,6 +100,7 @@ pub fn Layer() -> impl IntoView {
         layer.with(|l| {
             l.as_ref()
                 .map_or(Vec::new(), |(repository, digest, _)| match bare(state) {
+                    _ if is_inside(state) => Vec::new(),
                     Some(_) => command::blob(repository, digest),
                     None => command::layer(repository, digest, tar_filter(state)),
                 })
@@ -100,7 +116,7 @@ pub fn Layer() -> impl IntoView {
                 view! { <ProblemPanel problem=problem note=note/> }
             }))}
             {live(move || disagreement(state).map(|note| view! { <p class="problem mild small">{note}</p> }))}
-            {live(move || bare(state).map(|c| view! { <p class="small" data-bare=c.name()>{compression::one_file(c)}</p> }))}
+            {live(move || bare(state).map(|c| view! { <p class="small" data-bare=c.name()>{compression::one_file(c, is_inside(state))}</p> }))}
             {live(move || missing(state).map(|nearest| view! { <Missing nearest=nearest/> }))}
             <div class="panes" class:with-file=move || with_file.get()>
                 <div class="pane list-pane" hidden=move || !listed.get()>
@@ -137,7 +153,7 @@ fn Head() -> impl IntoView {
     let heading = move || {
         layer.with(|l| match l {
             Some((_, _, path)) if !path.is_root() => path.display(),
-            Some(_) => LAYER.to_owned(),
+            Some(_) => route.with(archive_name).unwrap_or_else(|| LAYER.to_owned()),
             None => String::new(),
         })
     };

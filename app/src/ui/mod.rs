@@ -73,7 +73,7 @@ fn page_of(route: &Route) -> Page {
         Route::Start => Page::Start,
         Route::Repo { .. } => Page::Repo,
         Route::Image { .. } | Route::Referrers { .. } => Page::Image,
-        Route::Fs { inner, .. } if inner.is_empty() => Page::Layer,
+        Route::Fs { .. } => Page::Layer,
         Route::Blob { .. } => Page::Blob,
         Route::Settings => Page::Settings,
         Route::Help => Page::Help,

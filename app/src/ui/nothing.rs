@@ -54,7 +54,6 @@ fn explain(route: &Route) -> Problem {
             why.clone(),
             "Check the part after # in the address, or type a reference above.",
         ),
-        Route::Fs { .. } => not_yet("The inside of an archive within a layer"),
         Route::Layers { .. } => not_yet("The root file system of all layers together"),
         Route::Size { .. } | Route::Sizes { .. } => not_yet("Where the bytes are"),
         Route::Compare { .. } => not_yet("A comparison of two images"),
@@ -66,15 +65,6 @@ fn explain(route: &Route) -> Problem {
 
 fn ways(route: &Route) -> Vec<(String, Route)> {
     match route {
-        Route::Fs {
-            repository,
-            digest,
-            path,
-            ..
-        } => vec![(
-            "Open the archive itself, as a file".to_owned(),
-            Route::fs(repository.clone(), digest.clone(), path.clone()),
-        )],
         Route::Layers {
             repository, digest, ..
         }

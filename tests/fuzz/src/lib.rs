@@ -4,9 +4,13 @@
 use std::io::Read;
 
 use layerscope_core::{
+    archive::ArchiveBuilder,
     decode::{DecodeError, DecodeLimits, FrameIndex, FramePoint, FrameReader, decoder},
     foreign::{self, Claim, Footer, Frame},
-    layer_index::{BuildOptions, Compression, IndexBuilder, LayerIndex, Progress, STORED_VERSION},
+    job::Verified,
+    layer_index::{
+        BuildOptions, Compression, EntryReader, IndexBuilder, LayerIndex, Progress, STORED_VERSION,
+    },
     port::Headers,
     reference::{Reference, typed::Typed},
     registry::{challenge, link},
@@ -62,6 +66,49 @@ fn decoded(
     }
     let error = error.or_else(|| decoder.finish().err());
     (out, decoder.so_far().clone(), error)
+}
+
+/// Archives that are held: every way of cutting the file gives the same entries, no more is held
+/// than allowed, and every member is given as far as its size says, or refused.
+pub fn archive(data: &[u8]) {
+    let (chunk, data) = chunked(data);
+    let open = |chunk| {
+        let mut builder = ArchiveBuilder::new(MAX_OUT, decoder);
+        let pushed = chunks(data, chunk).try_for_each(|piece| builder.push(piece));
+        pushed.and_then(|()| builder.finish(b"file"))
+    };
+    let (whole, cut) = (open(0), open(chunk));
+    assert_eq!(whole.is_ok(), cut.is_ok());
+    let (Ok(archive), Ok(cut)) = (whole, cut) else {
+        return;
+    };
+    assert_eq!(archive.kind(), cut.kind());
+    assert_eq!(archive.toc().len(), cut.toc().len());
+    assert!(archive.len() <= MAX_OUT);
+    for ordinal in 0..archive.toc().len().min(64) {
+        assert_eq!(archive.toc().get(ordinal), cut.toc().get(ordinal));
+        let size = archive.toc().size(ordinal).min(MAX_OUT);
+        let Ok((plan, mut from)) = archive.open(ordinal, 0..size) else {
+            continue;
+        };
+        let wanted = plan.range.end;
+        let mut reader = EntryReader::of_kept(plan, Verified::None);
+        let mut given = 0;
+        let mut failed = false;
+        while !failed {
+            match from.next() {
+                Ok(Some(piece)) => {
+                    let pushed = reader.push(&piece, &mut |bytes| given += bytes.len() as u64);
+                    failed = pushed.is_err();
+                }
+                Ok(None) => break,
+                Err(_) => failed = true,
+            }
+        }
+        let finished = reader.finish(&mut |bytes| given += bytes.len() as u64);
+        assert!(given <= wanted);
+        assert!(failed || finished.is_err() || given == wanted);
+    }
 }
 
 /// zstd, xz and bzip2: every way of cutting the input comes to the same end, with the same bytes

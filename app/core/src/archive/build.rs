@@ -206,10 +206,11 @@ fn is_tar(plain: &[u8]) -> bool {
     let Some(first) = plain.get(..512) else {
         return false;
     };
-    let all_zeros = first.iter().all(|b| *b == 0);
-    let magic = plain.get(257..262) == Some(b"ustar");
-    (magic || all_zeros && plain.len() <= 20_480 || !all_zeros)
-        && parser.push(first, &mut |_| {}).is_ok()
+    if first.iter().all(|b| *b == 0) {
+        // An archive of nothing: its end, filled up to tar's record.
+        return plain.len() <= 20 * 512 && plain.iter().all(|b| *b == 0);
+    }
+    parser.push(first, &mut |_| {}).is_ok()
 }
 
 fn read_tar(plain: &[u8], toc: &mut Toc) -> Option<Damage> {

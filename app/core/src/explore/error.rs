@@ -164,9 +164,10 @@ impl From<&ArchiveError> for Problem {
     fn from(error: &ArchiveError) -> Problem {
         let (code, remedy) = match error {
             ArchiveError::NoSuchFile => ("PATH_MISSING", "Go back and choose a file."),
-            ArchiveError::NotAnArchive => {
-                ("NOT_AN_ARCHIVE", "Go back and look at it as text or in hex.")
-            }
+            ArchiveError::NotAnArchive => (
+                "NOT_AN_ARCHIVE",
+                "Go back and look at it as text or in hex.",
+            ),
             ArchiveError::TooLarge { .. } | ArchiveError::TooDeep { .. } => (
                 "ARCHIVE_TOO_LARGE",
                 "Download it, and unpack it with its own tool.",

@@ -7,27 +7,30 @@ use std::future::Future;
 use std::pin::Pin;
 
 use super::error::ExploreError;
-use super::session::Inner;
-use super::{find_index, inner};
 use super::job_state::Job;
 use super::ports::Ports;
+use super::session::Inner;
+use super::{find_index, inner};
 use crate::decode::{self, MakeDecoder};
 use crate::path::EntryPath;
 
 /// A future of this thread.
 pub(super) type Local<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
+/// Opens an archive in a file: the session, the file's job, the new one, and the file's path.
+type OpenInner<P> = for<'a> fn(
+    &'a Inner<P>,
+    &'a Job<P>,
+    &'a Job<P>,
+    &'a EntryPath,
+) -> Local<'a, Result<(), ExploreError>>;
+
 /// Entries into the second part.
 pub struct Formats<P: Ports> {
     pub(super) find_index:
         for<'a> fn(&'a Job<P>, find_index::Hint) -> Local<'a, find_index::Outcome>,
     /// Opens a file of the first job, by its path, as the archive that the second job is.
-    pub(super) open_inner: for<'a> fn(
-        &'a Inner<P>,
-        &'a Job<P>,
-        &'a Job<P>,
-        &'a EntryPath,
-    ) -> Local<'a, Result<(), ExploreError>>,
+    pub(super) open_inner: OpenInner<P>,
     /// Decoders of zstd, xz and bzip2.
     pub(super) decoders: MakeDecoder,
 }

@@ -193,7 +193,9 @@ impl Layer {
         self.content = Content::Whole(whole);
         match &self.content {
             Content::Whole(index) => Ok(index),
-            Content::Nothing | Content::Growing(_) | Content::Held(_) => unreachable!("it was set just now"),
+            Content::Nothing | Content::Growing(_) | Content::Held(_) => {
+                unreachable!("it was set just now")
+            }
         }
     }
 
@@ -317,7 +319,9 @@ impl Layer {
             let slow = self.slow(&plan);
             let in_range = plan.in_range.clone();
             let reader = match &self.content {
-                Content::Nothing | Content::Held(_) => return Err(ReadError::NotAvailable { available: 0 }),
+                Content::Nothing | Content::Held(_) => {
+                    return Err(ReadError::NotAvailable { available: 0 });
+                }
                 Content::Growing(builder) => builder.reader(plan)?,
                 Content::Whole(index) => index.reader(plan)?,
             };

@@ -323,3 +323,22 @@ proptest! {
         let _ = legacy::from_path(&format!("/fs/{text}"));
     }
 }
+
+#[test]
+fn archives_in_archives_have_addresses() {
+    let digest = format!("sha256:{}", "a".repeat(64));
+    let base = format!("/fs/docker.io/library/a@{digest}");
+    let check = |route: &Route, expect: &str| {
+        assert_eq!(route.fragment(), format!("{base}/{expect}"));
+        assert_eq!(&Route::parse(&route.fragment()), route);
+    };
+    let mut route = Route::parse(&format!("{base}/opt/a.war?lines=3"));
+    route = route.into_archive();
+    check(&route, "opt/a.war!/");
+    route.set_shown_path(EntryPath::from("lib/b.jar"));
+    check(&route, "opt/a.war!/lib/b.jar");
+    route = route.into_archive();
+    route.set_shown_path(EntryPath::from("odd!/name"));
+    check(&route, "opt/a.war!/lib/b.jar!/odd%21/name");
+    assert_eq!(route.shown_path(), Some(&EntryPath::from("odd!/name")));
+}

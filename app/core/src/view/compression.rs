@@ -26,13 +26,14 @@ pub fn disagreement(media_type: &str, bytes: Compression) -> Option<String> {
     ))
 }
 
-/// What is told of a blob that is no archive.
-pub fn one_file(compression: Compression) -> String {
+/// What is told of a blob, or of a file that was opened as an archive, if it is none.
+pub fn one_file(compression: Compression, inside: bool) -> String {
+    let what = if inside { "file" } else { "blob" };
     let how = match compression {
         Compression::None => String::new(),
         other => format!(", compressed with {}", other.name()),
     };
-    format!("This blob is no archive: it is one file{how}.")
+    format!("This {what} is no archive: it is one file{how}.")
 }
 
 fn words(compression: Compression) -> &'static str {
@@ -97,9 +98,9 @@ mod tests {
     #[test]
     fn one_file_and_how_it_is_compressed() {
         let told = "This blob is no archive: it is one file";
-        assert_eq!(one_file(Compression::None), format!("{told}."));
+        assert_eq!(one_file(Compression::None, false), format!("{told}."));
         let xz = format!("{told}, compressed with xz.");
-        assert_eq!(one_file(Compression::Xz), xz);
+        assert_eq!(one_file(Compression::Xz, false), xz);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! View models: from values to what a page shows, with no page in sight.
 
+pub mod archive;
 pub mod command;
 pub mod compression;
 pub mod human;

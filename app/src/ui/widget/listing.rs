@@ -116,7 +116,7 @@ pub fn Listing() -> impl IntoView {
         let route = route.get_untracked();
         let listed = list.with_untracked(|l| l.spec.at.clone());
         match &route {
-            Route::Fs { path, .. } if *path != listed => place(&route, listed),
+            _ if route.shown_path().is_some_and(|path| *path != listed) => place(&route, listed),
             _ => parent.get_untracked().and_then(|p| place(&route, p)),
         }
     };
@@ -279,12 +279,10 @@ fn Header() -> impl IntoView {
 fn sort_by(app: crate::ui::App, key: SortKey, descending: bool) {
     let list_at = app.state.layer.list().with_untracked(|l| l.spec.at.clone());
     let mut route = app.state.shell.place().with_untracked(|p| p.route.clone());
-    if let Route::Fs {
-        path, show, entry, ..
-    } = &mut route
-    {
-        if *path != list_at {
-            *path = list_at;
+    let elsewhere = route.shown_path().is_some_and(|path| *path != list_at);
+    route.set_shown_path(list_at);
+    if let Route::Fs { show, entry, .. } = &mut route {
+        if elsewhere {
             *entry = None;
             *show = RouteShow::default();
         }
@@ -296,28 +294,19 @@ fn sort_by(app: crate::ui::App, key: SortKey, descending: bool) {
 
 /// The directory `path` in the layer of `route`, ordered as now.
 pub fn place(route: &Route, path: EntryPath) -> Option<Route> {
-    let Route::Fs {
-        repository,
-        digest,
-        show,
-        ..
-    } = route
-    else {
+    let mut to = route.clone();
+    to.set_shown_path(path);
+    let Route::Fs { entry, show, .. } = &mut to else {
         return None;
     };
-    Some(Route::Fs {
-        repository: repository.clone(),
-        digest: digest.clone(),
-        path,
-        inner: Vec::new(),
-        entry: None,
-        show: RouteShow {
-            sort: show.sort,
-            descending: show.descending,
-            mode: ListMode::Dir,
-            ..RouteShow::default()
-        },
-    })
+    *entry = None;
+    *show = RouteShow {
+        sort: show.sort,
+        descending: show.descending,
+        mode: ListMode::Dir,
+        ..RouteShow::default()
+    };
+    Some(to)
 }
 
 /// The page of a row.
@@ -325,20 +314,14 @@ pub fn row_route(route: &Route, row: &Row) -> Route {
     if row.kind == RowKind::Dir {
         return place(route, row.path.clone()).unwrap_or(Route::Start);
     }
-    let Route::Fs {
-        repository, digest, ..
-    } = route
-    else {
+    let mut to = route.clone();
+    to.set_shown_path(row.path.clone());
+    let Route::Fs { entry, show, .. } = &mut to else {
         return Route::Start;
     };
-    Route::Fs {
-        repository: repository.clone(),
-        digest: digest.clone(),
-        path: row.path.clone(),
-        inner: Vec::new(),
-        entry: row.ordinal.filter(|_| row.duplicate),
-        show: RouteShow::default(),
-    }
+    *entry = row.ordinal.filter(|_| row.duplicate);
+    *show = RouteShow::default();
+    to
 }
 
 fn blank(index: u32) -> impl IntoView {

@@ -125,7 +125,11 @@ fn check_refused(path: &str, code: &str) {
     let progress = world.progress_of(2).unwrap();
     assert_eq!(progress.phase, Phase::Failed);
     assert_eq!(progress.problem.unwrap().code, code);
-    assert_eq!(world.progress().phase, Phase::Done, "the layer is as before");
+    assert_eq!(
+        world.progress().phase,
+        Phase::Done,
+        "the layer is as before"
+    );
 }
 
 #[test]
@@ -159,7 +163,9 @@ fn an_archive_opens_while_its_layer_streams_and_is_not_verified_then() {
     let noise = super::world::noise(3_000_000, 1);
     let blob = Blob::new(gzip(&tar(&[("app.zip", ZIP), ("noise", &noise)])));
     let served = blob.clone();
-    let mut world = World::new(&Default::default(), move |request| Ok(serve(&served, request)));
+    let mut world = World::new(&Default::default(), move |request| {
+        Ok(serve(&served, request))
+    });
     world.open(&blob);
     world.run_until(|world| world.progress_of(1).is_some_and(|p| p.entries == 2));
     world.post(Request::OpenInner {
