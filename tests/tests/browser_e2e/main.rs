@@ -9,6 +9,7 @@ mod bad_input;
 mod chunked;
 mod edges;
 mod files;
+mod formats;
 mod keys;
 mod large;
 mod main_job;
