@@ -142,7 +142,7 @@ fn a_deb_and_a_zip_in_a_layer_are_folders() {
     let open = |file: &str| {
         page.load_ready(&fs_route(&double.host(), "n/ested", &digests[0], file));
         page.layer_done();
-        browser.find("[data-action=open-as-folder]").click();
+        browser.click("[data-action=open-as-folder]");
         page.ready();
     };
     open("opt/app.jar");
@@ -163,7 +163,7 @@ fn a_deb_and_a_zip_in_a_layer_are_folders() {
     open("opt/demo.deb");
     page.click_entry("data.tar.xz");
     page.ready();
-    browser.find("[data-action=open-as-folder]").click();
+    browser.click("[data-action=open-as-folder]");
     page.ready();
     let route = page.route();
     assert!(route.ends_with("/opt/demo.deb!/data.tar.xz!/"), "{route}");
@@ -171,7 +171,7 @@ fn a_deb_and_a_zip_in_a_layer_are_folders() {
     assert_text(&page.text(), b"hello\n");
 
     // The trail leads out again; a link leads in at once.
-    browser.find(".crumbs a[href$='/opt']").click();
+    browser.click(".crumbs a[href$='/opt']");
     page.ready();
     page.wait_row("opt/app.jar");
     page.load_ready(&inside);

@@ -327,7 +327,7 @@ proptest! {
 #[test]
 fn archives_in_archives_have_addresses() {
     let digest = format!("sha256:{}", "a".repeat(64));
-    let base = format!("/fs/docker.io/library/a@{digest}");
+    let base = format!("/fs/index.docker.io/library/a@{digest}");
     let check = |route: &Route, expect: &str| {
         assert_eq!(route.fragment(), format!("{base}/{expect}"));
         assert_eq!(&Route::parse(&route.fragment()), route);
