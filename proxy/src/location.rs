@@ -42,31 +42,48 @@ impl LocationKey {
     }
 }
 
-/// The cache.
+/// Query parameters that say for how many seconds an address is signed, in lower case.
+const LIFETIMES: [&str; 2] = ["x-amz-expires", "x-goog-expires"];
+
+/// How long an address may be used: what it says of itself, less a fifth because it was signed a
+/// while ago, and never over [`MAX_AGE`]. Where it says nothing that is read here, a refusal by
+/// the storage shows that it is over.
+fn lifetime(url: &Url) -> Duration {
+    let said = url.query_pairs().find_map(|(name, value)| {
+        let is_lifetime = LIFETIMES.contains(&name.to_ascii_lowercase().as_str());
+        is_lifetime.then(|| value.parse().ok()).flatten()
+    });
+    said.map_or(MAX_AGE, |seconds: u32| {
+        (Duration::from_secs(seconds.into()) * 4 / 5).min(MAX_AGE)
+    })
+}
+
+/// The cache: an address, and when it is over.
 #[derive(Default)]
 pub struct Locations(Mutex<HashMap<LocationKey, (Url, Instant)>>);
 
 impl Locations {
-    /// The address, if it is known and young.
+    /// The address, if it is known and still good.
     pub fn get(&self, key: &LocationKey) -> Option<Url> {
         let map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (url, since) = map.get(key)?;
-        (since.elapsed() < MAX_AGE).then(|| url.clone())
+        let (url, over) = map.get(key)?;
+        (Instant::now() < *over).then(|| url.clone())
     }
 
-    /// Remembers an address; the oldest makes room.
+    /// Remembers an address; the one that is over first makes room.
     pub fn put(&self, key: LocationKey, url: Url) {
         let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if map.len() >= MAX_LOCATIONS && !map.contains_key(&key) {
-            let oldest = map
+            let first = map
                 .iter()
-                .min_by_key(|(_, (_, since))| *since)
+                .min_by_key(|(_, (_, over))| *over)
                 .map(|(key, _)| *key);
-            if let Some(oldest) = oldest {
-                map.remove(&oldest);
+            if let Some(first) = first {
+                map.remove(&first);
             }
         }
-        map.insert(key, (url, Instant::now()));
+        let over = Instant::now() + lifetime(&url);
+        map.insert(key, (url, over));
     }
 
     /// Forgets an address that no longer works.
@@ -102,6 +119,23 @@ mod tests {
         assert_eq!(locations.get(&key("a", Some(""))), None);
         assert_eq!(locations.get(&key("a", None)), None);
         assert_eq!(locations.get(&key("b", Some("Bearer x"))), None);
+    }
+
+    #[track_caller]
+    fn lives(query: &str, seconds: u64) {
+        let url = Url::parse(&format!("https://cdn.example/x?{query}")).unwrap();
+        assert_eq!(lifetime(&url), Duration::from_secs(seconds), "{query}");
+    }
+
+    #[test]
+    fn an_address_says_how_long_it_lives() {
+        lives("X-Amz-Date=20260101T000000Z&X-Amz-Expires=100", 80);
+        lives("x-goog-expires=10", 8);
+        lives("X-Amz-Expires=0", 0);
+        lives("X-Amz-Expires=604800", 300);
+        lives("X-Amz-Expires=-1", 300);
+        lives("X-Amz-Expires=99999999999999999999", 300);
+        lives("sig=1", 300);
     }
 
     #[tokio::test(start_paused = true)]

@@ -8,8 +8,10 @@ mod row;
 mod tls;
 
 use std::{
+    io,
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use axum::{
@@ -20,6 +22,7 @@ use axum::{
     response::Response,
 };
 use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 use serde_json::json;
 use tokio::{net::TcpListener, task::JoinHandle};
 use url::form_urlencoded;
@@ -39,6 +42,8 @@ use tls::TlsListener;
 
 /// Bytes of the layer: enough for a few ranges, cheap to hash.
 const LAYER_LEN: usize = 200_000;
+/// How long bytes may take from the server's buffer to the socket.
+const FLUSH: Duration = Duration::from_millis(100);
 /// The most of a form that is read.
 const MAX_FORM: usize = 64 << 10;
 
@@ -251,6 +256,7 @@ fn answer_from_row(image: &Image, row: &Row, asked: &Request) -> Response {
         Content::Manifest => image.manifest.clone(),
         Content::Config => image.config.clone(),
         Content::WholeLayer => image.layer.clone(),
+        Content::BreaksOff(len) => return broken_off(&image.layer, len),
         Content::Layer => match bounds(asked, image.layer.len()) {
             Some((first, last)) => {
                 status = 206;
@@ -280,6 +286,22 @@ fn answer_from_row(image: &Image, row: &Row, asked: &Request) -> Response {
             response.headers_mut().append(name, value);
         }
     }
+    response
+}
+
+/// The headers of the whole and only so many bytes.
+fn broken_off(layer: &Bytes, len: usize) -> Response {
+    let kept = layer.slice(..len.min(layer.len()));
+    let broken = stream::once(async {
+        // Time for the kept bytes to leave: an error at once would take them along.
+        tokio::time::sleep(FLUSH).await;
+        Err(io::Error::other("broken off on request"))
+    });
+    let body = Body::from_stream(stream::iter([Ok(kept)]).chain(broken));
+    let mut response = Response::new(body);
+    response
+        .headers_mut()
+        .insert(header::CONTENT_LENGTH, HeaderValue::from(layer.len()));
     response
 }
 

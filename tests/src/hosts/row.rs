@@ -34,6 +34,8 @@ pub enum Content {
     Layer,
     /// The image's layer whatever `Range` says.
     WholeLayer,
+    /// The image's layer, and the connection closed after so many bytes.
+    BreaksOff(usize),
 }
 
 /// A request that is answered, and how. Of several that fit the first counts.

@@ -54,6 +54,10 @@ const HUB: &[Row] = &[
     get(API, "/v2/library/debian/manifests/latest")
         .answers(200, LIMITS)
         .body(Content::Manifest),
+    // HEAD is not counted against the limit on pulls; GET is.
+    row(API, "HEAD", "/v2/library/debian/manifests/latest")
+        .when(&[When::Authorized])
+        .answers(200, LIMITS),
     get(API, "/v2/library/debian/blobs/{layer}")
         .when(&[When::Anonymous])
         .answers(401, &[CHALLENGED])
@@ -113,6 +117,20 @@ fn what_is_left_of_the_limit() {
     assert_eq!(
         (limit.limit, limit.remaining, limit.window_s),
         (Some(100), 76, Some(21_600))
+    );
+}
+
+/// Coming back to an image is no pull.
+#[test]
+fn the_second_look_is_a_head() {
+    let setup = Setup::new("debian", HUB);
+    setup.opens();
+    setup.asked();
+    let again = setup.manifest("latest").unwrap();
+    assert_eq!(again.rate_limit.unwrap().remaining, 76);
+    assert_eq!(
+        setup.lines(),
+        ["HEAD registry-1.docker.io/v2/library/debian/manifests/latest"]
     );
 }
 

@@ -13,3 +13,4 @@ mod microsoft;
 mod others;
 mod self_hosted;
 mod setup;
+mod storage;

@@ -12,12 +12,13 @@ use serde::{Deserialize, Serialize};
 use super::challenge::{Challenge, challenges};
 use super::endpoint::{Endpoint, host_of};
 use super::error::{Attempt, RegistryError, Wanted};
+use super::known::Known;
 use super::read::{self, Whole, failure};
 use super::token::{self, Cache, MAX_TOKEN_BYTES, TokenAnswer};
 use crate::digest::{Algorithm, Digest};
 use crate::manifest::{Document, MAX_MANIFEST_BYTES, ManifestError, schema1_payload};
 use crate::media_type;
-use crate::port::{Clock, Http, HttpError, HttpRequest, HttpResponse, Method};
+use crate::port::{Clock, Headers, Http, HttpError, HttpRequest, HttpResponse, Method};
 use crate::reference::{ManifestRef, Registry, Repository};
 
 pub use super::blob::{BlobStream, RangeAnswer};
@@ -70,6 +71,7 @@ struct State {
     challenged: HashMap<Registry, Challenge>,
     /// Registries whose sign-in is by Basic.
     basic: HashSet<Registry>,
+    manifests: Known,
 }
 
 /// Reads a token answer, the proxy's or a token server's.
@@ -123,6 +125,7 @@ impl<H: Http> Client<H> {
         let mut state = self.state.borrow_mut();
         state.tokens.forget(registry);
         state.basic.remove(registry);
+        state.manifests.forget(registry);
         match credentials {
             Some(c) => state.credentials.insert(registry.clone(), c),
             None => state.credentials.remove(registry),
@@ -158,11 +161,18 @@ impl<H: Http> Client<H> {
     }
 
     /// Fetches a manifest and checks it against the digest asked for, or that the registry names.
+    /// One that was fetched before is not fetched again, unless its tag has moved meanwhile.
     pub async fn manifest(
         &self,
         repository: &Repository,
         by: &ManifestRef,
     ) -> Result<Fetched, RegistryError> {
+        let known = self.state.borrow().manifests.get(repository, by).cloned();
+        if let Some(known) = known
+            && let Some(known) = self.current(repository, by, known).await
+        {
+            return Ok(known);
+        }
         let first = self.manifest_once(repository, by, false).await;
         match (&first, by) {
             // What has a digest for its address is cached for good, also where it came damaged.
@@ -172,6 +182,26 @@ impl<H: Http> Client<H> {
             ) => self.manifest_once(repository, by, true).await,
             _ => first,
         }
+    }
+
+    /// A manifest again, if its tag still names it by the registry's word.
+    async fn current(
+        &self,
+        repository: &Repository,
+        by: &ManifestRef,
+        mut known: Fetched,
+    ) -> Option<Fetched> {
+        if let ManifestRef::Tag(_) = by {
+            let purpose = self.purpose(repository, String::new());
+            let request = self.endpoint.manifest(Method::Head, repository, by);
+            // Whatever is wrong, the GET that follows says it.
+            let answer = self.expect(&purpose, request, &[200]).await.ok()?;
+            if digest_said(&answer.headers) != Some(known.digest.clone()) {
+                return None;
+            }
+            known.rate_limit = read::rate_limit(&answer.headers);
+        }
+        Some(known)
     }
 
     async fn manifest_once(
@@ -198,9 +228,8 @@ impl<H: Http> Client<H> {
             },
             e => not_json(&purpose, content_type, e.to_string()),
         })?;
-        let said = headers
-            .get("docker-content-digest")
-            .and_then(|d| d.trim().parse::<Digest>().ok());
+        let said = digest_said(&headers);
+        let named = said.is_some();
         let expected = match by {
             ManifestRef::Digest(digest) => Some(digest.clone()),
             ManifestRef::Tag(_) => said,
@@ -220,13 +249,21 @@ impl<H: Http> Client<H> {
                 said.map(media_type::essence)
             })
             .unwrap_or_else(|| document.default_media_type().to_owned());
-        Ok(Fetched {
+        let fetched = Fetched {
             rate_limit: read::rate_limit(&headers),
             bytes,
             digest,
             media_type,
             document,
-        })
+        };
+        // A tag is asked for again by HEAD, which helps only where the answer names a digest.
+        let key = match named {
+            true => by.clone(),
+            false => ManifestRef::Digest(fetched.digest.clone()),
+        };
+        let manifests = &mut self.state.borrow_mut().manifests;
+        manifests.put(repository, &key, &fetched);
+        Ok(fetched)
     }
 
     /// Fetches a whole blob of at most `max` bytes and checks it against its digest.
@@ -538,6 +575,11 @@ impl<H: Http> Client<H> {
     fn now_ms(&self) -> Option<f64> {
         self.clock.as_ref().map(|c| c.now_ms())
     }
+}
+
+/// The digest that an answer says its content has.
+fn digest_said(headers: &Headers) -> Option<Digest> {
+    headers.get("docker-content-digest")?.trim().parse().ok()
 }
 
 fn check_manifest(

@@ -9,6 +9,7 @@ pub mod client;
 pub mod content_range;
 pub mod endpoint;
 pub mod error;
+mod known;
 pub mod link;
 mod listing;
 mod read;

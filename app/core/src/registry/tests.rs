@@ -88,8 +88,8 @@ fn a_manifest_is_checked_by_its_digest() {
         assert_eq!(fetched.media_type, OCI_INDEX);
         assert_eq!(fetched.bytes, INDEX.as_bytes());
         assert!(matches!(fetched.document, Document::Index(_)));
-        client.manifest(&repo(), &by).await.unwrap();
-        let error = client.manifest(&repo(), &by).await.unwrap_err();
+        proxy(&http).manifest(&repo(), &by).await.unwrap();
+        let error = proxy(&http).manifest(&repo(), &by).await.unwrap_err();
         assert_eq!(
             error,
             RegistryError::DigestMismatch {
