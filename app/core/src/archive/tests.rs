@@ -339,3 +339,74 @@ proptest! {
         }
     }
 }
+
+/// Packages that this machine happens to have, or that `LAYERSCOPE_DEBS` names a folder of: every
+/// file of a deb against what dpkg-deb gives of it.
+#[test]
+fn real_debs() {
+    let named = std::env::var_os("LAYERSCOPE_DEBS").map(std::path::PathBuf::from);
+    let folders = [Some("/var/cache/apt/archives".into()), named];
+    let files = folders
+        .into_iter()
+        .flatten()
+        .filter_map(|f| std::fs::read_dir(f).ok());
+    let files = files.flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    let debs: Vec<_> = files
+        .filter(|p| p.extension().is_some_and(|e| e == "deb"))
+        .collect();
+    if debs.is_empty() {
+        eprintln!("skipped: there are no packages on this machine");
+    }
+    for path in debs.iter().take(8) {
+        let command = ["dpkg-deb", "--fsys-tarfile", &path.to_string_lossy()];
+        let Some(theirs) = tool(&command, b"") else {
+            return;
+        };
+        let deb = open(&std::fs::read(path).unwrap());
+        let data = (0..deb.toc().len())
+            .find(|o| deb.toc().path(*o).unwrap().starts_with(b"data.tar"))
+            .unwrap();
+        let ours = open(&read(&deb, data, 0..u64::MAX).unwrap());
+        assert!(*ours.plain == theirs, "{}", path.display());
+        let mut archive = tar::Archive::new(&theirs[..]);
+        for (ordinal, entry) in (0..).zip(archive.entries().unwrap()) {
+            let mut entry = entry.unwrap();
+            assert_eq!(ours.toc().path(ordinal).unwrap(), &*entry.path_bytes());
+            if entry.header().entry_type() == tar::EntryType::Regular {
+                let mut bytes = Vec::new();
+                entry.read_to_end(&mut bytes).unwrap();
+                assert!(read(&ours, ordinal, 0..u64::MAX).unwrap() == bytes);
+            }
+        }
+    }
+}
+
+/// A real wheel, the one that Python brings pip in, against Python's own zipfile.
+#[test]
+fn a_real_wheel() {
+    const FIND: &str = "
+import ensurepip, glob, os
+found = glob.glob(os.path.join(os.path.dirname(ensurepip.__file__), '_bundled', 'pip-*.whl'))
+print(found[0] if found else '', end='')";
+    const LIST: &str = "
+import hashlib, sys, zipfile
+for i in zipfile.ZipFile(sys.argv[1]).infolist():
+    data = zipfile.ZipFile(sys.argv[1]).read(i)
+    print(hashlib.sha256(data).hexdigest(), i.filename)";
+    let Some(path) = tool(&["python3", "-c", FIND], b"").filter(|p| !p.is_empty()) else {
+        eprintln!("skipped: there is no wheel on this machine");
+        return;
+    };
+    let path = String::from_utf8(path).unwrap();
+    let listed = tool(&["python3", "-c", LIST, &path], b"").unwrap();
+    let wheel = open(&std::fs::read(&path).unwrap());
+    let mut ours = String::new();
+    for ordinal in 0..wheel.toc().len() {
+        let bytes = read(&wheel, ordinal, 0..u64::MAX).unwrap();
+        let digest = crate::digest::Digest::of(crate::digest::Algorithm::Sha256, &bytes);
+        let name = String::from_utf8(wheel.toc().path(ordinal).unwrap()).unwrap();
+        ours += &format!("{} {name}\n", digest.encoded());
+    }
+    assert!(wheel.toc().len() > 100);
+    assert_eq!(ours, String::from_utf8(listed).unwrap());
+}
