@@ -7,6 +7,7 @@ mod bench;
 mod counts;
 mod dist;
 mod fuzz;
+mod index;
 mod serve;
 mod shell;
 mod stage;
@@ -56,6 +57,13 @@ enum Command {
         #[arg(long, default_value_t = bench::DEFAULT_ROUNDS)]
         rounds: usize,
     },
+    /// Make index files of an image's layers, or of a layer in a file, for an index source
+    #[command(disable_help_flag = true)]
+    Index {
+        /// What `cargo xtask index --help` lists
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Run the fuzz targets of tests/fuzz
     Fuzz {
         /// Seconds for each target
@@ -100,6 +108,7 @@ fn main() -> ExitCode {
                 rounds: rounds.max(1),
             },
         ),
+        Command::Index { arguments } => index::run(&workspace, &arguments),
         Command::Fuzz { seconds, targets } => fuzz::run(&workspace, seconds, &targets, None),
         Command::Soak { minutes } => stage::run(&workspace, "soak", &[&(minutes * 60).to_string()]),
         Command::Screenshots => stage::run(&workspace, "screenshots", &[]),

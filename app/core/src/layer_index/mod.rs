@@ -38,7 +38,7 @@ pub use digests::{BlobDigests, BlobHasher, UNIT_BYTES, UnitDigests};
 pub use plan::{Access, HOLE_BYTES_PER_PLAN, ReadError, ReadPlan};
 pub use reader::{EntryReader, Progress};
 pub use spans::{MAX_SPAN_BYTES, Span, SpanDigests};
-pub use store::{STORED_VERSION, StoredIndexError};
+pub use store::{STORED_VERSION, StoredIndexError, index_file_name};
 
 use std::ops::Range;
 use std::sync::Arc;

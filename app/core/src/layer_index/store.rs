@@ -23,6 +23,12 @@ use crate::toc::{PackError, Toc};
 /// The version written and read here; another one is refused.
 pub const STORED_VERSION: u8 = 3;
 
+/// The name of the file that holds the index of a blob, in a folder of them:
+/// `<algorithm>-<digest>.lsx`.
+pub fn index_file_name(blob: &Digest) -> String {
+    format!("{}-{}.lsx", blob.algorithm().name(), blob.encoded())
+}
+
 const MAGIC: &[u8; 4] = b"LSIX";
 const CHECKSUM: usize = 4;
 
