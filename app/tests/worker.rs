@@ -35,6 +35,9 @@ fn source(name: &str) -> LayerSource {
         size: Some(u64::MAX >> 12),
         media_type: Some("application/vnd.oci.image.layer.v1.tar+gzip".to_owned()),
         annotations: Vec::new(),
+        manifest: None,
+        soci: Default::default(),
+        given: None,
         whole: false,
     }
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use sha2::{Digest as _, Sha256};
 
-use crate::config::Assets;
+use crate::config::{Assets, IndexSource};
 
 mod embedded {
     include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
@@ -19,6 +19,9 @@ pub const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eva
 worker-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; \
 frame-src 'self' blob:; manifest-src 'self'; base-uri 'none'; object-src 'none'; \
 form-action 'none'";
+
+/// The app's settings.
+const CONFIG: &str = "/config.json";
 
 /// Hex digits that make a file's name that of its content (Trunk writes 16).
 const MIN_HASH_LEN: usize = 16;
@@ -43,8 +46,63 @@ impl File {
     }
 }
 
+/// The app's files, and what is said of an index source.
+pub struct Site {
+    store: Store,
+    policy: HeaderValue,
+    /// `config.json`, where it is not the app's own.
+    config: Option<File>,
+}
+
+impl Site {
+    /// Opens what the configuration names. With an index source the app is told of it, and may
+    /// fetch from there.
+    pub fn new(assets: &Assets, source: Option<&IndexSource>) -> Self {
+        let policy = source.and_then(|source| {
+            let allowed = format!("connect-src 'self' {}", source.origin);
+            HeaderValue::from_str(&POLICY.replace("connect-src 'self'", &allowed)).ok()
+        });
+        let config = source.map(|source| {
+            let text = serde_json::json!({ "index-source": source.url }).to_string();
+            File::new(text.into_bytes().into())
+        });
+        Site {
+            store: Store::new(assets),
+            policy: policy.unwrap_or(HeaderValue::from_static(POLICY)),
+            config,
+        }
+    }
+
+    /// The app is served.
+    pub fn is_served(&self) -> bool {
+        !matches!(self.store, Store::None)
+    }
+
+    /// Answers a request for a static file.
+    pub async fn serve(&self, method: &Method, path: &str, request: &HeaderMap) -> Response {
+        let known = matches!(*method, Method::GET | Method::HEAD);
+        let mut response = match &self.config {
+            Some(config) if known && self.is_served() && path == CONFIG => {
+                file_response(&CONFIG[1..], config.clone(), None, request)
+            }
+            _ => self.store.serve(method, path, request).await,
+        };
+        let out = response.headers_mut();
+        out.insert("content-security-policy", self.policy.clone());
+        for (name, value) in [
+            ("referrer-policy", "no-referrer"),
+            ("x-content-type-options", "nosniff"),
+            // A sign-in window must be able to answer its opener.
+            ("cross-origin-opener-policy", "same-origin-allow-popups"),
+        ] {
+            out.insert(name, HeaderValue::from_static(value));
+        }
+        response
+    }
+}
+
 /// The files that are served.
-pub enum Store {
+enum Store {
     /// In the binary.
     Embedded(HashMap<&'static str, FileOf>),
     /// In a folder, read at each request, so that a rebuilt app is seen.
@@ -53,12 +111,11 @@ pub enum Store {
     None,
 }
 
-/// An embedded file (opaque outside of this module).
-pub struct FileOf(File);
+/// An embedded file.
+struct FileOf(File);
 
 impl Store {
-    /// Opens what the configuration names.
-    pub fn new(assets: &Assets) -> Self {
+    fn new(assets: &Assets) -> Self {
         match assets {
             Assets::None => Self::None,
             Assets::Dir(dir) => Self::Dir(dir.clone()),
@@ -89,8 +146,7 @@ impl Store {
         matches!(self, Self::Embedded(files) if files.is_empty())
     }
 
-    /// Answers a request for a static file.
-    pub async fn serve(&self, method: &Method, path: &str, request: &HeaderMap) -> Response {
+    async fn serve(&self, method: &Method, path: &str, request: &HeaderMap) -> Response {
         if !matches!(*method, Method::GET | Method::HEAD) {
             return (
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -107,7 +163,7 @@ impl Store {
             Some(name) => self.choose(name, request).await.map(|found| (name, found)),
             None => None,
         };
-        let mut response = match found {
+        match found {
             Some((name, (file, encoding))) => file_response(name, file, encoding, request),
             None if name == Some("index.html") && self.is_empty() => {
                 let headers = [
@@ -122,18 +178,7 @@ impl Store {
                 "Nothing is here.\n",
             )
                 .into_response(),
-        };
-        let out = response.headers_mut();
-        for (name, value) in [
-            ("content-security-policy", POLICY),
-            ("referrer-policy", "no-referrer"),
-            ("x-content-type-options", "nosniff"),
-            // A sign-in window must be able to answer its opener.
-            ("cross-origin-opener-policy", "same-origin-allow-popups"),
-        ] {
-            out.insert(name, HeaderValue::from_static(value));
         }
-        response
     }
 
     async fn choose(

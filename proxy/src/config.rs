@@ -79,6 +79,9 @@ pub struct Args {
     /// Do not serve the app
     #[arg(long, env = "LAYERSCOPE_NO_ASSETS", value_parser = BoolishValueParser::new())]
     pub no_assets: bool,
+    /// A folder of index files on another host (see `cargo xtask index`), which the app asks first
+    #[arg(long, env = "LAYERSCOPE_INDEX_SOURCE", value_name = "URL")]
+    pub index_source: Option<String>,
     /// Without the sample registry
     #[arg(long, env = "LAYERSCOPE_NO_SAMPLE", value_parser = BoolishValueParser::new())]
     pub no_sample: bool,
@@ -102,6 +105,7 @@ struct File {
     max_blob_bytes: Option<u64>,
     assets: Option<PathBuf>,
     no_assets: bool,
+    index_source: Option<String>,
     no_sample: bool,
     limits: Limits,
 }
@@ -115,6 +119,15 @@ pub enum Assets {
     Dir(PathBuf),
     /// Not served.
     None,
+}
+
+/// A folder of index files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexSource {
+    /// Its address.
+    pub url: String,
+    /// The origin that the app may fetch from for it.
+    pub origin: String,
 }
 
 /// All that the proxy is told at start, checked.
@@ -132,6 +145,8 @@ pub struct Config {
     pub max_blob_bytes: Option<u64>,
     /// Where the app's files come from.
     pub assets: Assets,
+    /// Where the app looks for index files; none leaves that to its own `config.json`.
+    pub index_source: Option<IndexSource>,
     /// Whether the sample registry is served.
     pub sample: bool,
     /// Bounds on time, sizes and rates.
@@ -215,6 +230,11 @@ impl Config {
             origins,
             max_blob_bytes: args.max_blob_bytes.or(file.max_blob_bytes),
             assets,
+            index_source: args
+                .index_source
+                .or(file.index_source)
+                .map(|url| index_source_from_str(&url))
+                .transpose()?,
             sample: !(args.no_sample || file.no_sample),
             limits: file.limits,
         })
@@ -272,6 +292,27 @@ fn origin_from_str(text: &str) -> Result<String, ConfigError> {
     }
 }
 
+/// An http(s) address without user, query or fragment, to which a file's name can be added.
+fn index_source_from_str(text: &str) -> Result<IndexSource, ConfigError> {
+    let bad = |problem: &str| ConfigError::Value {
+        flag: "--index-source",
+        value: text.to_owned(),
+        problem: problem.to_owned(),
+    };
+    let url = url::Url::parse(text.trim()).map_err(|problem| bad(&problem.to_string()))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(bad("an index source starts with https:// or http://"));
+    }
+    let plain = url.username().is_empty() && url.password().is_none();
+    if !plain || url.query().is_some() || url.fragment().is_some() {
+        return Err(bad("an index source has no user, query or fragment"));
+    }
+    Ok(IndexSource {
+        origin: url.origin().ascii_serialization(),
+        url: url.into(),
+    })
+}
+
 fn file_from_path(path: &Path) -> Result<File, ConfigError> {
     let bad = |problem: String| ConfigError::File {
         path: path.to_owned(),
@@ -320,13 +361,14 @@ mod tests {
         let all = "--listen 127.0.0.1:0 --registry a.example --registry b.example:5000 \
             --any-registry --allow-private 10.0.0.1:5000 --plain-http 10.0.0.1:5000 \
             --realm a.example=login.example --ca-file roots.pem --origin https://app.example \
-            --max-blob-bytes 1000 --assets dist --no-sample";
+            --max-blob-bytes 1000 --assets dist --no-sample --index-source https://cdn.example/a";
         let got = config(all, "").unwrap();
         assert_eq!(got.origins, ["https://app.example"]);
         assert_eq!(got.max_blob_bytes, Some(1000));
         assert_eq!(got.assets, Assets::Dir("dist".into()));
         assert!(!got.sample);
         assert_eq!(got.policy.realms.len(), 1);
+        assert_eq!(got.index_source.unwrap().origin, "https://cdn.example");
         assert_eq!(
             config("--assets x --no-assets", "").unwrap().assets,
             Assets::None
@@ -362,6 +404,10 @@ mod tests {
             "--origin null",
             "--max-blob-bytes -1",
             "--plain-http 0x7f.1",
+            "--index-source ftp://a.example/",
+            "--index-source lsx",
+            "--index-source https://u:p@a.example/",
+            "--index-source https://a.example/?x",
         ] {
             assert!(config(line, "").is_err(), "{line}");
         }

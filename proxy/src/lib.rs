@@ -53,7 +53,7 @@ pub struct Proxy {
     upstream: upstream::Upstream,
     gate: limits::Gate,
     cors: cors::Cors,
-    store: assets::Store,
+    site: assets::Site,
     metrics: metrics::Metrics,
     locations: location::Locations,
     schemes: realm::Schemes,
@@ -80,7 +80,7 @@ impl Proxy {
             upstream,
             gate: limits::Gate::new(&config.limits),
             cors: cors::Cors::new(config.origins.clone(), loopback),
-            store: assets::Store::new(&config.assets),
+            site: assets::Site::new(&config.assets, config.index_source.as_ref()),
             metrics: metrics::Metrics::default(),
             locations: location::Locations::default(),
             schemes: realm::Schemes::default(),
@@ -187,13 +187,13 @@ async fn page(State(proxy): State<Arc<Proxy>>, request: Request) -> Response {
     if path == "/api" || path.starts_with("/api/") {
         return guard::not_found().await.into_response();
     }
-    if !matches!(proxy.store, assets::Store::None)
+    if proxy.site.is_served()
         && let Some(redirect) = legacy::redirect(request.uri())
     {
         return redirect;
     }
     proxy
-        .store
+        .site
         .serve(request.method(), path, request.headers())
         .await
 }

@@ -33,7 +33,8 @@ impl Proxy {
         }
         command.args(["--listen", "127.0.0.1:0"]);
         command.args(flags.iter().map(AsRef::as_ref));
-        if let Some(dist) = env::var_os("LAYERSCOPE_DIST") {
+        let own = flags.iter().any(|flag| flag.as_ref() == "--assets");
+        if let Some(dist) = env::var_os("LAYERSCOPE_DIST").filter(|_| !own) {
             command.arg("--assets").arg(dist);
         }
         let mut process = Process::start(command, state.path(), "proxy").map_err(|error| {

@@ -35,7 +35,13 @@ pub struct LayerSource {
     pub media_type: Option<String>,
     /// Annotations of its descriptor, when one is known.
     pub annotations: Vec<(String, String)>,
-    /// Read it whole, even where a table of contents of its publisher's would do.
+    /// The image's manifest by which it was come upon, if it was.
+    pub manifest: Option<Digest>,
+    /// Whether that image has SOCI's index.
+    pub soci: SociIndex,
+    /// An index file of this layer that the user has chosen.
+    pub given: Option<Vec<u8>>,
+    /// Read it whole, even where an index that somebody else made would do.
     pub whole: bool,
 }
 
@@ -46,6 +52,40 @@ impl LayerSource {
         let found = self.annotations.iter().find(|(k, _)| k == key);
         found.map(|(_, value)| value.as_str())
     }
+}
+
+/// What is known of SOCI's index of an image.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SociIndex {
+    /// Nobody has looked.
+    #[default]
+    Unknown,
+    /// There is none.
+    None,
+    /// The digest of its manifest.
+    At(Digest),
+}
+
+/// A form in which an index is given away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ExportFormat {
+    /// Our own: what is stored.
+    IndexFile,
+    /// SOCI's, which takes another pass over the layer.
+    Ztoc,
+}
+
+/// What was given away; its bytes are beside the message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exported {
+    /// The form.
+    pub format: ExportFormat,
+    /// A name for the file.
+    pub name: String,
+    /// The digest of its bytes.
+    pub digest: Digest,
+    /// How many they are.
+    pub len: u64,
 }
 
 /// What a worker needs to be let in. Kept in memory only.
@@ -65,6 +105,10 @@ impl std::fmt::Debug for Access {
 
 /// What the page asks of a worker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a message is made, serialised and gone; boxes would only cost"
+)]
 pub enum Request {
     /// First message; answered by [`Event::Ready`]. First in the list too, with a text alone in it:
     /// so it reads the same in every build.
@@ -144,7 +188,17 @@ pub enum Request {
         /// Which entry.
         ordinal: u32,
     },
-    /// Gives up a read or a download.
+    /// Makes a file of the layer's index; answered by [`Event::Exporting`] as it goes on, and by
+    /// [`Event::Exported`] with the bytes beside it, or by [`Event::ReadFailed`].
+    Export {
+        /// The job's id.
+        job: JobId,
+        /// The read's id.
+        read: ReadId,
+        /// Which.
+        format: ExportFormat,
+    },
+    /// Gives up a read, a download or an export.
     CancelRead {
         /// The job's id.
         job: JobId,
@@ -282,7 +336,25 @@ pub enum Event {
         /// Its name in the origin's private file system once it is whole.
         ready: Option<String>,
     },
-    /// A read or a download failed; the job goes on.
+    /// An export goes on.
+    Exporting {
+        /// The job's id.
+        job: JobId,
+        /// The read's id.
+        read: ReadId,
+        /// Compressed bytes of the layer read for it.
+        received: u64,
+    },
+    /// An export is done.
+    Exported {
+        /// The job's id.
+        job: JobId,
+        /// The read's id.
+        read: ReadId,
+        /// What it is.
+        exported: Exported,
+    },
+    /// A read, a download or an export failed; the job goes on.
     ReadFailed {
         /// The job's id.
         job: JobId,
@@ -383,6 +455,12 @@ pub enum MadeBy {
     EStargz,
     /// The layer's publisher, as zstd:chunked has it.
     ZstdChunked,
+    /// Whoever pushed SOCI's index of the image.
+    Soci,
+    /// Whoever runs this app, who names an index source.
+    Source,
+    /// Whoever made the index file that the user chose.
+    File,
 }
 
 /// Where a job is.

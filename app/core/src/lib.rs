@@ -3,6 +3,7 @@
 //! Nothing here does I/O, reads a clock, names a browser, or panics on any bytes. What needs the
 //! outside goes through the small traits of [`port`].
 
+pub mod app_config;
 pub mod archive;
 pub mod config;
 pub mod decode;
@@ -18,6 +19,7 @@ pub mod port;
 pub mod reference;
 pub mod registry;
 pub mod route;
+pub mod soci;
 pub mod tar;
 pub mod toc;
 pub mod tree;

@@ -21,6 +21,12 @@ pub enum BrowserError {
         /// The exception's message.
         message: String,
     },
+    /// A file that was chosen has more bytes than are read.
+    #[error("the file has more than {limit} bytes")]
+    TooLarge {
+        /// How many are read.
+        limit: u64,
+    },
     /// It did not answer in time.
     #[error("{doing} did not answer within {limit_ms} ms")]
     TimedOut {

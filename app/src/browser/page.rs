@@ -309,3 +309,31 @@ pub fn on_resize(callback: impl Fn() + 'static) {
     drop(window().add_event_listener_with_callback("resize", callback.as_ref().unchecked_ref()));
     callback.forget();
 }
+
+/// A file that the user chose in a field.
+pub struct ChosenFile(web_sys::File);
+
+impl ChosenFile {
+    /// From the event of a field of type `file`. The field is emptied, so that the same file can be
+    /// chosen again.
+    pub fn of(event: &web_sys::Event) -> Option<Self> {
+        let field: web_sys::HtmlInputElement = event.target()?.dyn_into().ok()?;
+        let file = field.files()?.get(0);
+        field.set_value("");
+        file.map(ChosenFile)
+    }
+
+    /// Its bytes.
+    ///
+    /// # Errors
+    /// It has more than `limit` bytes, or cannot be read.
+    pub async fn read(&self, limit: u64) -> Result<Vec<u8>, BrowserError> {
+        if self.0.size() > limit as f64 {
+            return Err(BrowserError::TooLarge { limit });
+        }
+        let buffer = JsFuture::from(self.0.array_buffer())
+            .await
+            .map_err(BrowserError::of("reading the file"))?;
+        Ok(Uint8Array::new(&buffer).to_vec())
+    }
+}

@@ -110,7 +110,7 @@ impl LayerPool {
     }
 
     /// Opens a layer. One that is open already, or was lately, keeps its job; how it stands is
-    /// then told again. One that is to be read whole takes the place of one that was not.
+    /// then told again. One that is to be read whole, or by a file, takes the place of one that was not.
     pub fn open(&self, source: LayerSource, access: Access) -> JobId {
         let mut state = self.inner.state.borrow_mut();
         let same = |job: &Job| {
@@ -119,8 +119,10 @@ impl LayerPool {
                 && job.source.repository == source.repository
                 && job.source.endpoint == source.endpoint
         };
-        if source.whole {
-            let less = |job: &Job| same(job) && !job.source.whole;
+        if source.whole || source.given.is_some() {
+            let less = |job: &Job| {
+                same(job) && (job.source.whole, &job.source.given) != (source.whole, &source.given)
+            };
             let jobs = state.jobs.iter().filter(|(_, job)| less(job));
             let less: Vec<JobId> = jobs.map(|(id, _)| *id).collect();
             for id in less {
@@ -468,6 +470,7 @@ fn job_of_request(request: &Request) -> Option<JobId> {
         | Request::Read { job, .. }
         | Request::Download { job, .. }
         | Request::CancelRead { job, .. }
+        | Request::Export { job, .. }
         | Request::Find { job, .. } => Some(*job),
     }
 }
@@ -482,6 +485,8 @@ fn job_of_event(event: &Event) -> Option<JobId> {
         | Event::Decoding { job, .. }
         | Event::Download { job, .. }
         | Event::Place { job, .. }
+        | Event::Exporting { job, .. }
+        | Event::Exported { job, .. }
         | Event::ReadFailed { job, .. } => Some(*job),
     }
 }

@@ -1,14 +1,16 @@
 //! The browser's versions of the core's ports, for a layer worker.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
+use layerscope_core::app_config::{APP_CONFIG, MAX_APP_CONFIG_BYTES};
 use layerscope_core::digest::Algorithm;
 use layerscope_core::explore::ports::{
     FileError, FileSink, FinishedFile, MEMORY_FILE_LIMIT, MemoryFile, Ports,
 };
 use layerscope_core::explore::{Formats, FormatsError};
 use layerscope_core::job::Event;
-use layerscope_core::port::{Clock, EventSink};
+use layerscope_core::port::{Body, Clock, EventSink, Http, HttpRequest};
 use wasm_bindgen_futures::spawn_local;
 
 use super::error::BrowserError;
@@ -21,13 +23,18 @@ use super::{message, scope, timer};
 /// All of them.
 pub struct BrowserPorts {
     store: Store,
+    /// What `config.json` holds, once it was asked for.
+    app_config: RefCell<Option<Option<Vec<u8>>>>,
 }
 
 impl Default for BrowserPorts {
     fn default() -> Self {
         let store = Store::lazy();
         store.connect_early();
-        BrowserPorts { store }
+        BrowserPorts {
+            store,
+            app_config: RefCell::default(),
+        }
     }
 }
 
@@ -89,9 +96,32 @@ impl Ports for BrowserPorts {
         Ok(Formats::here())
     }
 
+    async fn app_config(&self) -> Option<Vec<u8>> {
+        if let Some(known) = self.app_config.borrow().clone() {
+            return known;
+        }
+        let config = read_app_config().await;
+        self.app_config.replace(Some(config.clone()));
+        config
+    }
+
     fn memory_bytes(&self) -> u64 {
         scope::memory_bytes() + hash::peak_bytes()
     }
+}
+
+/// The program of a worker lies beside the page, and so its addresses begin there too.
+async fn read_app_config() -> Option<Vec<u8>> {
+    let answer = FetchHttp.send(HttpRequest::get(APP_CONFIG)).await.ok()?;
+    let mut body = answer.body;
+    let mut bytes = Vec::new();
+    while let Some(chunk) = body.next().await.ok()? {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() as u64 > MAX_APP_CONFIG_BYTES {
+            return None;
+        }
+    }
+    (answer.status == 200).then_some(bytes)
 }
 
 /// A download being written.

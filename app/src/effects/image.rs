@@ -4,12 +4,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use layerscope_core::config::{ImageConfig, MAX_CONFIG_BYTES};
+use layerscope_core::digest::Digest;
+use layerscope_core::job::SociIndex;
 use layerscope_core::manifest::{Descriptor, Document, Platform};
 use layerscope_core::media_type::{self, MediaTypeKind};
 use layerscope_core::reference::{ManifestRef, Reference, Repository};
 use layerscope_core::registry::RegistryError;
 use layerscope_core::registry::client::Fetched;
 use layerscope_core::route::Route;
+use layerscope_core::soci;
 use layerscope_core::view::problem::Problem;
 use leptos::prelude::*;
 
@@ -117,6 +120,9 @@ async fn show(
     config(inner, repository, &fetched).await;
     state.set_referrers(Load::Loading);
     let found = inner.client.referrers(repository, &fetched.digest).await;
+    if let Ok(found) = &found {
+        remember_soci(inner, &fetched.digest, found);
+    }
     state.set_referrers(Load::of(found.map(Arc::new)));
 }
 
@@ -192,6 +198,8 @@ fn remember(inner: &Inner, reference: &Reference, platform: Option<Platform>, fe
         },
         (route, _) => route,
     };
+    let named = soci::index_of_manifest(&manifest.annotations);
+    let soci = named.map_or(SociIndex::Unknown, SociIndex::At);
     let mut origins = inner.origins.borrow_mut();
     if origins.len() > MAX_ORIGINS {
         origins.clear();
@@ -202,10 +210,26 @@ fn remember(inner: &Inner, reference: &Reference, platform: Option<Platform>, fe
         let origin = Origin {
             reference: reference.clone(),
             route: route.clone(),
+            manifest: fetched.digest.clone(),
+            manifest_len: fetched.bytes.len() as u64,
+            manifest_type: fetched.media_type.clone(),
+            soci: soci.clone(),
             descriptor: descriptor.clone(),
             layer,
             layers: manifest.layers.len(),
         };
         origins.insert(descriptor.digest.clone(), origin);
+    }
+}
+
+/// Notes whether there is SOCI's index among what refers to a manifest, so that its layers need not
+/// ask again.
+fn remember_soci(inner: &Inner, manifest: &Digest, referrers: &[Descriptor]) {
+    let found = soci::index_of_referrers(referrers);
+    let found = found.map_or(SociIndex::None, |d| SociIndex::At(d.digest.clone()));
+    let mut origins = inner.origins.borrow_mut();
+    let unknown = |o: &&mut Origin| o.manifest == *manifest && o.soci == SociIndex::Unknown;
+    for origin in origins.values_mut().filter(unknown) {
+        origin.soci = found.clone();
     }
 }

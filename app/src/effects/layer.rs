@@ -6,8 +6,8 @@ use std::rc::Rc;
 use layerscope_core::archive::MAX_DEPTH;
 use layerscope_core::digest::Digest;
 use layerscope_core::job::{
-    Access, Event, Found, JobId, LayerSource, Phase, Request, Row, RowKind, Verified, ViewInfo,
-    ViewMode, ViewSpec,
+    Access, Event, Found, JobId, LayerSource, Phase, Request, Row, RowKind, SociIndex, Verified,
+    ViewInfo, ViewMode, ViewSpec,
 };
 use layerscope_core::path::EntryPath;
 use layerscope_core::reference::Repository;
@@ -16,7 +16,7 @@ use layerscope_core::view::problem::Problem;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::{Effects, Inner, status};
+use super::{Effects, Inner, export, status};
 use crate::browser::page;
 use crate::state::Load;
 use crate::state::file::{
@@ -43,10 +43,12 @@ pub(super) fn load(
         inner.tell_origin(digest);
         let origin = inner.state.shell.origin().get_untracked();
         // Another repository's manifest vouches for nothing here.
-        let annotations = origin
+        let here = origin
             .as_ref()
-            .filter(|o| o.reference.repository() == repository)
-            .map_or(Vec::new(), |o| o.descriptor.annotations.clone());
+            .filter(|o| o.reference.repository() == repository);
+        let annotations = here.map_or(Vec::new(), |o| o.descriptor.annotations.clone());
+        let manifest = here.map(|o| o.manifest.clone());
+        let soci = here.map_or(SociIndex::Unknown, |o| o.soci.clone());
         let source = LayerSource {
             endpoint: inner.client.endpoint().clone(),
             repository: repository.clone(),
@@ -54,6 +56,9 @@ pub(super) fn load(
             size: origin.as_ref().map(|o| o.descriptor.size),
             media_type: origin.map(|o| o.descriptor.media_type),
             annotations,
+            manifest,
+            soci,
+            given: None,
             whole: false,
         };
         begin(inner, source);
@@ -97,6 +102,7 @@ fn begin(inner: &Inner, source: LayerSource) {
         depth: 0,
     };
     inner.base.replace(Some(opened.clone()));
+    inner.state.export.set(None);
     inner.state.layer.open(opened);
 }
 
@@ -145,6 +151,7 @@ fn open_chain(inner: &Rc<Inner>, path: &EntryPath, archives: &[EntryPath]) {
     if state.job() != Some(current.job) {
         give_up(inner, None);
         let progress = inner.pool.progress(current.job);
+        inner.state.export.set(None);
         state.open(current);
         if let Some(progress) = progress {
             state.set_progress(progress);
@@ -173,6 +180,20 @@ fn reopen_chain(inner: &Rc<Inner>) {
     let place = inner.state.shell.place();
     let route = place.with_untracked(|p| p.route.clone());
     inner.load(&route);
+}
+
+/// Opens the open layer again, in another way.
+pub(super) fn reopen(inner: &Inner, change: impl FnOnce(LayerSource) -> LayerSource) {
+    let state = inner.state.layer;
+    let spec = state.look().with_untracked(|l| l.spec.clone());
+    give_up(inner, None);
+    close_chain(inner);
+    state.close();
+    let Some(opened) = inner.base.take() else {
+        return;
+    };
+    begin(inner, change(opened.source));
+    post(inner, state.look_at(spec));
 }
 
 /// The page shows no layer any more. One that still streams goes on in the background, so that
@@ -318,7 +339,22 @@ pub(super) fn on_event(inner: &Rc<Inner>, event: Event, bytes: Option<Vec<u8>>) 
             total,
             ready,
         } if current(job) => on_download(inner, read, written, total, ready, bytes),
+        Event::Exporting {
+            job,
+            read,
+            received,
+        } if current(job) => export::on_exporting(inner, read, received),
+        Event::Exported {
+            job,
+            read,
+            exported,
+        } if current(job) => {
+            export::on_exported(inner, read, exported, &bytes.unwrap_or_default());
+        }
         Event::ReadFailed { job, read, problem } if current(job) => {
+            if export::on_failed(inner, read, &problem) {
+                return;
+            }
             let file = inner.state.file;
             if let Some(purpose) = file.end_read(read) {
                 if matches!(purpose, Purpose::More | Purpose::Page(_)) {
@@ -542,22 +578,10 @@ impl Effects {
     /// Reads the open layer whole, though its publisher's table of contents is here.
     pub fn read_whole_layer(self) {
         self.with(|inner| {
-            let state = inner.state.layer;
-            let spec = state.look().with_untracked(|l| l.spec.clone());
-            give_up(inner, None);
-            close_chain(inner);
-            state.close();
-            let Some(opened) = inner.base.take() else {
-                return;
-            };
-            begin(
-                inner,
-                LayerSource {
-                    whole: true,
-                    ..opened.source
-                },
-            );
-            post(inner, state.look_at(spec));
+            reopen(inner, |source| LayerSource {
+                whole: true,
+                ..source
+            });
         });
     }
 

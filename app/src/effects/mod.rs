@@ -2,6 +2,7 @@
 //! through the ports, and end in a method of the state.
 
 mod blob;
+mod export;
 mod image;
 mod layer;
 mod repo;

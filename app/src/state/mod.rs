@@ -3,6 +3,7 @@
 
 pub mod blob;
 pub mod cache;
+pub mod export;
 pub mod file;
 pub mod image;
 pub mod layer;
@@ -27,6 +28,8 @@ pub struct State {
     pub layer: layer::LayerState,
     /// The file in it that is open.
     pub file: file::FileState,
+    /// An index of it that is given away.
+    pub export: export::ExportState,
     /// A small blob.
     pub blob: blob::BlobState,
     /// What this browser keeps.
@@ -42,6 +45,7 @@ impl State {
             image: image::ImageState::new(),
             layer: layer::LayerState::new(),
             file: file::FileState::new(),
+            export: export::ExportState::new(),
             blob: blob::BlobState::new(),
             cache: cache::CacheState::new(),
         }

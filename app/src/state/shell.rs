@@ -1,5 +1,7 @@
 //! Where we are, and what surrounds every page.
 
+use layerscope_core::digest::Digest;
+use layerscope_core::job::SociIndex;
 use layerscope_core::manifest::Descriptor;
 use layerscope_core::reference::Reference;
 use layerscope_core::route::Route;
@@ -32,6 +34,14 @@ pub struct Origin {
     pub reference: Reference,
     /// The platform chosen, as in the route.
     pub route: Route,
+    /// The image's own manifest.
+    pub manifest: Digest,
+    /// Its bytes.
+    pub manifest_len: u64,
+    /// Its media type.
+    pub manifest_type: String,
+    /// Whether the image has SOCI's index.
+    pub soci: SociIndex,
     /// The descriptor by which it is named there.
     pub descriptor: Descriptor,
     /// Its place among the layers, from 0, if it is one.

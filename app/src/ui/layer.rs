@@ -17,6 +17,7 @@ use crate::ui::widget::live::{When, live};
 
 use super::widget::command::Commands;
 use super::widget::copy::CopyButton;
+use super::widget::exchange::IndexExchange;
 use super::widget::listing::{Listing, place};
 use super::widget::problem::ProblemPanel;
 use super::widget::progress::LayerProgress;
@@ -125,6 +126,9 @@ pub fn Layer() -> impl IntoView {
                     <Tally/>
                     <When when=move || !with_file.get()>
                         <Commands commands=commands/>
+                    </When>
+                    <When when=move || !with_file.get() && !is_inside(state)>
+                        <IndexExchange/>
                     </When>
                 </div>
                 <When when=move || with_file.get()>

@@ -62,6 +62,30 @@ async fn files_and_their_headers() {
 }
 
 #[tokio::test]
+async fn an_index_source_is_told_and_allowed() {
+    let dir = dist();
+    let flags = format!("--assets {}", dir.path().display());
+    let app = proxy(&format!("{flags} --index-source https://cdn.example/lsx/"));
+    let reply = get(&app, "/config.json").await;
+    assert_eq!(
+        reply.text(),
+        r#"{"index-source":"https://cdn.example/lsx/"}"#
+    );
+    assert_eq!(reply.header("content-type"), "application/json");
+    for path in ["/", "/config.json", "/worker.js"] {
+        let policy = get(&app, path).await;
+        let policy = policy.header("content-security-policy");
+        assert!(policy.contains("; connect-src 'self' https://cdn.example;"));
+        assert!(policy.contains("script-src 'self' 'wasm-unsafe-eval';"));
+    }
+    // Without one the app's own file counts.
+    let app = proxy(&flags);
+    assert_eq!(get(&app, "/config.json").await.status.as_u16(), 404);
+    fs::write(dir.path().join("config.json"), "{}").unwrap();
+    assert_eq!(get(&app, "/config.json").await.text(), "{}");
+}
+
+#[tokio::test]
 async fn compressed_forms_by_negotiation() {
     let dir = dist();
     let app = proxy(&format!("--assets {}", dir.path().display()));

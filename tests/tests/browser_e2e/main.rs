@@ -10,6 +10,7 @@ mod chunked;
 mod edges;
 mod files;
 mod formats;
+mod indices;
 mod keys;
 mod large;
 mod main_job;

@@ -7,6 +7,7 @@ use crate::port::HashError;
 use crate::registry::RegistryError;
 use crate::view::human;
 use crate::view::problem::Problem;
+use crate::ztoc::ZtocBuildError;
 
 use super::formats::FormatsError;
 use super::ports::FileError;
@@ -38,6 +39,12 @@ pub enum ExploreError {
     /// The download cannot be written.
     #[error(transparent)]
     File(#[from] FileError),
+    /// The index is not one that can be given away.
+    #[error("only an index made here, in a pass over the whole layer, is given away")]
+    NoIndex,
+    /// SOCI's index cannot be made.
+    #[error(transparent)]
+    Ztoc(#[from] ZtocBuildError),
     /// The connection was lost and could not be had again.
     #[error("the connection was lost after {received} bytes: {cause}")]
     ConnectionLost {
@@ -98,6 +105,18 @@ impl From<&ExploreError> for Problem {
             ),
             ExploreError::Hash(error) => Problem::from(error.clone()),
             ExploreError::File(error) => problem_from_file(error),
+            ExploreError::NoIndex => problem(
+                "NO_INDEX",
+                "There is no index to save",
+                error.to_string(),
+                "Read the whole layer first.",
+            ),
+            ExploreError::Ztoc(cause) => problem(
+                "NO_ZTOC",
+                "SOCI's index cannot be made of this layer",
+                cause.to_string(),
+                "The layer can be explored here all the same.",
+            ),
             ExploreError::ConnectionLost {
                 received,
                 size,

@@ -3,10 +3,15 @@
 //! Whatever goes wrong here costs a request or two and is told in a line: the layer is read whole
 //! then.
 
+use crate::app_config::AppConfig;
+use crate::digest::Digest;
 use crate::foreign::{self, Claim, Footer, ForeignError, Position, TAIL_BYTES};
-use crate::job::{LayerSource, MadeBy, Phase};
-use crate::layer_index::LayerIndex;
+use crate::job::{LayerSource, MadeBy, Phase, SociIndex};
+use crate::layer_index::{LayerIndex, StoredIndexError};
+use crate::port::HttpError;
 use crate::registry::RegistryError;
+use crate::soci;
+use crate::ztoc::ZtocError;
 
 use super::cancel::Cancelled;
 use super::formats::FormatsError;
@@ -34,6 +39,22 @@ pub(super) type Outcome = Result<Option<(LayerIndex, MadeBy)>, Stop>;
 pub(super) enum Stop {
     #[error("it was cancelled")]
     Cancelled,
+    #[error("the app's config.json cannot be read: {0}")]
+    Config(String),
+    #[error("the index source answered {status} for {url}")]
+    Source { url: String, status: u16 },
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    #[error("the file is no index: {0}")]
+    File(#[from] StoredIndexError),
+    #[error("the file is larger than the {limit} bytes that are read")]
+    TooLarge { limit: u64 },
+    #[error("the file is the index of another layer, {digest}")]
+    OtherLayer { digest: Digest },
+    #[error("what should be SOCI's index of the image is none")]
+    NoSociIndex,
+    #[error(transparent)]
+    Ztoc(#[from] ZtocError),
     #[error(transparent)]
     Foreign(#[from] ForeignError),
     #[error(transparent)]
@@ -74,39 +95,86 @@ pub(super) async fn find<P: Ports>(job: &Job<P>) -> bool {
         progress.phase = Phase::Done;
         progress.verified = verified;
         progress.made_by = made_by;
+        progress.note = None;
     });
     true
 }
 
+/// The user's own file first, then whoever runs the app, then who made the image. Little code,
+/// since every layer comes this way.
 async fn look<P: Ports>(job: &Job<P>) -> Outcome {
-    let hint = match hint(job).await? {
-        Some(hint) => hint,
-        None => return Ok(None),
-    };
-    let formats = job.stop.guard(job.ports.formats()).await??;
-    (formats.find_index)(job, hint).await
-}
-
-/// Whether it is worth looking closer: little code, since every layer comes this way.
-async fn hint<P: Ports>(job: &Job<P>) -> Result<Option<Hint>, Stop> {
-    let LayerSource {
-        annotations,
-        whole,
-        size,
-        ..
-    } = &job.source;
-    if *whole {
+    let source = &job.source;
+    if source.whole {
         return Ok(None);
     }
-    if foreign::is_claimed(annotations) {
-        return Ok(Some(Hint::Annotations));
+    if let Some(bytes) = &source.given {
+        return Ok(Some((stated(job, bytes)?, MadeBy::File)));
     }
-    let Some(size) = size.filter(|size| *size >= PROBE_FROM) else {
+    if let Some(config) = job.stop.guard(job.ports.app_config()).await?
+        && AppConfig::is_set(&config)
+    {
+        let formats = job.stop.guard(job.ports.formats()).await??;
+        match (formats.find_in_source)(job, config).await {
+            Ok(None) => {}
+            Ok(found) => return Ok(found),
+            Err(Stop::Cancelled) => return Err(Stop::Cancelled),
+            // There may be another index.
+            Err(stop) => job.progress.borrow_mut().note = Some(stop.to_string()),
+        }
+    }
+    if foreign::is_claimed(&source.annotations) {
+        let formats = job.stop.guard(job.ports.formats()).await??;
+        return (formats.find_index)(job, Hint::Annotations).await;
+    }
+    if may_have_soci(source) {
+        let formats = job.stop.guard(job.ports.formats()).await??;
+        let found = (formats.find_soci)(job).await?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    let Some(tail) = indexed_tail(job).await? else {
+        return Ok(None);
+    };
+    let formats = job.stop.guard(job.ports.formats()).await??;
+    (formats.find_index)(job, Hint::Tail(tail)).await
+}
+
+/// An index file, made by whomever.
+pub(super) fn stated<P: Ports>(job: &Job<P>, bytes: &[u8]) -> Result<LayerIndex, Stop> {
+    let index = LayerIndex::from_bytes(bytes)?;
+    let digest = index.digest().clone();
+    if digest != job.source.digest {
+        return Err(Stop::OtherLayer { digest });
+    }
+    match job.source.size {
+        Some(expected) if expected != index.blob_len() => Err(Stop::Size {
+            expected,
+            actual: index.blob_len(),
+        }),
+        _ => Ok(index.as_stated()),
+    }
+}
+
+/// Whether it is worth asking for SOCI's index.
+fn may_have_soci(source: &LayerSource) -> bool {
+    let large = source.size.is_some_and(|n| n >= soci::MIN_LAYER_BYTES);
+    large
+        && match source.soci {
+            SociIndex::At(_) => true,
+            SociIndex::Unknown => source.manifest.is_some(),
+            SociIndex::None => false,
+        }
+}
+
+/// The end of a large blob, if it looks as one that has a table of contents.
+async fn indexed_tail<P: Ports>(job: &Job<P>) -> Result<Option<Vec<u8>>, Stop> {
+    let Some(size) = job.source.size.filter(|size| *size >= PROBE_FROM) else {
         return Ok(None);
     };
     // Nobody promised anything: what goes wrong here is not told.
     match fetch(job, size - TAIL_BYTES..size).await {
-        Ok(tail) if foreign::looks_indexed(&tail) => Ok(Some(Hint::Tail(tail))),
+        Ok(tail) if foreign::looks_indexed(&tail) => Ok(Some(tail)),
         Err(Stop::Cancelled) => Err(Stop::Cancelled),
         Ok(_) | Err(_) => Ok(None),
     }
@@ -154,7 +222,7 @@ async fn zstd_chunked<P: Ports>(
     job: &Job<P>,
     size: u64,
     position: &Position,
-    checksum: Option<&crate::digest::Digest>,
+    checksum: Option<&Digest>,
 ) -> Result<LayerIndex, Stop> {
     let frame = fetch(job, position.in_range()).await?;
     let digest = &job.source.digest;

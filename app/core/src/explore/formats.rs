@@ -7,11 +7,13 @@ use std::future::Future;
 use std::pin::Pin;
 
 use super::error::ExploreError;
+use super::export;
 use super::job_state::Job;
 use super::ports::Ports;
 use super::session::Inner;
-use super::{find_index, inner};
+use super::{find_index, find_soci, find_source, inner};
 use crate::decode::{self, MakeDecoder};
+use crate::job::ReadId;
 use crate::path::EntryPath;
 
 /// A future of this thread.
@@ -33,6 +35,9 @@ pub struct Formats<P: Ports> {
     pub(super) open_inner: OpenInner<P>,
     /// Decoders of zstd, xz and bzip2.
     pub(super) decoders: MakeDecoder,
+    pub(super) find_in_source: for<'a> fn(&'a Job<P>, Vec<u8>) -> Local<'a, find_index::Outcome>,
+    pub(super) find_soci: for<'a> fn(&'a Job<P>) -> Local<'a, find_index::Outcome>,
+    pub(super) make_ztoc: for<'a> fn(&'a Job<P>, ReadId) -> Local<'a, export::Outcome>,
 }
 
 impl<P: Ports> Clone for Formats<P> {
@@ -52,6 +57,9 @@ impl<P: Ports> Formats<P> {
                 Box::pin(inner::open(session, outer, job, path))
             },
             decoders: decode::decoder,
+            find_in_source: |job, config| Box::pin(find_source::open(job, config)),
+            find_soci: |job| Box::pin(find_soci::open(job)),
+            make_ztoc: |job, read| Box::pin(export::ztoc(job, read)),
         }
     }
 }

@@ -31,7 +31,7 @@ enum Content {
     Nothing,
     /// It streams in, or did until it was cancelled or failed.
     Growing(Box<IndexBuilder>),
-    /// All of it, with the blob's digest checked.
+    /// All of it, by an index.
     Whole(Box<LayerIndex>),
     /// It is an archive in another one's files, held in memory.
     Held(Box<dyn Held>),
@@ -196,6 +196,14 @@ impl Layer {
             Content::Nothing | Content::Growing(_) | Content::Held(_) => {
                 unreachable!("it was set just now")
             }
+        }
+    }
+
+    /// The index, once there is one.
+    pub(super) fn whole(&self) -> Option<&LayerIndex> {
+        match &self.content {
+            Content::Whole(index) => Some(index),
+            Content::Nothing | Content::Growing(_) | Content::Held(_) => None,
         }
     }
 

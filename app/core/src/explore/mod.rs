@@ -10,8 +10,11 @@
 
 pub mod cancel;
 pub mod error;
+mod export;
 mod feed;
 mod find_index;
+mod find_soci;
+mod find_source;
 pub mod formats;
 mod inner;
 mod job_state;

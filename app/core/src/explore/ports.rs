@@ -38,6 +38,8 @@ pub trait Ports: Clock + EventSink + 'static {
     fn formats(&self) -> impl Future<Output = Result<Formats<Self>, FormatsError>>
     where
         Self: Sized;
+    /// The bytes of `config.json` beside the page, asked for once; none if there is no such file.
+    fn app_config(&self) -> impl Future<Output = Option<Vec<u8>>>;
     /// Bytes of memory that the program has.
     fn memory_bytes(&self) -> u64;
 }

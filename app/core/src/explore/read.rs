@@ -165,7 +165,7 @@ async fn write_whole<P: Ports>(
     Ok(())
 }
 
-fn fail<P: Ports>(job: &Job<P>, read: ReadId, error: &ExploreError) {
+pub(super) fn fail<P: Ports>(job: &Job<P>, read: ReadId, error: &ExploreError) {
     let problem = Problem::from(error);
     let event = Event::ReadFailed {
         job: job.id(),

@@ -11,7 +11,7 @@ use crate::view::problem::Problem;
 
 use super::job_state::Job;
 use super::ports::Ports;
-use super::{read, stream};
+use super::{export, read, stream};
 
 /// The layers that one worker has open. Clones are the same session.
 pub struct LayerSession<P: Ports> {
@@ -118,6 +118,11 @@ impl<P: Ports> LayerSession<P> {
             Request::Download { job, read, ordinal } => {
                 if let Some(job) = inner.job(job) {
                     read::download(&job, read, ordinal).await;
+                }
+            }
+            Request::Export { job, read, format } => {
+                if let Some(job) = inner.job(job) {
+                    export::export(&job, read, format).await;
                 }
             }
             Request::CancelRead { job, read } => inner.with(job, |job| job.cancel_read(read)),

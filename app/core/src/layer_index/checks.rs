@@ -12,6 +12,8 @@ use crate::job::Verified;
 pub enum Checks {
     /// Digests of units of a fixed size, from a pass in which the whole blob matched its digest.
     Units(UnitDigests),
+    /// The same, as an index file of somebody else's states them.
+    Stated(UnitDigests),
     /// Digests of SOCI's spans, as the ztoc that the index was made of states them.
     Spans(SpanDigests),
     /// The digests in the table of contents that the layer's publisher made: of what its pieces
@@ -30,7 +32,9 @@ impl Checks {
     pub fn verified(&self) -> Verified {
         match self {
             Checks::Units(_) => Verified::Blob,
-            Checks::Spans(_) | Checks::Publisher { anchored: true } => Verified::Toc,
+            Checks::Stated(_) | Checks::Spans(_) | Checks::Publisher { anchored: true } => {
+                Verified::Toc
+            }
             Checks::Publisher { anchored: false } | Checks::Nothing => Verified::None,
         }
     }
@@ -38,21 +42,20 @@ impl Checks {
     /// Rounds compressed bytes out to what can be checked.
     pub(super) fn round(&self, needed: &Range<u64>, blob_len: u64) -> Range<u64> {
         match self {
-            Checks::Units(_) if !needed.is_empty() => {
+            Checks::Units(_) | Checks::Stated(_) if !needed.is_empty() => {
                 let end = needed.end.div_ceil(UNIT_BYTES) * UNIT_BYTES;
                 needed.start / UNIT_BYTES * UNIT_BYTES..end.min(blob_len)
             }
             Checks::Spans(spans) if !needed.is_empty() => spans.round(needed),
-            Checks::Units(_) | Checks::Spans(_) | Checks::Publisher { .. } | Checks::Nothing => {
-                needed.clone()
-            }
+            _ => needed.clone(),
         }
     }
 
     /// What a rounded range of compressed bytes has to match.
     pub(super) fn expected(&self, blob: &Digest, in_range: Range<u64>) -> Expected {
         match self {
-            Checks::Units(units) => Expected::Units(units.expected(blob, in_range)),
+            Checks::Units(units) => Expected::Units(units.expected(blob, in_range), Verified::Span),
+            Checks::Stated(units) => Expected::Units(units.expected(blob, in_range), Verified::Toc),
             Checks::Spans(spans) => Expected::Spans(spans.expected(in_range)),
             // Pieces are checked by who decodes them.
             Checks::Publisher { .. } | Checks::Nothing => Expected::Nothing,
@@ -63,7 +66,8 @@ impl Checks {
 /// What the compressed bytes of one read have to match.
 #[derive(Debug, Clone)]
 pub(super) enum Expected {
-    Units(ExpectedUnits),
+    /// With what a match means.
+    Units(ExpectedUnits, Verified),
     Spans(ExpectedSpans),
     Nothing,
     /// They were kept, and checked so far before that.
@@ -74,7 +78,7 @@ impl Expected {
     /// How far the bytes of the read are checked.
     pub(super) fn verified(&self) -> Verified {
         match self {
-            Expected::Units(_) => Verified::Span,
+            Expected::Units(_, verified) => *verified,
             Expected::Spans(_) => Verified::Toc,
             Expected::Nothing => Verified::None,
             Expected::Before(verified) => *verified,
@@ -85,7 +89,7 @@ impl Expected {
     /// bytes are taken as they come.
     pub(super) fn piece_end(&self, in_offset: u64) -> Option<u64> {
         match self {
-            Expected::Units(_) => Some((in_offset / UNIT_BYTES + 1) * UNIT_BYTES),
+            Expected::Units(..) => Some((in_offset / UNIT_BYTES + 1) * UNIT_BYTES),
             Expected::Spans(spans) => spans.piece_end(in_offset),
             Expected::Nothing | Expected::Before(_) => None,
         }
@@ -95,7 +99,7 @@ impl Expected {
     /// piece in its turn.
     pub(super) fn matches(&mut self, in_offset: u64, bytes: &[u8]) -> bool {
         match self {
-            Expected::Units(units) => units.matches(in_offset / UNIT_BYTES, bytes),
+            Expected::Units(units, _) => units.matches(in_offset / UNIT_BYTES, bytes),
             Expected::Spans(spans) => spans.matches(in_offset, bytes),
             Expected::Nothing | Expected::Before(_) => true,
         }

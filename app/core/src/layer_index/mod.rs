@@ -137,6 +137,15 @@ impl LayerIndex {
         })
     }
 
+    /// One that somebody else made: it is whole in itself, and nothing else is known of it.
+    #[must_use]
+    pub fn as_stated(mut self) -> LayerIndex {
+        if let Checks::Units(units) = self.checks {
+            self.checks = Checks::Stated(units);
+        }
+        self
+    }
+
     /// From what SOCI's index of a layer says; none of the layer's bytes have been seen.
     pub fn from_ztoc(digest: Digest, ztoc: Ztoc) -> LayerIndex {
         LayerIndex {

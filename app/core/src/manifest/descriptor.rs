@@ -103,7 +103,7 @@ impl Descriptor {
     pub fn is_soci_index(&self) -> bool {
         self.artifact_type
             .as_deref()
-            .is_some_and(|t| t.starts_with("application/vnd.amazon.soci.index."))
+            .is_some_and(crate::soci::is_index_type)
     }
 }
 

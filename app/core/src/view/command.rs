@@ -175,6 +175,70 @@ pub fn catalog(registry: &Registry) -> Vec<Command> {
     ]
 }
 
+/// A ztoc to be pushed, and what it is of.
+#[derive(Debug, Clone, Copy)]
+pub struct PushedZtoc<'a> {
+    /// The file that it was saved as.
+    pub file: &'a str,
+    /// Its digest.
+    pub digest: &'a Digest,
+    /// Its bytes.
+    pub len: u64,
+    /// The layer's digest.
+    pub layer: &'a Digest,
+    /// The layer's media type.
+    pub layer_type: &'a str,
+    /// The image's manifest.
+    pub image: &'a Digest,
+    /// Its bytes.
+    pub image_len: u64,
+    /// Its media type.
+    pub image_type: &'a str,
+}
+
+/// Puts a ztoc beside its image as SOCI does it (soci/soci_index.go): the ztoc, an empty
+/// configuration, and a manifest of version 1 that refers to the image. They are run one after the
+/// other, in the folder where the ztoc is.
+pub fn push_ztoc(repository: &Repository, ztoc: &PushedZtoc<'_>) -> Vec<Command> {
+    const EMPTY: &[u8] = b"{}";
+    let index = serde_json::json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": {
+            "mediaType": "application/vnd.amazon.soci.index.v1+json",
+            "digest": Digest::of(crate::digest::Algorithm::Sha256, EMPTY),
+            "size": EMPTY.len(),
+        },
+        "layers": [{
+            "mediaType": "application/octet-stream",
+            "digest": ztoc.digest,
+            "size": ztoc.len,
+            "annotations": {
+                "com.amazon.soci.image-layer-digest": ztoc.layer,
+                "com.amazon.soci.image-layer-mediaType": ztoc.layer_type,
+                "com.amazon.soci.span-size": crate::ztoc::DEFAULT_SPAN_BYTES.to_string(),
+            },
+        }],
+        "subject": {
+            "mediaType": ztoc.image_type,
+            "digest": ztoc.image,
+            "size": ztoc.image_len,
+        },
+    });
+    let name = quote(repository.qualified().as_bytes());
+    let plain = oras_plain(repository.registry());
+    let file = quote(ztoc.file.as_bytes());
+    let lines = [
+        format!("oras blob push{plain} {name} {file}"),
+        format!("printf '{{}}' | oras blob push{plain} --size 2 {name} -"),
+        format!(
+            "printf %s {} | oras manifest push{plain} {name} -",
+            quote(index.to_string().as_bytes())
+        ),
+    ];
+    lines.map(|line| command("oras", line)).into()
+}
+
 /// Lists what refers to a manifest.
 pub fn referrers(repository: &Repository, digest: &Digest) -> Vec<Command> {
     let name = at(repository, digest);

@@ -87,13 +87,20 @@ pub fn LayerProgress() -> impl IntoView {
 fn vouched(p: &Progress) -> Option<String> {
     if let Some(note) = &p.note {
         return Some(format!(
-            "The publisher's table of contents is not used, so the layer is read whole: {note}."
+            "An index that somebody else made is not used, so the layer is read whole: {note}."
         ));
     }
     let format = match p.made_by {
         MadeBy::Us => return None,
         MadeBy::EStargz => "eStargz",
         MadeBy::ZstdChunked => "zstd:chunked",
+        MadeBy::Soci => {
+            return Some(stated(
+                "SOCI's index of the image, which its registry has beside it",
+            ));
+        }
+        MadeBy::Source => return Some(stated("the index source of whoever runs this app")),
+        MadeBy::File => return Some(stated("the index file that you chose")),
     };
     Some(match p.verified {
         Verified::Toc => format!(
@@ -103,6 +110,13 @@ fn vouched(p: &Progress) -> Option<String> {
             "Listed by a table of contents in the layer ({format}) that no digest in the manifest covers: nothing says that it tells the truth."
         ),
     })
+}
+
+/// What holds for an index that was made beside the layer.
+fn stated(by: &str) -> String {
+    format!(
+        "Listed by {by}. Each piece of the layer that is read is checked by a digest in it. Nothing but the index itself says that it tells the truth, until the whole layer was read."
+    )
 }
 
 fn streaming(p: &Progress, size: Option<u64>) -> String {

@@ -7,4 +7,5 @@ mod foreign;
 mod frames;
 mod inner;
 mod reads;
+mod somebody;
 mod world;

@@ -12,8 +12,8 @@ use crate::explore::formats::{Formats, FormatsError};
 use crate::explore::ports::{FileError, FileSink, FinishedFile, MemoryFile, Ports};
 use crate::explore::session::LayerSession;
 use crate::job::{
-    Access, Event, JobId, LayerSource, Phase, Progress, ReadId, Request, Row, Verified, ViewId,
-    ViewInfo, ViewSpec,
+    Access, Event, JobId, LayerSource, Phase, Progress, ReadId, Request, Row, SociIndex, Verified,
+    ViewId, ViewInfo, ViewSpec,
 };
 use crate::layer_index::{BlobDigests, BlobHasher};
 use crate::port::memory::{Answer, MemoryClock, MemoryHttp, MemoryStore};
@@ -41,6 +41,7 @@ pub(super) struct TestPorts {
     hash_dies: Rc<Cell<bool>>,
     file_limit: Rc<Cell<u64>>,
     formats_fail: Rc<Cell<bool>>,
+    app_config: Rc<RefCell<Option<Vec<u8>>>>,
 }
 
 impl Clock for TestPorts {
@@ -111,6 +112,11 @@ impl Ports for TestPorts {
             }),
             false => Ok(Formats::here()),
         }
+    }
+
+    async fn app_config(&self) -> Option<Vec<u8>> {
+        Turn(false).await;
+        self.app_config.borrow().clone()
     }
 
     fn memory_bytes(&self) -> u64 {
@@ -273,6 +279,7 @@ pub(super) struct World {
     pub(super) hash_dies: Rc<Cell<bool>>,
     pub(super) file_limit: Rc<Cell<u64>>,
     pub(super) formats_fail: Rc<Cell<bool>>,
+    pub(super) app_config: Rc<RefCell<Option<Vec<u8>>>>,
     told: Told,
 }
 
@@ -285,6 +292,7 @@ impl World {
         let (sleeps, hash_dies) = (Rc::default(), Rc::<Cell<bool>>::default());
         let file_limit = Rc::new(Cell::new(u64::MAX));
         let formats_fail = Rc::<Cell<bool>>::default();
+        let app_config = Rc::<RefCell<Option<Vec<u8>>>>::default();
         let (http, clock) = (MemoryHttp::new(handler), MemoryClock::default());
         let ports = TestPorts {
             http: http.clone(),
@@ -295,6 +303,7 @@ impl World {
             hash_dies: hash_dies.clone(),
             file_limit: file_limit.clone(),
             formats_fail: formats_fail.clone(),
+            app_config: app_config.clone(),
         };
         World {
             session: LayerSession::new(ports, BUILD),
@@ -306,6 +315,7 @@ impl World {
             hash_dies,
             file_limit,
             formats_fail,
+            app_config,
             told,
         }
     }
@@ -391,6 +401,9 @@ impl World {
                 "org.opencontainers.image.title".to_owned(),
                 "dir/file.bin.gz".to_owned(),
             )],
+            manifest: None,
+            soci: SociIndex::Unknown,
+            given: None,
             whole: false,
         }
     }

@@ -162,3 +162,37 @@ proptest! {
         prop_assert_eq!(shell(&quote(&word)), word);
     }
 }
+
+#[test]
+fn a_pushed_index_is_found_again() {
+    use crate::digest::Algorithm;
+    use crate::manifest::Document;
+    let digest = |text: &str| Digest::of(Algorithm::Sha256, text.as_bytes());
+    let repository = Repository::parse("localhost:5000/a/b").unwrap();
+    let commands = push_ztoc(
+        &repository,
+        &PushedZtoc {
+            file: "sha256-x.ztoc",
+            digest: &digest("ztoc"),
+            len: 4,
+            layer: &digest("layer"),
+            layer_type: "application/vnd.oci.image.layer.v1.tar+gzip",
+            image: &digest("image"),
+            image_len: 5,
+            image_type: "application/vnd.oci.image.manifest.v1+json",
+        },
+    );
+    assert_eq!(commands.len(), 3);
+    assert_eq!(
+        commands[0].line,
+        "oras blob push --plain-http localhost:5000/a/b sha256-x.ztoc"
+    );
+    let (script, _) = commands[2].line.split_once(" | ").unwrap();
+    let out = Process::new("sh").arg("-c").arg(script).output().unwrap();
+    let Ok(Document::Manifest(index)) = Document::parse(&out.stdout, None) else {
+        panic!("{:?}", String::from_utf8_lossy(&out.stdout));
+    };
+    let found = crate::soci::ztoc_of_layer(&index, &digest("layer")).unwrap();
+    assert_eq!((&found.digest, found.size), (&digest("ztoc"), 4));
+    assert_eq!(index.subject.unwrap().digest, digest("image"));
+}

@@ -1,0 +1,103 @@
+//! `config.json`, served beside the app's page: what whoever runs it has set for everybody.
+//!
+//! ```json
+//! { "index-source": "https://cdn.example/indices/" }
+//! ```
+
+use serde::Deserialize;
+
+use crate::digest::Digest;
+use crate::layer_index::index_file_name;
+
+/// Bytes of the file that are read; it is a line of text.
+pub const MAX_APP_CONFIG_BYTES: u64 = 64 << 10;
+
+/// The file's name, from the page's folder on.
+pub const APP_CONFIG: &str = "config.json";
+
+/// The settings. Names that are not known are passed over: the file may be for a later version.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct AppConfig {
+    /// A folder of index files (`cargo xtask index`): an address, or a path from the page's folder.
+    pub index_source: Option<String>,
+}
+
+impl AppConfig {
+    /// Whether bytes may say something at all: what is asked before the parser is at hand.
+    pub fn is_set(bytes: &[u8]) -> bool {
+        memchr::memmem::find(bytes, b"index-source").is_some()
+    }
+
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// It is no JSON object of this form, in words.
+    pub fn parse(bytes: &[u8]) -> Result<AppConfig, String> {
+        let config: AppConfig = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
+        match &config.index_source {
+            Some(source) if !is_folder(source) => Err(format!(
+                "its index-source {source:?} is neither an http(s) address nor a path"
+            )),
+            _ => Ok(config),
+        }
+    }
+
+    /// Where the index of a blob would be.
+    pub fn index_url(&self, blob: &Digest) -> Option<String> {
+        let source = self.index_source.as_deref().filter(|s| !s.is_empty())?;
+        let slash = if source.ends_with('/') { "" } else { "/" };
+        Some(format!("{source}{slash}{}", index_file_name(blob)))
+    }
+}
+
+/// An address by which a folder can be asked for, to which a name can be added.
+fn is_folder(source: &str) -> bool {
+    let scheme = source.split_once("://").map(|(scheme, _)| scheme);
+    let fits = match scheme {
+        Some(scheme) => matches!(scheme, "http" | "https"),
+        None => !source.contains(':') && !source.starts_with("//"),
+    };
+    fits && !source.contains(['?', '#', '\\'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Algorithm;
+
+    #[track_caller]
+    fn check(text: &str, expect: Result<Option<&str>, &str>) {
+        let blob = Digest::of(Algorithm::Sha256, b"");
+        let url = AppConfig::parse(text.as_bytes()).map(|config| config.index_url(&blob));
+        let name = index_file_name(&blob);
+        match (url, expect) {
+            (Ok(url), Ok(folder)) => assert_eq!(url, folder.map(|f| format!("{f}{name}"))),
+            (Err(error), Err(part)) => assert!(error.contains(part), "{error}"),
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn sources() {
+        check("{}", Ok(None));
+        check(r#"{"later": 1}"#, Ok(None));
+        check(r#"{"index-source": ""}"#, Ok(None));
+        check(r#"{"index-source": "lsx"}"#, Ok(Some("lsx/")));
+        check(r#"{"index-source": "./lsx/"}"#, Ok(Some("./lsx/")));
+        check(r#"{"index-source": "/a/lsx"}"#, Ok(Some("/a/lsx/")));
+        check(
+            r#"{"index-source": "https://cdn.example/a"}"#,
+            Ok(Some("https://cdn.example/a/")),
+        );
+        check(r#"{"index-source": "ftp://x/"}"#, Err("neither"));
+        check(r#"{"index-source": "javascript:alert(1)"}"#, Err("neither"));
+        check(r#"{"index-source": "//x/"}"#, Err("neither"));
+        check(r#"{"index-source": "lsx?a"}"#, Err("neither"));
+        check(r#"{"index-source": 7}"#, Err("string"));
+        check("[]", Ok(None));
+        check("", Err("EOF"));
+        assert!(AppConfig::is_set(br#"{"index-source": ""}"#));
+        assert!(!AppConfig::is_set(b"{}"));
+    }
+}
