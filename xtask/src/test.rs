@@ -247,7 +247,7 @@ fn clippy(runner: &mut Runner<'_>) -> Result<()> {
         "--workspace",
         "--all-targets",
         "--features",
-        "xtask/bench",
+        "xtask/bench,xtask/index",
         "--locked",
         "--quiet",
         "--",

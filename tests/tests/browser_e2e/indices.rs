@@ -8,6 +8,7 @@ use layerscope_core::{
     ztoc::ZtocBuilder,
 };
 use layerscope_tests::{
+    browser::Browser,
     corpus::{
         gz,
         push::{Image, NewLayer, Pusher, digest, media},
@@ -128,10 +129,7 @@ fn socis_index_opens_a_layer_without_the_download() {
     // SOCI's is not given away as ours; a ztoc can be made of it again, and is the same.
     page.go(&fs_route(&host, "made/soci", layer, ""));
     page.ready();
-    browser.run(
-        "document.querySelector('[data-part=index]').open = true",
-        &[],
-    );
+    open_exchange(&browser);
     browser.click("[data-action=save-ztoc]");
     browser.until(
         "the lines that push it",
@@ -202,5 +200,54 @@ fn an_index_source_opens_a_layer_without_the_download() {
         "return document.querySelector('[data-entry-path][data-verified=blob]') !== null",
         &[],
     );
+    open_exchange(&browser);
+    browser.click("[data-action=save-index]");
+    browser.until(
+        "the saved index",
+        "return document.querySelector('[data-part=index] [role=status]').textContent.includes(arguments[0])",
+        &[json!(name)],
+    );
+    page.assert_clean();
+}
+
+fn open_exchange(browser: &Browser) {
+    browser.find("[data-part=index]");
+    let open = "document.querySelector('[data-part=index]').open = true";
+    browser.run(open, &[]);
+}
+
+#[test]
+fn an_index_file_is_chosen_while_the_layer_streams() {
+    let Some((corpus, proxy, browser)) = stage() else {
+        return;
+    };
+    let tar = archive(3 << 20);
+    let blob = gz::member(&tar, 6);
+    let pusher = Pusher::new(corpus.anonymous.direct_host());
+    let image = push(&pusher, "made/indexed", &blob, &tar);
+    let layer = &image.layers[0].digest;
+    let (name, file) = index_file(&blob);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    std::fs::write(&path, file).unwrap();
+
+    // It would take half a minute.
+    corpus.anonymous.recorder().set_pace(Some(100_000));
+    let page = Page::new(&browser, &proxy);
+    let host = corpus.anonymous.host();
+    page.load(&fs_route(&host, "made/indexed", layer, ""));
+    page.wait_row("noise");
+    open_exchange(&browser);
+    let field = browser.find("[data-action=use-index]");
+    wait(field.send_keys(path.to_str().unwrap())).unwrap();
+    browser.until(
+        "the rows of the file",
+        "return document.querySelector('[data-entry-path][data-verified=toc]') !== null",
+        &[],
+    );
+    corpus.anonymous.recorder().set_pace(None);
+    page.walk_to(FILE);
+    assert_eq!(page.text(), TEXT.trim_end());
+    assert_eq!(page.content_verified(), "toc");
     page.assert_clean();
 }
