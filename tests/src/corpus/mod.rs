@@ -12,6 +12,7 @@ pub mod images;
 pub mod push;
 pub mod rawtar;
 pub mod registry;
+pub mod s3;
 
 use std::{
     collections::BTreeMap,
@@ -107,6 +108,11 @@ impl Corpus {
             images,
             _state: state,
         })
+    }
+
+    /// Where the images are, as the registries keep them.
+    pub fn store(&self) -> &Path {
+        &self.store
     }
 
     /// Every image.

@@ -86,6 +86,7 @@ const ARTIFACT_REGISTRY: &[Row] = &[
 #[test]
 fn artifact_registry_redirects_to_itself() {
     let setup = Setup::new("us-docker.pkg.dev/project/repo/image", ARTIFACT_REGISTRY);
+    setup.part(0..5);
     setup.opens();
     setup.asked();
 }
