@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use js_sys::{Array, Uint8Array};
+use layerscope_core::port::Clock;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -105,6 +106,15 @@ pub fn mark(name: &str) {
 /// Milliseconds since the page began.
 pub fn now_ms() -> f64 {
     timer::now_ms()
+}
+
+/// The page's clock, by which tokens are renewed before they run out.
+pub struct PageClock;
+
+impl Clock for PageClock {
+    fn now_ms(&self) -> f64 {
+        now_ms()
+    }
 }
 
 /// How many threads the machine has, as far as the browser tells; at least one.

@@ -9,7 +9,6 @@ use layerscope_core::job::SociIndex;
 use layerscope_core::manifest::{Descriptor, Document, Platform};
 use layerscope_core::media_type::{self, MediaTypeKind};
 use layerscope_core::reference::{ManifestRef, Reference, Repository};
-use layerscope_core::registry::RegistryError;
 use layerscope_core::registry::client::Fetched;
 use layerscope_core::route::Route;
 use layerscope_core::soci;
@@ -22,8 +21,6 @@ use crate::state::Load;
 use crate::state::image::Config;
 use crate::state::shell::Origin;
 
-/// Manifests kept: some tens of kilobytes each.
-const MAX_MANIFESTS: usize = 32;
 /// Layers and blobs whose origin is remembered.
 const MAX_ORIGINS: usize = 4096;
 
@@ -54,8 +51,13 @@ pub(super) fn load(
     state.begin(reference.clone());
     inner.spawn(async move {
         let repository = reference.repository();
-        match manifest(&itself, repository, &reference.manifest()).await {
+        match itself
+            .client
+            .manifest(repository, &reference.manifest())
+            .await
+        {
             Ok(top) => {
+                let top = Arc::new(top);
                 prefs::add_recent(&reference.familiar());
                 state.set_top(Load::Ready(top.clone()));
                 show(&itself, &reference, &top, platform).await;
@@ -107,8 +109,8 @@ async fn show(
     let fetched = match (&chosen, &top.document) {
         (Some(descriptor), _) => {
             let by = ManifestRef::Digest(descriptor.digest.clone());
-            match manifest(inner, repository, &by).await {
-                Ok(fetched) => fetched,
+            match inner.client.manifest(repository, &by).await {
+                Ok(fetched) => Arc::new(fetched),
                 Err(error) => return state.set_manifest(Load::Failed((&error).into())),
             }
         }
@@ -157,27 +159,6 @@ async fn config(inner: &Inner, repository: &Repository, fetched: &Fetched) {
         })),
         Err(error) => Load::Failed((&error).into()),
     });
-}
-
-/// A manifest, from those seen lately if it is asked for by digest.
-async fn manifest(
-    inner: &Inner,
-    repository: &Repository,
-    by: &ManifestRef,
-) -> Result<Arc<Fetched>, RegistryError> {
-    if let ManifestRef::Digest(digest) = by {
-        let kept = inner.manifests.borrow();
-        let same = |(r, f): &&(Repository, Arc<Fetched>)| r == repository && f.digest == *digest;
-        if let Some((_, fetched)) = kept.iter().find(same) {
-            return Ok(fetched.clone());
-        }
-    }
-    let fetched = Arc::new(inner.client.manifest(repository, by).await?);
-    let mut kept = inner.manifests.borrow_mut();
-    kept.retain(|(r, f)| r != repository || f.digest != fetched.digest);
-    kept.push_front((repository.clone(), fetched.clone()));
-    kept.truncate(MAX_MANIFESTS);
-    Ok(fetched)
 }
 
 /// Notes by which image its layers and its configuration were come upon.

@@ -20,7 +20,7 @@ use layerscope_core::explore::cancel::Cancel;
 use layerscope_core::job::{Event, JobId};
 use layerscope_core::path::EntryPath;
 use layerscope_core::reference::{Reference, Registry, Repository};
-use layerscope_core::registry::client::{Client, Credentials, Fetched};
+use layerscope_core::registry::client::{Client, Credentials};
 use layerscope_core::registry::endpoint::Endpoint;
 use layerscope_core::route::{Route, legacy};
 use layerscope_core::view::problem::Problem;
@@ -66,8 +66,6 @@ pub(crate) struct Inner {
     /// Ends the loads of the present page.
     cancel: RefCell<Cancel>,
     key: RefCell<Key>,
-    /// Manifests seen lately, by digest: going back asks for nothing.
-    manifests: RefCell<VecDeque<(Repository, std::sync::Arc<Fetched>)>>,
     /// Where layers and blobs were come upon.
     origins: RefCell<HashMap<Digest, Origin>>,
     /// The layer that is open, also while an archive in it is shown.
@@ -93,12 +91,11 @@ impl Effects {
             Inner {
                 state,
                 load_pages,
-                client: Client::new(FetchHttp, endpoint()),
+                client: Client::new(FetchHttp, endpoint()).with_clock(Rc::new(page::PageClock)),
                 pool,
                 store: Store::lazy(),
                 cancel: RefCell::default(),
                 key: RefCell::new(Key::Nothing),
-                manifests: RefCell::default(),
                 origins: RefCell::default(),
                 base: RefCell::default(),
                 chain: RefCell::default(),
@@ -165,7 +162,6 @@ impl Effects {
         self.with(|inner| {
             let credentials = Credentials { username, password };
             inner.client.set_credentials(registry, Some(credentials));
-            inner.manifests.borrow_mut().clear();
         });
         let state = self.with(|inner| inner.state);
         state.shell.set_signed_in(registry.as_str(), true);
@@ -176,7 +172,6 @@ impl Effects {
     pub fn sign_out(self, registry: &Registry) {
         self.with(|inner| {
             inner.client.set_credentials(registry, None);
-            inner.manifests.borrow_mut().clear();
             inner.state.shell.set_signed_in(registry.as_str(), false);
         });
     }

@@ -14,6 +14,7 @@ use super::app;
 use super::widget::problem::ProblemPanel;
 use super::widget::refocus;
 use super::widget::skeleton::Skeleton;
+use crate::browser::page;
 use crate::browser::prefs::Theme;
 use crate::browser::store::StoredLayer;
 use crate::browser::timer;
@@ -100,7 +101,31 @@ fn SignedIn() -> impl IntoView {
                     </For>
                 </ul>
             </When>
+            {(!page::is_framed()).then(|| view! { <Import/> })}
         </section>
+    }
+}
+
+/// Takes sign-ins out of a file of docker's.
+#[component]
+fn Import() -> impl IntoView {
+    let app = app();
+    let told = RwSignal::new(String::new()); // tidy: local
+    let chosen = move |event| {
+        if let Some(file) = page::ChosenFile::of(&event) {
+            app.effects
+                .import_sign_ins(file, move |text| told.set(text)); // tidy: local
+        }
+    };
+    view! {
+        <label class="stack tight">
+            <span class="muted prose">
+                "Or take the sign-ins of docker's config.json: the file is read here, kept in this tab's memory until "
+                "it is closed, and each password is sent to its own registry's sign-in only."
+            </span>
+            <input type="file" accept=".json,application/json" data-action="import" on:change=chosen/>
+        </label>
+        <p role="status" data-imported="">{move || told.get()}</p>
     }
 }
 

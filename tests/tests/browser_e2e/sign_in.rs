@@ -129,3 +129,43 @@ fn bearer_for_the_user() {
     assert_eq!(page.settled(), "error");
     page.assert_clean();
 }
+
+#[test]
+fn out_of_docker_s_file() {
+    let Some((corpus, proxy, browser)) = stage() else {
+        return;
+    };
+    let page = Page::new(&browser, &proxy);
+    let host = corpus.basic.host();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.json");
+    // alice:secret
+    let auths = serde_json::json!({"auths": {
+        &host: {"auth": "YWxpY2U6c2VjcmV0"},
+        "ghcr.io": {},
+    }});
+    std::fs::write(&file, auths.to_string()).unwrap();
+    page.load_ready("#/settings");
+    let choose = |file: &std::path::Path| {
+        let input = browser.find("[data-action=import]");
+        wait(input.send_keys(file.to_str().unwrap())).unwrap();
+        let told = "return document.querySelector('[data-imported]').textContent || null";
+        browser.until("what came of it", told, &[])
+    };
+    let told = choose(&file);
+    assert_eq!(
+        told,
+        "Signed in to 1 registry; 1 entry without a password in the file left out."
+    );
+    browser.screenshot("sign-ins");
+    page.go(&format!("#/image/{host}/made/tree:latest"));
+    page.ready();
+    let stored = browser.run("return JSON.stringify([{...localStorage}, {...sessionStorage}, location.href, document.cookie])", &[]);
+    assert!(!stored.as_str().unwrap().contains(PASSWORD), "{stored}");
+
+    page.load_ready("#/settings");
+    std::fs::write(&file, "not JSON").unwrap();
+    let told = choose(&file);
+    assert_eq!(told, "This is no config.json of docker's: it is not JSON.");
+    page.assert_clean();
+}

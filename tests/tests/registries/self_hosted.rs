@@ -196,7 +196,7 @@ fn several_challenges() {
                 When::Query("service", "s"),
                 When::Query("scope", "repository:a/b:pull"),
             ])
-            .text(r#"{"access_token":"t"}"#),
+            .text(r#"{"token":"","access_token":"t"}"#),
     ]);
     setup.opens();
     let asked = setup.asked();
@@ -205,6 +205,16 @@ fn several_challenges() {
             .iter()
             .any(|one| one.authorization.as_deref() == Some("Bearer t"))
     );
+    // Also with a password, which then is the token server's alone.
+    setup.sign_in("me", "pw");
+    setup.opens();
+    let asked = setup.asked();
+    let basic = asked.iter().filter(|one| {
+        let scheme = one.authorization.as_deref().unwrap_or_default();
+        scheme.starts_with("Basic ")
+    });
+    let basic: Vec<&str> = basic.map(|one| &*one.line).collect();
+    assert!(basic.len() == 1 && basic[0].starts_with("GET registry.example/token?"));
 }
 
 const ZOT: &str = "zot.example";

@@ -7,6 +7,7 @@ pub mod blob;
 pub mod challenge;
 pub mod client;
 pub mod content_range;
+pub mod docker_config;
 pub mod endpoint;
 pub mod error;
 mod known;
