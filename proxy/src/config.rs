@@ -9,6 +9,7 @@ use clap::Parser;
 use clap::builder::BoolishValueParser;
 use serde::Deserialize;
 
+use crate::forwarder::Forwarders;
 use crate::limits::Limits;
 use crate::policy::Policy;
 use crate::target::{HostPort, Registry};
@@ -70,6 +71,14 @@ pub struct Args {
         value_delimiter = ','
     )]
     pub origin: Vec<String>,
+    /// A reverse proxy before this one, whose X-Forwarded-For is believed
+    #[arg(
+        long,
+        env = "LAYERSCOPE_FORWARDER",
+        value_name = "ADDRESS[/BITS]",
+        value_delimiter = ','
+    )]
+    pub forwarder: Vec<String>,
     /// Most bytes of one blob answer; off by default
     #[arg(long, env = "LAYERSCOPE_MAX_BLOB_BYTES", value_name = "N")]
     pub max_blob_bytes: Option<u64>,
@@ -88,6 +97,9 @@ pub struct Args {
     /// Read these settings, by the same names, from a TOML file
     #[arg(long, env = "LAYERSCOPE_CONFIG", value_name = "TOML")]
     pub config: Option<PathBuf>,
+    /// Print the configuration that all this comes to, as TOML, and end
+    #[arg(long)]
+    pub print_config: bool,
 }
 
 /// The TOML file: the flags by their names, and the numbers of [`Limits`].
@@ -102,6 +114,7 @@ struct File {
     realm: Vec<String>,
     ca_file: Option<PathBuf>,
     origin: Vec<String>,
+    forwarder: Vec<String>,
     max_blob_bytes: Option<u64>,
     assets: Option<PathBuf>,
     no_assets: bool,
@@ -141,6 +154,8 @@ pub struct Config {
     pub ca_file: Option<PathBuf>,
     /// Origins, in their serialised form, that may call from elsewhere.
     pub origins: Vec<String>,
+    /// Reverse proxies whose word on the client's address is believed.
+    pub forwarders: Forwarders,
     /// Most bytes of one blob answer.
     pub max_blob_bytes: Option<u64>,
     /// Where the app's files come from.
@@ -151,6 +166,8 @@ pub struct Config {
     pub sample: bool,
     /// Bounds on time, sizes and rates.
     pub limits: Limits,
+    /// Only to be printed.
+    pub print: bool,
 }
 
 /// Why the proxy cannot start.
@@ -228,6 +245,10 @@ impl Config {
             policy,
             ca_file: args.ca_file.or(file.ca_file),
             origins,
+            forwarders: Forwarders(parse_all(
+                "--forwarder",
+                &first(args.forwarder, file.forwarder),
+            )?),
             max_blob_bytes: args.max_blob_bytes.or(file.max_blob_bytes),
             assets,
             index_source: args
@@ -237,6 +258,7 @@ impl Config {
                 .transpose()?,
             sample: !(args.no_sample || file.no_sample),
             limits: file.limits,
+            print: args.print_config,
         })
     }
 }
@@ -391,6 +413,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_printed_says_the_same() {
+        let all = "--listen 0.0.0.0:80 --registry a.example --registry b.example:5000 \
+            --allow-private 10.0.0.1:5000 --plain-http 10.0.0.1:5000 --forwarder 10.0.0.0/8 \
+            --realm a.example=login.example --ca-file roots.pem --origin https://app.example \
+            --max-blob-bytes 1000 --assets dist --no-sample --index-source https://cdn.example/a";
+        for line in ["", all, "--no-assets --any-registry"] {
+            let printed = config(line, "").unwrap().to_toml();
+            let again = config("", &printed).unwrap();
+            assert_eq!(again.to_toml(), printed, "{line}");
+            assert!(printed.contains("client-rate = 500"), "{printed}");
+        }
+        assert!(config(all, "").unwrap().to_toml().contains("10.0.0.0/8"));
+    }
+
+    #[test]
     fn what_is_refused() {
         for line in [
             "--listen nowhere",
@@ -408,6 +445,7 @@ mod tests {
             "--index-source lsx",
             "--index-source https://u:p@a.example/",
             "--index-source https://a.example/?x",
+            "--forwarder everybody",
         ] {
             assert!(config(line, "").is_err(), "{line}");
         }

@@ -43,7 +43,9 @@ pub async fn guard(State(proxy): State<Arc<Proxy>>, mut request: Request, next: 
         .get::<ConnectInfo<SocketAddr>>()
         .map(|info| info.0.ip());
     // Without a peer (a call inside the process) all share one key.
-    let client = ClientKey::from_address(peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)));
+    let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    let forwarders = &proxy.config.forwarders;
+    let client = ClientKey::from_address(forwarders.client(peer, request.headers()));
 
     let origin = proxy.cors.check(request.headers());
     let allowed = origin.as_ref().ok().cloned().flatten();

@@ -24,19 +24,31 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let config = Config::load()?;
+    if config.print {
+        print!("{}", config.to_toml());
+        return Ok(());
+    }
     start_log();
     let listener = TcpListener::bind(config.listen)
         .await
         .map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
     let address = listener.local_addr()?;
-    let limits = config.limits.clone();
+    let (limits, forwarders) = (config.limits.clone(), config.forwarders.clone());
     let proxy = Proxy::new(config, Arc::new(SystemResolver))?;
     let draining = proxy.draining();
     let stop = stop_signal()?;
     let mut out = std::io::stdout();
     writeln!(out, "layerscope-proxy listening on http://{address}")?;
     out.flush()?;
-    serve::serve(listener, router(proxy), &limits, draining, stop).await;
+    serve::serve(
+        listener,
+        router(proxy),
+        &limits,
+        &forwarders,
+        draining,
+        stop,
+    )
+    .await;
     Ok(())
 }
 

@@ -25,6 +25,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Sleep;
 use tower::ServiceExt;
 
+use crate::forwarder::Forwarders;
 use crate::limits::{ClientKey, Counts, Limits, MAX_HEADER_BYTES};
 
 /// How long a client may take for its request's head, and a connection may stand unused.
@@ -36,11 +37,13 @@ const ACCEPT_REST: Duration = Duration::from_millis(50);
 
 /// Serves until `stop` is done; then finishes what is under way, for a while.
 ///
+/// A forwarder's connections are those of many clients, and are not counted as one client's.
 /// `draining` is set when `stop` is done, so that readiness can say so.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     limits: &Limits,
+    forwarders: &Forwarders,
     draining: Arc<AtomicBool>,
     stop: impl Future<Output = ()>,
 ) {
@@ -66,10 +69,11 @@ pub async fn serve(
                 continue;
             }
         };
-        let Some(counted) = clients.take(ClientKey::from_address(peer.ip())) else {
+        let counted = clients.take(ClientKey::from_address(peer.ip()));
+        if counted.is_none() && !forwarders.contains(peer.ip()) {
             tracing::debug!("a client has as many connections as it may");
             continue;
-        };
+        }
         stream.set_nodelay(true).ok();
         let io = TokioIo::new(Patient::new(stream, limits.idle()));
         let connection = http1::Builder::new()

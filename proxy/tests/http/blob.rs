@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use http_body_util::BodyExt;
+use layerscope_proxy::forwarder::Forwarders;
 use tokio::sync::Notify;
 use tower::ServiceExt;
 
@@ -354,7 +355,15 @@ async fn serve(config: layerscope_proxy::Config) -> std::net::SocketAddr {
     let app = proxy_of(config, Names::new(&[]));
     tokio::spawn(async move {
         let never = std::future::pending();
-        layerscope_proxy::serve::serve(listener, app, &limits, Arc::default(), never).await;
+        layerscope_proxy::serve::serve(
+            listener,
+            app,
+            &limits,
+            &Forwarders::default(),
+            Arc::default(),
+            never,
+        )
+        .await;
     });
     address
 }

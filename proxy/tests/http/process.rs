@@ -172,3 +172,46 @@ async fn no_secret_is_logged() {
     assert!(log.matches("asked").count() >= 3, "{log}");
     assert!(!log.contains("topsecret"), "{log}");
 }
+
+#[tokio::test]
+async fn clients_behind_a_forwarder_are_several() {
+    let config = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(config.path(), "[limits]\nclient-rate = 1\n").unwrap();
+    let flags = format!("--config {}", config.path().display());
+    // Ten at once are a client's burst; who asks is the header's last address, if it is believed.
+    for (forwarder, statuses) in [("--forwarder 127.0.0.0/8", (429, 200)), ("", (429, 429))] {
+        let (mut child, address) = start(&format!("{flags} {forwarder}")).await;
+        let ask = async |client: &str| {
+            let mut stream = TcpStream::connect(&address).await.unwrap();
+            let head = format!(
+                "GET /api/v1/info HTTP/1.1\r\nhost: {address}\r\nx-forwarded-for: {client}\r\nconnection: close\r\n\r\n"
+            );
+            stream.write_all(head.as_bytes()).await.unwrap();
+            let answer = rest(stream).await;
+            answer[9..12].parse::<u16>().unwrap()
+        };
+        let mut last = 0;
+        for _ in 0..12 {
+            last = ask("9.9.9.9, 192.0.2.1").await;
+        }
+        assert_eq!((last, ask("192.0.2.2").await), statuses, "{forwarder}");
+        child.kill().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn it_prints_what_it_was_told() {
+    let output = Command::new(env!("CARGO_BIN_EXE_layerscope-proxy"))
+        .args(["--print-config", "--registry", "ghcr.io"])
+        .env("LAYERSCOPE_ORIGIN", "https://app.example")
+        .output()
+        .await
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success());
+    assert!(text.contains("registry = [\"ghcr.io\"]"), "{text}");
+    assert!(
+        text.contains("origin = [\"https://app.example\"]"),
+        "{text}"
+    );
+}

@@ -8,7 +8,9 @@ use layerscope_core::{
     reference::{ManifestRef, Registry, Repository},
     registry::{Client, Credentials, Endpoint, RegistryError, client::Fetched},
 };
-use layerscope_proxy::{Args, Config, Proxy, Resolver, connect::BoxFuture, router, serve};
+use layerscope_proxy::{
+    Args, Config, Proxy, Resolver, connect::BoxFuture, forwarder::Forwarders, router, serve,
+};
 use layerscope_tests::{
     corpus::push,
     hosts::{Asked, Hosts, Row},
@@ -65,7 +67,16 @@ impl Setup {
         let base = format!("http://{}", listener.local_addr().unwrap());
         let task = runtime().spawn(async move {
             let never = std::future::pending();
-            serve::serve(listener, router(proxy), &limits, Arc::default(), never).await;
+            let nobody = Forwarders::default();
+            serve::serve(
+                listener,
+                router(proxy),
+                &limits,
+                &nobody,
+                Arc::default(),
+                never,
+            )
+            .await;
         });
         Self {
             hosts,
