@@ -11,6 +11,7 @@ mod forward;
 mod process;
 mod redirect;
 mod sample;
+mod secrets;
 mod support;
 mod tls;
 mod token;

@@ -131,49 +131,6 @@ async fn a_bad_flag_is_an_error_in_words() {
 }
 
 #[tokio::test]
-async fn no_secret_is_logged() {
-    let storage = Double::start(|_| answer(404, &[], "no")).await;
-    let location = format!("http://{}/x?sig=topsecret", storage.address);
-    let registry = Double::start(move |seen| match seen.path.as_str() {
-        "/v2/" => answer(
-            401,
-            &[("www-authenticate", "Basic realm=\"topsecret\"")],
-            "",
-        ),
-        _ => answer(307, &[("location", location.as_str())], ""),
-    })
-    .await;
-    let (mut child, address) = start(&(registry.flags() + &storage.flags())).await;
-    let at = registry.address;
-    let body =
-        format!("{{\"registry\":\"{at}\",\"username\":\"topsecret\",\"password\":\"topsecret\"}}");
-    let blob = format!(
-        "/api/v1/blob?registry={at}&repository=topsecret&digest={}",
-        some_digest()
-    );
-    for request in [
-        format!(
-            "POST /api/v1/token HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        ),
-        format!(
-            "GET {blob} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\nauthorization: Bearer topsecret\r\n\r\n"
-        ),
-    ] {
-        let mut stream = TcpStream::connect(&address).await.unwrap();
-        stream.write_all(request.as_bytes()).await.unwrap();
-        rest(stream).await;
-    }
-    assert_eq!(storage.paths(), ["/x?sig=topsecret"]);
-    child.start_kill().unwrap();
-    let output = child.wait_with_output().await.unwrap();
-    let log = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(log.matches("answered").count(), 2, "{log}");
-    assert!(log.matches("asked").count() >= 3, "{log}");
-    assert!(!log.contains("topsecret"), "{log}");
-}
-
-#[tokio::test]
 async fn clients_behind_a_forwarder_are_several() {
     let config = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(config.path(), "[limits]\nclient-rate = 1\n").unwrap();
