@@ -11,6 +11,7 @@ mod google;
 mod loopback;
 mod microsoft;
 mod others;
+mod renewal;
 mod self_hosted;
 mod setup;
 mod storage;
