@@ -178,7 +178,6 @@ fn no_word_about_the_digest() {
 /// Two challenges in one answer, the scheme in capitals: the token is taken.
 #[test]
 fn several_challenges() {
-    let setup = Setup::new("registry.example/a/b", DISTRIBUTION);
     const BOTH: &[(&str, &str)] = &[
         ("www-authenticate", r#"Basic realm="Registry""#),
         (
@@ -186,7 +185,7 @@ fn several_challenges() {
             r#"BEARER Realm="https://registry.example/token",Service="s""#,
         ),
     ];
-    setup.hosts.change(&[
+    const ROWS: &[Row] = &[
         get(HOST, "/v2/").answers(401, BOTH),
         get(HOST, "/v2/a/b/manifests/latest")
             .when(&[When::Anonymous])
@@ -197,7 +196,9 @@ fn several_challenges() {
                 When::Query("scope", "repository:a/b:pull"),
             ])
             .text(r#"{"token":"","access_token":"t"}"#),
-    ]);
+    ];
+    let setup = Setup::new("registry.example/a/b", DISTRIBUTION);
+    setup.hosts.change(ROWS);
     setup.opens();
     let asked = setup.asked();
     assert!(
@@ -206,6 +207,8 @@ fn several_challenges() {
             .any(|one| one.authorization.as_deref() == Some("Bearer t"))
     );
     // Also with a password, which then is the token server's alone.
+    let setup = Setup::new("registry.example/a/b", DISTRIBUTION);
+    setup.hosts.change(ROWS);
     setup.sign_in("me", "pw");
     setup.opens();
     let asked = setup.asked();
