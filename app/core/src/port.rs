@@ -253,7 +253,7 @@ pub trait Hash {
     type Output;
 
     /// Takes the next bytes; waits while too many are under way.
-    fn push(&mut self, bytes: Vec<u8>) -> impl Future<Output = Result<(), HashError>>;
+    fn push(&mut self, bytes: &[u8]) -> impl Future<Output = Result<(), HashError>>;
     /// The outcome over all bytes taken.
     fn finish(self) -> impl Future<Output = Result<Self::Output, HashError>>;
 }

@@ -7,16 +7,15 @@
 use std::time::Instant;
 
 use layerscope_inflate::{
-    Engine, FastEngine, GzipError, GzipIndex, GzipIndexBuilder, GzipOptions, MinizEngine,
+    Engine, FastEngine, GzipError, GzipIndex, GzipIndexBuilder, GzipOptions, MinizEngine, Trade,
 };
 
 const ROUNDS: usize = 5;
 const CHUNK_BYTES: usize = 64 * 1024;
-const SETTINGS: [(&str, u64, bool); 4] = [
-    ("1 MiB, CRC", 1 << 20, true),
-    ("1 MiB", 1 << 20, false),
-    ("4 MiB", 4 << 20, false),
-    ("no checkpoints", u64::MAX, false),
+const SETTINGS: [(&str, Trade, bool); 3] = [
+    ("checkpoints, CRC", Trade::BALANCED, true),
+    ("checkpoints", Trade::BALANCED, false),
+    ("no checkpoints", Trade::NONE, false),
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -27,9 +26,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut best = [SETTINGS.map(|_| f64::INFINITY); 2];
     let mut built = SETTINGS.map(|_| GzipIndex::default());
     for _ in 0..ROUNDS {
-        for (n, (_, spacing, check_crc)) in SETTINGS.into_iter().enumerate() {
+        for (n, (_, trade, check_crc)) in SETTINGS.into_iter().enumerate() {
             let options = GzipOptions {
-                spacing,
+                trade,
                 check_crc,
                 ..GzipOptions::default()
             };

@@ -12,13 +12,13 @@ pub mod miniz;
 mod testing;
 mod varint;
 
-pub use engine::{DefaultEngine, Engine, Step, StepStatus};
+pub use engine::{DefaultEngine, Engine, Step, StepStatus, Watched};
 pub use fast::FastEngine;
-pub use gzip::builder::{GzipIndexBuilder, GzipOptions};
+pub use gzip::builder::{GzipIndexBuilder, GzipOptions, Sink, Trade};
 pub use gzip::checkpoint::{Checkpoint, CheckpointKind};
 pub use gzip::error::{GzipError, IndexProblem};
 pub use gzip::index::{GzipIndex, GzipPlan};
-pub use gzip::landmarks::{LANDMARK_SPACING, Landmark, Landmarks};
+pub use gzip::landmarks::{Landmark, Landmarks, is_line, next_line};
 pub use gzip::limits::GzipLimits;
 pub use gzip::read::{GzipReader, ReadState};
 pub use gzip::walk::{BlockPlace, BlockWalker, Walked};

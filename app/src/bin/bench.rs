@@ -11,7 +11,9 @@ mod measure {
     use layerscope_core::digest::{Algorithm, Digest, Hasher};
     use layerscope_core::layer_index::{BlobHasher, BuildOptions, IndexBuilder, LayerIndex};
     use layerscope_core::port::{Body, Http, HttpRequest};
-    use layerscope_inflate::{DefaultEngine, Engine, GzipIndexBuilder, GzipOptions, MinizEngine};
+    use layerscope_inflate::{
+        DefaultEngine, Engine, GzipIndexBuilder, GzipOptions, MinizEngine, Trade,
+    };
     use serde_json::{Map, Value};
     use wasm_bindgen::{JsCast, JsValue};
     use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -46,17 +48,22 @@ mod measure {
         let mut figures = Map::new();
         let mut add = |name: &str, ms: f64| figures.insert(name.to_owned(), Value::from(ms));
 
-        let miniz = inflate::<MinizEngine>(&blob, u64::MAX, false)?;
-        add("inflate_miniz_ms", miniz);
+        add(
+            "inflate_miniz_ms",
+            inflate::<MinizEngine>(&blob, Trade::NONE, false)?,
+        );
         let ours = inflate::<DefaultEngine>;
-        add("inflate_ms", ours(&blob, u64::MAX, false)?);
-        add("inflate_crc_ms", ours(&blob, u64::MAX, true)?);
-        let default = GzipOptions::default();
-        let checkpoints = ours(&blob, default.spacing, default.check_crc)?;
-        add("inflate_crc_checkpoints_ms", checkpoints);
+        add("inflate_ms", ours(&blob, Trade::NONE, false)?);
+        add("inflate_crc_ms", ours(&blob, Trade::NONE, true)?);
+        add(
+            "inflate_checkpoints_ms",
+            ours(&blob, Trade::BALANCED, false)?,
+        );
 
         let start = timer::now_ms();
-        let mut builder = IndexBuilder::new(BuildOptions::default());
+        let mut options = BuildOptions::default();
+        options.gzip.check_crc = false; // as in the app
+        let mut builder = IndexBuilder::new(options);
         for chunk in blob.chunks(CHUNK) {
             builder.push(chunk).map_err(|e| e.to_string())?;
         }
@@ -100,10 +107,10 @@ mod measure {
         Ok(blob)
     }
 
-    fn inflate<E: Engine>(blob: &[u8], spacing: u64, check_crc: bool) -> Result<f64, String> {
+    fn inflate<E: Engine>(blob: &[u8], trade: Trade, check_crc: bool) -> Result<f64, String> {
         let start = timer::now_ms();
         let mut builder: GzipIndexBuilder<E> = GzipIndexBuilder::new(GzipOptions {
-            spacing,
+            trade,
             check_crc,
             ..GzipOptions::default()
         });

@@ -14,11 +14,9 @@ use layerscope_core::port::{Hash, HashError};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
-use wasm_bindgen_futures::spawn_local;
-use web_sys::{ErrorEvent, MessageEvent, Worker, WorkerOptions};
+use web_sys::{ErrorEvent, MessageEvent, Worker, WorkerOptions, WorkerType};
 
 use super::error::BrowserError;
-use super::fast_hash::FastHasher;
 use super::{message, scope, timer};
 
 /// Bytes handed over and not yet hashed, at most: enough that neither thread waits for the other,
@@ -61,7 +59,7 @@ pub fn peak_bytes() -> u64 {
 
 /// The hash worker's whole life: listens, hashes, reports.
 pub fn serve() {
-    let hasher: RefCell<Option<FastHasher>> = RefCell::default();
+    let hasher: RefCell<Option<BlobHasher>> = RefCell::default();
     scope::on_message(move |received| {
         if let Some(buffer) = received.dyn_ref::<ArrayBuffer>() {
             let bytes = Uint8Array::new(buffer).to_vec();
@@ -78,15 +76,11 @@ pub fn serve() {
                     true => Algorithm::Sha512,
                     false => Algorithm::Sha256,
                 };
-                *hasher.borrow_mut() = Some(FastHasher::new(algorithm));
+                *hasher.borrow_mut() = Some(BlobHasher::new(algorithm));
             }
             Some((Order::Finish, _)) => {
                 if let Some(hasher) = hasher.take() {
-                    spawn_local(async move {
-                        if let Some(digests) = hasher.finish().await {
-                            report(&Report::Done, Some(&digests.to_bytes()));
-                        }
-                    });
+                    report(&Report::Done, Some(&hasher.finish().to_bytes()));
                 }
             }
             None => {}
@@ -146,6 +140,7 @@ impl Helper {
     fn start(url: &str) -> Result<Self, BrowserError> {
         let options = WorkerOptions::new();
         options.set_name(scope::HASH_ROLE);
+        options.set_type(WorkerType::Module);
         let worker = Worker::new_with_options(url, &options)
             .map_err(BrowserError::of("starting the hashing worker"))?;
         let state = Rc::new(HelperState::default());
@@ -293,15 +288,15 @@ impl BrowserHash {
 impl Hash for BrowserHash {
     type Output = BlobDigests;
 
-    async fn push(&mut self, bytes: Vec<u8>) -> Result<(), HashError> {
+    async fn push(&mut self, bytes: &[u8]) -> Result<(), HashError> {
         self.settle(false).await;
         match &mut self.mode {
-            Mode::Loading(_, waiting) => waiting.push(bytes),
+            Mode::Loading(_, waiting) => waiting.push(bytes.to_vec()),
             Mode::Helped(helper) => {
                 helper.room().await?;
-                helper.hand_over(&bytes);
+                helper.hand_over(bytes);
             }
-            Mode::Alone(hasher) => hasher.push(&bytes),
+            Mode::Alone(hasher) => hasher.push(bytes),
         }
         Ok(())
     }

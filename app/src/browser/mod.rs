@@ -6,7 +6,6 @@
 
 pub mod early;
 pub mod error;
-pub mod fast_hash;
 pub mod fetch;
 pub mod hash;
 mod idb;

@@ -20,8 +20,8 @@ use layerscope_core::{
     ztoc::{Ztoc, ZtocBuilder},
 };
 use layerscope_inflate::{
-    DefaultEngine, Engine, GzipError, GzipIndex, GzipIndexBuilder, GzipLimits, GzipOptions,
-    GzipReader, MinizEngine,
+    Checkpoint, DefaultEngine, Engine, GzipError, GzipIndex, GzipIndexBuilder, GzipLimits,
+    GzipOptions, GzipReader, MinizEngine, Trade,
 };
 
 /// Uncompressed bytes that one input may give; keeps an input in milliseconds.
@@ -162,7 +162,7 @@ fn gunzip<E: Engine>(data: &[u8], chunk: usize) -> (Vec<u8>, GzipIndex, Option<G
         ..GzipLimits::default()
     };
     let options = GzipOptions {
-        spacing: 4096,
+        trade: Trade::ALL,
         check_crc: true,
         limits,
     };
@@ -180,6 +180,11 @@ fn gunzip<E: Engine>(data: &[u8], chunk: usize) -> (Vec<u8>, GzipIndex, Option<G
     (out, index, error)
 }
 
+fn places(index: &GzipIndex) -> Vec<(u64, u64)> {
+    let place = |c: &Checkpoint| (c.in_bit_offset, c.out_offset);
+    index.checkpoints.iter().map(place).collect()
+}
+
 /// Gzip: every way of cutting the input gives the same bytes, the same index and the same end;
 /// both engines agree on it; what flate2 reads whole is read the same; any range read by the index
 /// is those bytes.
@@ -194,7 +199,8 @@ pub fn gzip(data: &[u8]) {
     );
     if error.is_none() {
         assert!(out == out_miniz, "miniz reads other bytes");
-        assert_eq!(index.to_bytes(), index_miniz.to_bytes());
+        // What of a window is needed only ours can tell.
+        assert_eq!(places(&index), places(&index_miniz));
     }
     let (out_cut, index_cut, error_cut) = gunzip::<DefaultEngine>(data, chunk);
     assert_eq!(

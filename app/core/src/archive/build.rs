@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use layerscope_inflate::{GzipIndexBuilder, GzipLimits, GzipOptions};
+use layerscope_inflate::{GzipIndexBuilder, GzipLimits, GzipOptions, Trade};
 
 use super::{Archive, ArchiveError, ArchiveKind, ar, cpio, zip};
 use crate::decode::{DecodeLimits, Decoder, FramePoint, MakeDecoder};
@@ -176,7 +176,7 @@ fn unpacking(
         Compression::None => Unpacking::Plain,
         Compression::Gzip => {
             let options = GzipOptions {
-                spacing: u64::MAX, // it is held: nothing has to be found again
+                trade: Trade::NONE, // it is held: nothing has to be found again
                 check_crc: true,
                 limits: GzipLimits {
                     max_out: limit,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use layerscope_inflate::{GzipIndexBuilder, GzipLimits, GzipOptions};
+use layerscope_inflate::{GzipIndexBuilder, GzipLimits, GzipOptions, Trade};
 
 use super::claim::Position;
 use super::table::Frame;
@@ -93,7 +93,7 @@ fn unpack_member(member: &[u8]) -> Result<Vec<u8>, ForeignError> {
     let (mut json, mut stated, mut files) = (Vec::new(), 0, 0);
     let mut problem = None;
     let options = GzipOptions {
-        spacing: u64::MAX, // no checkpoints
+        trade: Trade::NONE,
         limits: GzipLimits {
             // Its tar has a few headers and padding besides.
             max_out: MAX_TOC_BYTES + (64 << 10),

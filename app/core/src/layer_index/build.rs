@@ -1,8 +1,9 @@
 //! Reads a blob once and keeps what is needed to get at any part of it again.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 
-use layerscope_inflate::{GzipIndexBuilder, GzipOptions};
+use layerscope_inflate::{GzipIndexBuilder, GzipOptions, Sink};
 
 use super::bare;
 use super::checks::{Checks, Expected};
@@ -66,8 +67,30 @@ enum Reading {
 struct Archive {
     parser: TarParser,
     toc: Toc,
+    /// Entries whose place the gzip side knows.
+    told: u32,
     /// The first damage; nothing more is looked for in the archive after it.
     damage: Option<Damage>,
+}
+
+/// The archive, and whoever else wants its bytes.
+struct Tapped<'a> {
+    archive: &'a mut Archive,
+    tap: &'a mut dyn FnMut(&[u8]),
+}
+
+impl Sink for Tapped<'_> {
+    fn write(&mut self, bytes: &[u8]) {
+        (self.tap)(bytes);
+        self.archive.push(bytes);
+    }
+
+    fn take_starts(&mut self, starts: &mut VecDeque<u64>) {
+        let Archive { toc, told, .. } = &mut *self.archive;
+        let new = *told..toc.len();
+        starts.extend(new.filter_map(|n| Some(toc.data_range(n)?.start)));
+        *told = toc.len();
+    }
 }
 
 impl Archive {
@@ -131,6 +154,7 @@ impl IndexBuilder {
             archive: Archive {
                 parser: TarParser::new(options.tar),
                 toc: Toc::new(),
+                told: 0,
                 damage: None,
             },
             options,
@@ -231,10 +255,7 @@ impl IndexBuilder {
             }
             _ if archive.is_broken() => {}
             Reading::Gzip(builder) => {
-                let pushed = builder.push(input, &mut |bytes| {
-                    tap(bytes);
-                    archive.push(bytes);
-                });
+                let pushed = builder.push_to(input, &mut Tapped { archive, tap });
                 if let Err(error) = pushed {
                     let damage = Damage::from_gzip(&error, builder.out_len());
                     // A broken stream says more than what an archive in it lacks.
@@ -300,7 +321,6 @@ impl IndexBuilder {
         let source = plan::Source {
             access: self.access_so_far(),
             out_len: self.out_len(),
-            blob_len: self.in_len(),
             checks: &Checks::Nothing,
         };
         plan::plan_entry(self.toc(), &source, ordinal, range)
@@ -355,7 +375,9 @@ impl IndexBuilder {
             }
             Reading::Gzip(builder) => {
                 let (in_taken, out_given) = (builder.in_len(), builder.out_len());
-                let (mut index, problem) = builder.finish();
+                let toc = &archive.toc;
+                let files = (0..toc.len()).filter_map(|n| toc.data_range(n));
+                let (mut index, problem) = builder.finish_for(files);
                 // Where a push failed, its checkpoints are there but its totals are not.
                 index.in_len = index.in_len.max(in_taken);
                 index.out_len = index.out_len.max(out_given);

@@ -2,15 +2,14 @@
 
 use std::ops::Range;
 
-use super::digests::{ExpectedUnits, UNIT_BYTES, UnitDigests};
+use super::digests::{ExpectedUnits, UnitDigests};
 use super::spans::{ExpectedSpans, SpanDigests};
-use crate::digest::Digest;
 use crate::job::Verified;
 
 /// What an index has to check a blob's bytes by.
 #[derive(Debug, Clone)]
 pub enum Checks {
-    /// Digests of units of a fixed size, from a pass in which the whole blob matched its digest.
+    /// Digests of units, from a pass in which the whole blob matched its digest.
     Units(UnitDigests),
     /// The same, as an index file of somebody else's states them.
     Stated(UnitDigests),
@@ -40,11 +39,10 @@ impl Checks {
     }
 
     /// Rounds compressed bytes out to what can be checked.
-    pub(super) fn round(&self, needed: &Range<u64>, blob_len: u64) -> Range<u64> {
+    pub(super) fn round(&self, needed: &Range<u64>) -> Range<u64> {
         match self {
-            Checks::Units(_) | Checks::Stated(_) if !needed.is_empty() => {
-                let end = needed.end.div_ceil(UNIT_BYTES) * UNIT_BYTES;
-                needed.start / UNIT_BYTES * UNIT_BYTES..end.min(blob_len)
+            Checks::Units(units) | Checks::Stated(units) if !needed.is_empty() => {
+                units.round(needed)
             }
             Checks::Spans(spans) if !needed.is_empty() => spans.round(needed),
             _ => needed.clone(),
@@ -52,10 +50,10 @@ impl Checks {
     }
 
     /// What a rounded range of compressed bytes has to match.
-    pub(super) fn expected(&self, blob: &Digest, in_range: Range<u64>) -> Expected {
+    pub(super) fn expected(&self, in_range: Range<u64>) -> Expected {
         match self {
-            Checks::Units(units) => Expected::Units(units.expected(blob, in_range), Verified::Span),
-            Checks::Stated(units) => Expected::Units(units.expected(blob, in_range), Verified::Toc),
+            Checks::Units(units) => Expected::Units(units.expected(in_range), Verified::Span),
+            Checks::Stated(units) => Expected::Units(units.expected(in_range), Verified::Toc),
             Checks::Spans(spans) => Expected::Spans(spans.expected(in_range)),
             // Pieces are checked by who decodes them.
             Checks::Publisher { .. } | Checks::Nothing => Expected::Nothing,
@@ -89,7 +87,7 @@ impl Expected {
     /// bytes are taken as they come.
     pub(super) fn piece_end(&self, in_offset: u64) -> Option<u64> {
         match self {
-            Expected::Units(..) => Some((in_offset / UNIT_BYTES + 1) * UNIT_BYTES),
+            Expected::Units(units, _) => Some(units.unit_end(in_offset)),
             Expected::Spans(spans) => spans.piece_end(in_offset),
             Expected::Nothing | Expected::Before(_) => None,
         }
@@ -99,7 +97,7 @@ impl Expected {
     /// piece in its turn.
     pub(super) fn matches(&mut self, in_offset: u64, bytes: &[u8]) -> bool {
         match self {
-            Expected::Units(units, _) => units.matches(in_offset / UNIT_BYTES, bytes),
+            Expected::Units(units, _) => units.matches(in_offset, bytes),
             Expected::Spans(spans) => spans.matches(in_offset, bytes),
             Expected::Nothing | Expected::Before(_) => true,
         }

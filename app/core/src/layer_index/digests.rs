@@ -1,70 +1,85 @@
 //! The digests that make a blob's bytes trustworthy: of the whole, and of each part of it.
 //!
-//! The whole blob is hashed while it streams. In the same pass each *unit*, a fixed 32 KiB of the
-//! compressed bytes, is hashed with SHA-256, so that a unit fetched later can be checked alone.
-//!
-//! Only 16 bytes are kept of a unit's digest, which halves what an index takes. Cutting a digest
-//! to 128 bits makes collisions cheap enough (2^64) for a strong attacker who writes a blob, and so
-//! could prepare two units that pass for each other. What is kept is therefore not the cut digest
-//! of the unit but that of (blob digest, unit's number, unit's full digest). The blob digest
-//! depends on every byte of the blob, so whoever looks for a second unit looks for one blob at a
-//! time: nothing can be prepared in advance, and 2^128 tries remain, as for a second preimage.
+//! The whole blob is hashed while it streams. In the same pass the state of SHA-256 is kept at
+//! certain positions (its eight words after the last whole block, FIPS 180-4 section 6.2.2). A
+//! *unit*, the bytes between two such positions, fetched later, is checked alone: hashing goes on
+//! from the state before it and must come to the state after it. To find other bytes that do is as
+//! hard as a second preimage of SHA-256 itself, and no byte is hashed twice.
 
 use std::ops::Range;
 
-use crate::digest::{Algorithm, Digest, Hasher};
+use layerscope_inflate::{is_line, next_line};
+use sha2::Digest as _;
+use sha2::Sha256;
+use sha2::digest::common::hazmat::SerializableState;
 
-/// Compressed bytes in a unit. A file of 12 KB needs one or two units more than its checkpoint
-/// does; at 32 KiB the kept digests are 0.05 % of the blob.
+use crate::digest::{Algorithm, Digest, Hasher};
+use crate::toc::varint::{Reader, put, put_bytes};
+
+/// Compressed bytes between the positions that are kept where nothing tells better ones.
 pub const UNIT_BYTES: u64 = 32 << 10;
 
-/// Bytes kept of a unit's digest; see the module's text.
-pub(super) const KEPT: usize = 16;
+/// A state of SHA-256 between two blocks, or a digest.
+type State = [u8; 32];
 
-/// What a unit has to match.
-pub(super) type Kept = [u8; KEPT];
+/// SHA-256's block in bytes; states are only kept between blocks.
+const BLOCK: u64 = 64;
 
-/// Hashes a blob as it streams: the whole and each unit. Chunks of any size give the same.
+/// Positions are stored in such steps; all lines are multiples of it.
+const STEP: u64 = 4 << 10;
+
+fn state_of(hasher: &Sha256) -> State {
+    let mut state = [0; 32];
+    // The words come first in the library's form; the counter and an empty buffer follow.
+    state.copy_from_slice(&hasher.serialize()[..32]);
+    state
+}
+
+/// The hasher that has this state after `in_offset` bytes, a multiple of [`BLOCK`].
+fn hasher_at(state: &State, in_offset: u64) -> Option<Sha256> {
+    let mut serialized = Sha256::new().serialize();
+    serialized[..32].copy_from_slice(state);
+    serialized[32..40].copy_from_slice(&(in_offset / BLOCK).to_le_bytes());
+    Sha256::deserialize(&serialized).ok()
+}
+
+/// Hashes a blob as it streams, and keeps the state at every line ([`next_line`]). Chunks of any
+/// size give the same.
 pub struct BlobHasher {
-    whole: Hasher,
-    unit: Hasher,
-    in_unit: u64,
+    /// Of the blob's own digest, if that is not SHA-256.
+    other: Option<Hasher>,
+    sha256: Sha256,
     len: u64,
-    units: Vec<[u8; 32]>,
+    states: Vec<State>,
 }
 
 impl BlobHasher {
     /// A hasher at a blob's start; `algorithm` is that of the digest which the blob should have.
     pub fn new(algorithm: Algorithm) -> Self {
         BlobHasher {
-            whole: Hasher::new(algorithm),
-            unit: Hasher::new(Algorithm::Sha256),
-            in_unit: 0,
+            other: (algorithm != Algorithm::Sha256).then(|| Hasher::new(algorithm)),
+            sha256: Sha256::new(),
             len: 0,
-            units: Vec::new(),
+            states: Vec::new(),
         }
     }
 
     /// Takes the blob's next (compressed) bytes.
     pub fn push(&mut self, mut input: &[u8]) {
-        self.whole.update(input);
-        self.len += input.len() as u64;
+        if let Some(other) = &mut self.other {
+            other.update(input);
+        }
         while !input.is_empty() {
-            let room = (UNIT_BYTES - self.in_unit) as usize; // at most UNIT_BYTES
+            let room = next_line(self.len) - self.len;
+            let room = usize::try_from(room).unwrap_or(usize::MAX);
             let (now, later) = input.split_at(room.min(input.len()));
-            self.unit.update(now);
-            self.in_unit += now.len() as u64;
-            if self.in_unit == UNIT_BYTES {
-                self.end_unit();
+            self.sha256.update(now);
+            self.len += now.len() as u64;
+            if now.len() == room {
+                self.states.push(state_of(&self.sha256));
             }
             input = later;
         }
-    }
-
-    fn end_unit(&mut self) {
-        let unit = std::mem::replace(&mut self.unit, Hasher::new(Algorithm::Sha256));
-        self.units.push(raw_sha256(unit.finish()));
-        self.in_unit = 0;
     }
 
     /// Bytes taken so far.
@@ -78,18 +93,24 @@ impl BlobHasher {
     }
 
     /// The blob has ended.
-    pub fn finish(mut self) -> BlobDigests {
-        if self.in_unit > 0 {
-            self.end_unit();
-        }
-        let digest = self.whole.finish();
-        let units = UnitDigests::bind(&digest, &self.units);
+    pub fn finish(self) -> BlobDigests {
+        let end: State = self.sha256.finalize().into();
+        let digest = match self.other {
+            Some(other) => other.finish(),
+            None => sha256_digest(&end),
+        };
         BlobDigests {
             digest,
             len: self.len,
-            units,
+            states: self.states,
+            end,
         }
     }
+}
+
+fn sha256_digest(raw: &State) -> Digest {
+    // 32 bytes are what SHA-256 has; the other arm is never taken.
+    Digest::from_raw(Algorithm::Sha256, raw).unwrap_or_else(|| Digest::of(Algorithm::Sha256, &[]))
 }
 
 /// The digests of a whole blob.
@@ -97,34 +118,39 @@ impl BlobHasher {
 pub struct BlobDigests {
     digest: Digest,
     len: u64,
-    units: UnitDigests,
+    /// At every line.
+    states: Vec<State>,
+    /// The SHA-256 of the blob.
+    end: State,
 }
 
 impl BlobDigests {
-    /// From digests made elsewhere (such as by the browser's own SHA-256): that of the blob, its
-    /// length in bytes, and the SHA-256 of each [`UNIT_BYTES`] of it. `None` if there are not as
-    /// many as that length has units.
-    pub fn from_parts(digest: Digest, len: u64, units: &[[u8; 32]]) -> Option<Self> {
-        let units = UnitDigests::bind(&digest, units);
-        (units.count() == len.div_ceil(UNIT_BYTES)).then_some(BlobDigests { digest, len, units })
-    }
-
     /// To hand it from one worker to another.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        crate::toc::varint::put_bytes(&mut out, self.digest.to_string().as_bytes());
-        crate::toc::varint::put(&mut out, self.len);
-        out.extend_from_slice(self.units.as_bytes());
+        let mut out = Vec::with_capacity(self.states.len() * 32 + 256);
+        put_bytes(&mut out, self.digest.to_string().as_bytes());
+        put(&mut out, self.len);
+        out.extend_from_slice(&self.end);
+        out.extend_from_slice(self.states.as_flattened());
         out
     }
 
     /// Reads what [`BlobDigests::to_bytes`] wrote; `None` for anything else.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let mut reader = crate::toc::varint::Reader::new(bytes);
+        let mut reader = Reader::new(bytes);
         let digest = std::str::from_utf8(reader.bytes()?).ok()?.parse().ok()?;
         let len = reader.number()?;
-        let units = UnitDigests::from_bytes(reader.take(reader.len())?, len)?;
-        Some(BlobDigests { digest, len, units })
+        let end = reader.take(32)?.try_into().ok()?;
+        let (states, rest) = reader.take(reader.len())?.as_chunks::<32>();
+        let lines = lines()
+            .take_while(|line| *line <= len)
+            .take(states.len() + 1);
+        (rest.is_empty() && lines.count() == states.len()).then(|| BlobDigests {
+            digest,
+            len,
+            states: states.to_vec(),
+            end,
+        })
     }
 
     /// The blob's digest.
@@ -142,58 +168,109 @@ impl BlobDigests {
         self.len == 0
     }
 
-    pub(super) fn into_units(self) -> UnitDigests {
-        self.units
+    /// Keeps the states at these positions, as far as they are lines inside the blob.
+    pub(super) fn into_units(self, positions: &[u64]) -> UnitDigests {
+        let wanted = |line: &u64| positions.binary_search(line).is_ok() && *line < self.len;
+        let (ends, states) = lines()
+            .zip(&self.states)
+            .filter(|(line, _)| wanted(line))
+            .unzip();
+        UnitDigests {
+            ends,
+            states,
+            blob_len: self.len,
+            end: self.end,
+        }
     }
 }
 
-/// The kept digests of a blob's units, in order.
+/// All lines, without end.
+fn lines() -> impl Iterator<Item = u64> {
+    std::iter::successors(Some(next_line(0)), |line| Some(next_line(*line)))
+}
+
+/// The positions that serve where nothing tells better ones: every [`UNIT_BYTES`].
+pub(super) fn plain_positions(blob_len: u64) -> Vec<u64> {
+    let count = blob_len / UNIT_BYTES;
+    (1..=count).map(|n| n * UNIT_BYTES).collect()
+}
+
+/// What the units of a blob have to match.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnitDigests {
-    kept: Vec<u8>,
+    /// Where units end, but the last: compressed bytes from the blob's first, rising.
+    ends: Vec<u64>,
+    /// The state at each.
+    states: Vec<State>,
+    blob_len: u64,
+    /// The SHA-256 of the blob, at which the last unit has to come out.
+    end: State,
 }
 
 impl UnitDigests {
-    fn bind(blob: &Digest, units: &[[u8; 32]]) -> Self {
-        let mut kept = Vec::with_capacity(units.len() * KEPT);
-        for (number, unit) in (0u64..).zip(units) {
-            kept.extend_from_slice(&bound(blob, number, unit));
-        }
-        UnitDigests { kept }
-    }
-
     /// How many units there are.
-    pub fn count(&self) -> u64 {
-        (self.kept.len() / KEPT) as u64
+    pub fn count(&self) -> usize {
+        self.ends.len() + usize::from(self.ends.last().copied().unwrap_or(0) < self.blob_len)
     }
 
-    pub(super) fn as_bytes(&self) -> &[u8] {
-        &self.kept
+    /// The stored form.
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.states.len() * 34 + 40);
+        put(&mut out, self.ends.len() as u64);
+        let mut last = 0;
+        for end in &self.ends {
+            put(&mut out, end / STEP - last);
+            last = end / STEP;
+        }
+        out.extend_from_slice(self.states.as_flattened());
+        out.extend_from_slice(&self.end);
+        out
     }
 
-    /// `None` if the bytes are not as many as a blob of this length has.
+    /// Reads the stored form; `None` if it is not one of a blob of this length.
     pub(super) fn from_bytes(bytes: &[u8], blob_len: u64) -> Option<Self> {
-        let expect = blob_len.div_ceil(UNIT_BYTES).checked_mul(KEPT as u64)?;
-        (bytes.len() as u64 == expect).then(|| UnitDigests {
-            kept: bytes.to_vec(),
+        let mut reader = Reader::new(bytes);
+        let count = reader.number()?;
+        let (mut ends, mut last) = (Vec::new(), 0u64);
+        for _ in 0..count {
+            let end = last.checked_add(reader.number()?.checked_mul(STEP)?)?;
+            if end <= last || end >= blob_len || !is_line(end) {
+                return None;
+            }
+            ends.push(end);
+            last = end;
+        }
+        let states = reader.take(ends.len().checked_mul(32)?)?;
+        let end = reader.take(32)?.try_into().ok()?;
+        reader.is_empty().then(|| UnitDigests {
+            ends,
+            states: states.as_chunks().0.to_vec(),
+            blob_len,
+            end,
         })
     }
 
-    /// What the units of a range of compressed bytes have to match.
-    pub(super) fn expected(&self, blob: &Digest, in_range: Range<u64>) -> ExpectedUnits {
-        let first = in_range.start / UNIT_BYTES;
-        let end = in_range.end.div_ceil(UNIT_BYTES);
-        let at = |unit: u64| {
-            usize::try_from(unit)
-                .unwrap_or(usize::MAX)
-                .saturating_mul(KEPT)
-        };
-        let bytes = self.kept.get(at(first)..at(end)).unwrap_or_default();
-        let (kept, _) = bytes.as_chunks::<KEPT>();
+    /// Rounds a range of compressed bytes out to units.
+    pub(super) fn round(&self, range: &Range<u64>) -> Range<u64> {
+        let before = self.ends.partition_point(|end| *end <= range.start);
+        let after = self.ends.partition_point(|end| *end < range.end);
+        let start = before.checked_sub(1).map_or(0, |n| self.ends[n]);
+        start..self.ends.get(after).copied().unwrap_or(self.blob_len)
+    }
+
+    /// What the units of a rounded range of compressed bytes have to match.
+    pub(super) fn expected(&self, in_range: Range<u64>) -> ExpectedUnits {
+        let first = self.ends.partition_point(|end| *end <= in_range.start);
+        let last = self.ends.partition_point(|end| *end < in_range.end);
+        let known = first..(last + 1).min(self.ends.len()).max(first);
+        let from = first.checked_sub(1);
         ExpectedUnits {
-            blob: blob.clone(),
-            first,
-            kept: kept.to_vec(),
+            start: from.map_or(0, |n| self.ends[n]),
+            state: from.map_or_else(|| state_of(&Sha256::new()), |n| self.states[n]),
+            ends: self.ends[known.clone()].to_vec(),
+            states: self.states[known].to_vec(),
+            blob_len: self.blob_len,
+            end: self.end,
         }
     }
 }
@@ -201,44 +278,39 @@ impl UnitDigests {
 /// What the units of one read have to match.
 #[derive(Debug, Clone)]
 pub(super) struct ExpectedUnits {
-    blob: Digest,
-    first: u64,
-    kept: Vec<Kept>,
+    /// Where the first unit starts, and the state there.
+    start: u64,
+    state: State,
+    ends: Vec<u64>,
+    states: Vec<State>,
+    blob_len: u64,
+    end: State,
 }
 
 impl ExpectedUnits {
-    /// Whether these bytes are the unit with this number in the blob.
-    pub(super) fn matches(&self, number: u64, bytes: &[u8]) -> bool {
-        let mut hasher = Hasher::new(Algorithm::Sha256);
-        hasher.update(bytes);
-        let unit = raw_sha256(hasher.finish());
-        let expected = number
-            .checked_sub(self.first)
-            .and_then(|i| self.kept.get(usize::try_from(i).ok()?));
-        expected == Some(&bound(&self.blob, number, &unit))
+    /// Where the unit ends that a byte of the blob is in.
+    pub(super) fn unit_end(&self, in_offset: u64) -> u64 {
+        let after = self.ends.partition_point(|end| *end <= in_offset);
+        self.ends.get(after).copied().unwrap_or(self.blob_len)
     }
-}
 
-/// What is kept of a unit.
-fn bound(blob: &Digest, number: u64, unit: &[u8; 32]) -> Kept {
-    let mut hasher = Hasher::new(Algorithm::Sha256);
-    // A digest's text has no NUL, and what follows has fixed lengths: no two inputs run together.
-    hasher.update(b"layerscope unit\0");
-    hasher.update(blob.to_string().as_bytes());
-    hasher.update(&[0]);
-    hasher.update(&number.to_le_bytes());
-    hasher.update(unit);
-    let whole = raw_sha256(hasher.finish());
-    let mut kept = [0; KEPT];
-    kept.copy_from_slice(&whole[..KEPT]);
-    kept
-}
-
-/// The raw value of a SHA-256 digest.
-pub(super) fn raw_sha256(digest: Digest) -> [u8; 32] {
-    let mut raw = [0; 32];
-    raw.copy_from_slice(&digest.raw()); // SHA-256 has 32 bytes
-    raw
+    /// Whether these bytes are the unit that starts there in the blob.
+    pub(super) fn matches(&self, in_offset: u64, bytes: &[u8]) -> bool {
+        let before = match self.ends.binary_search(&in_offset) {
+            Ok(at) => self.states.get(at),
+            Err(_) if in_offset == self.start => Some(&self.state),
+            Err(_) => None,
+        };
+        let Some(mut hasher) = before.and_then(|state| hasher_at(state, in_offset)) else {
+            return false;
+        };
+        hasher.update(bytes);
+        let end = in_offset.saturating_add(bytes.len() as u64);
+        if let Ok(at) = self.ends.binary_search(&end) {
+            return self.states.get(at) == Some(&state_of(&hasher));
+        }
+        end == self.blob_len && State::from(hasher.finalize()) == self.end
+    }
 }
 
 #[cfg(test)]
@@ -261,42 +333,60 @@ mod tests {
         for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
             let all = digests(&blob, usize::MAX, algorithm);
             assert_eq!(all.digest(), &Digest::of(algorithm, &blob));
-            for chunk in [1, 7, 32_767, 32_768, 32_769, 100_000] {
+            for chunk in [1, 7, 4095, 4096, 4097, 100_000] {
                 assert_eq!(digests(&blob, chunk, algorithm), all);
-            }
-            assert_eq!(all.units.count(), 5);
-            let expected = all.units.expected(all.digest(), 40_000..150_000);
-            for (number, unit) in (0u64..).zip(blob.chunks(UNIT_BYTES as usize)) {
-                // Unit 0 is not in the range.
-                assert_eq!(expected.matches(number, unit), number > 0, "{number}");
-                assert!(!expected.matches(number + 1, unit));
-                let mut changed = unit.to_vec();
-                changed[9] ^= 1;
-                assert!(!expected.matches(number, &changed));
-                assert!(!expected.matches(number, &unit[1..]));
             }
             assert_eq!(BlobDigests::from_bytes(&all.to_bytes()), Some(all.clone()));
             assert_eq!(BlobDigests::from_bytes(&all.to_bytes()[1..]), None);
-            let units: Vec<[u8; 32]> = blob
-                .chunks(UNIT_BYTES as usize)
-                .map(|unit| raw_sha256(Digest::of(Algorithm::Sha256, unit)))
-                .collect();
-            let parts = BlobDigests::from_parts(all.digest().clone(), 150_000, &units);
-            assert_eq!(parts, Some(all.clone()));
+            let short = all.to_bytes();
+            assert_eq!(BlobDigests::from_bytes(&short[..short.len() - 32]), None);
+
+            // What is no line, or not inside, is not kept.
+            let units = all.into_units(&[4096, 5000, 40_960, 49_152, 147_456, 150_000, 151_552]);
+            assert_eq!(units.count(), 5);
+            let stored = units.to_bytes();
             assert_eq!(
-                BlobDigests::from_parts(all.digest().clone(), 170_000, &units),
-                None
+                UnitDigests::from_bytes(&stored, 150_000),
+                Some(units.clone())
             );
+            assert_eq!(UnitDigests::from_bytes(&stored, 147_456), None);
+            assert_eq!(UnitDigests::from_bytes(&stored[1..], 150_000), None);
+            for (range, rounded) in [
+                (0..1, 0..4096),
+                (4095..4097, 0..40_960),
+                (4096..40_960, 4096..40_960),
+                (50_000..147_457, 49_152..150_000),
+            ] {
+                assert_eq!(units.round(&range), rounded);
+            }
+            let expected = units.expected(40_960..150_000);
+            for piece in [
+                4096..40_960,
+                40_960..49_152,
+                49_152..147_456,
+                147_456..150_000,
+            ] {
+                let (start, end) = (piece.start as usize, piece.end as usize);
+                // The first is not in the range.
+                let inside = start > 4096;
+                let unit = &blob[start..end];
+                assert_eq!(expected.matches(piece.start, unit), inside, "{piece:?}");
+                assert!(!inside || expected.unit_end(piece.start) == piece.end);
+                assert!(!expected.matches(piece.start + 4096, unit));
+                let mut changed = unit.to_vec();
+                changed[9] ^= 1;
+                assert!(!expected.matches(piece.start, &changed));
+                assert!(!expected.matches(piece.start, &unit[..unit.len() - 1]));
+            }
         }
     }
 
     #[test]
     fn no_bytes_have_no_units() {
         let none = digests(b"", 1, Algorithm::Sha256);
-        assert_eq!((none.units.count(), none.len()), (0, 0));
-        assert_eq!(
-            digests(&[0; 32_768], 999, Algorithm::Sha256).units.count(),
-            1
-        );
+        assert_eq!((none.len(), none.into_units(&[4096]).count()), (0, 0));
+        let units = digests(&[0; 32_768], 999, Algorithm::Sha256).into_units(&[32_768]);
+        assert_eq!(units.count(), 1);
+        assert!(units.expected(0..32_768).matches(0, &[0; 32_768]));
     }
 }

@@ -122,6 +122,12 @@ impl LayerIndex {
         expected: &Digest,
     ) -> Result<LayerIndex, SealError> {
         built.check(&digests, expected)?;
+        let positions = match &built.access {
+            Access::Gzip(index) => index.landmarks.iter().map(|l| l.in_offset).collect(),
+            Access::Plain | Access::Chunks(_) | Access::Frames(_) => {
+                digests::plain_positions(built.in_len)
+            }
+        };
         Ok(LayerIndex {
             digest: expected.clone(),
             blob_len: built.in_len,
@@ -129,7 +135,7 @@ impl LayerIndex {
             out_len: built.out_len,
             toc: built.toc,
             access: built.access,
-            checks: Checks::Units(digests.into_units()),
+            checks: Checks::Units(digests.into_units(&positions)),
             damage: built.damage,
             notes: built.notes,
             name: built.name,
@@ -279,7 +285,7 @@ impl LayerIndex {
     /// # Errors
     /// The index is damaged where the plan starts, or the plan is of another index.
     pub fn reader(&self, plan: ReadPlan) -> Result<EntryReader, ReadError> {
-        let expected = self.checks.expected(&self.digest, plan.in_range.clone());
+        let expected = self.checks.expected(plan.in_range.clone());
         EntryReader::new(self.access_ref(), plan, expected)
     }
 
@@ -300,7 +306,6 @@ impl LayerIndex {
         plan::Source {
             access: self.access_ref(),
             out_len: self.out_len,
-            blob_len: self.blob_len,
             checks: &self.checks,
         }
     }

@@ -171,7 +171,6 @@ impl ReadPlan {
         let source = Source {
             access: AccessRef::Plain,
             out_len,
-            blob_len: out_len,
             checks: &Checks::Nothing,
         };
         plan_entry(toc, &source, ordinal, range)
@@ -231,8 +230,6 @@ pub(super) struct Source<'a> {
     pub(super) access: AccessRef<'a>,
     /// Uncompressed bytes that are there.
     pub(super) out_len: u64,
-    /// Compressed bytes of the blob.
-    pub(super) blob_len: u64,
     /// By what its bytes are checked.
     pub(super) checks: &'a Checks,
 }
@@ -295,7 +292,7 @@ pub(super) fn plan_entry(
         ordinal: Some(file),
         range,
         total,
-        in_range: source.checks.round(&needed, source.blob_len),
+        in_range: source.checks.round(&needed),
         needed,
         from,
         out_range,
@@ -320,7 +317,7 @@ pub(super) fn plan_inflated(source: &Source<'_>, range: Range<u64>) -> Result<Re
         out_range: range.clone(),
         range,
         total,
-        in_range: source.checks.round(&needed, source.blob_len),
+        in_range: source.checks.round(&needed),
         needed,
         from,
         segments,

@@ -92,7 +92,7 @@ impl LayerIndex {
             Access::Gzip(index) => put_bytes(&mut out, &index.to_bytes()),
             Access::Frames(index) => put_bytes(&mut out, &index.to_bytes()),
         }
-        put_bytes(&mut out, units.as_bytes());
+        put_bytes(&mut out, &units.to_bytes());
         put_bytes(&mut out, &self.toc.pack());
         let checksum = crc32fast::hash(&out);
         out.extend_from_slice(&checksum.to_le_bytes());

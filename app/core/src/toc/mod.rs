@@ -11,6 +11,8 @@ mod interner;
 mod pack;
 pub(crate) mod varint;
 
+use std::ops::Range;
+
 use std::collections::HashMap;
 
 pub use entry::{Entry, EntryKind, SparseRun};
@@ -287,6 +289,14 @@ impl Toc {
         }
         let stated = self.stored.get(&ordinal).copied();
         stated.unwrap_or_else(|| self.size(ordinal))
+    }
+
+    /// Where an entry's data is in the archive; none if it has no bytes there.
+    pub fn data_range(&self, ordinal: u32) -> Option<Range<u64>> {
+        let has_data = self.kind(ordinal)?.has_data();
+        let len = self.stored_len(ordinal);
+        let start = self.data_out_offset(ordinal)?;
+        (has_data && len > 0).then(|| start..start.saturating_add(len))
     }
 
     /// The parts of a sparse file that are in the archive.

@@ -8,6 +8,7 @@
 mod pattern;
 mod row;
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use crate::job::{Found, Row, SortKey, Target, ViewInfo, ViewMode, ViewSpec};
@@ -202,7 +203,7 @@ impl Listing {
         let by_name = |a: &NodeId, b: &NodeId| natural(tree.name(*a), tree.name(*b));
         let ordinal = |node: &NodeId| tree.ordinal(*node);
         let descending = self.spec.descending;
-        nodes.sort_unstable_by(|a, b| {
+        order(&mut nodes, &mut |a, b| {
             let order = match self.spec.sort {
                 SortKey::Name => by_name(a, b),
                 SortKey::Size => {
@@ -220,7 +221,8 @@ impl Listing {
             order.then_with(|| by_name(a, b))
         });
         if self.spec.sort == SortKey::Name {
-            nodes.sort_by_key(|node| !tree.is_dir(*node, toc)); // stable
+            let rank = |node: &NodeId| !tree.is_dir(*node, toc);
+            order(&mut nodes, &mut |a, b| rank(a).cmp(&rank(b)));
         }
         let row = |node: NodeId| {
             tree.ordinal(node)
@@ -259,8 +261,8 @@ impl Listing {
         };
         match self.spec.sort {
             SortKey::Name | SortKey::Archive => {}
-            SortKey::Size => ordinals.sort_by_key(|o| toc.size(*o)), // stable
-            SortKey::Time => ordinals.sort_by_key(|o| toc.mtime(*o)),
+            SortKey::Size => order(&mut ordinals, &mut |a, b| toc.size(*a).cmp(&toc.size(*b))),
+            SortKey::Time => order(&mut ordinals, &mut |a, b| toc.mtime(*a).cmp(&toc.mtime(*b))),
         }
         if self.spec.descending {
             ordinals.reverse();
@@ -290,12 +292,21 @@ impl Listing {
     }
 }
 
+/// Sorts, stably. Each call would bring a copy of the sort into the worker's program; of this there
+/// is one for each kind of thing.
+#[inline(never)]
+fn order<T>(list: &mut [T], compare: &mut dyn FnMut(&T, &T) -> Ordering) {
+    list.sort_by(|a, b| compare(a, b));
+}
+
 /// The children of a directory by name, sorted again only if it has changed.
 fn sorted<'c>(cache: &'c mut HashMap<NodeId, Sorted>, tree: &Tree, node: NodeId) -> &'c [NodeId] {
     let version = tree.version(node);
     let sort = || {
         let mut children: Vec<NodeId> = tree.children(node).collect();
-        children.sort_unstable_by(|a, b| natural(tree.name(*a), tree.name(*b)));
+        order(&mut children, &mut |a, b| {
+            natural(tree.name(*a), tree.name(*b))
+        });
         Sorted {
             version,
             children: children.into(),

@@ -1,5 +1,7 @@
 //! The loop over symbols while input and output have room for a whole turn without asking.
 
+use crate::engine::Watched;
+
 use super::tables::{
     DIST_BITS, DIST_SIZE, END, EXCEPTION, INVALID, LITERAL, LITLEN_BITS, LITLEN_SIZE, Tables,
 };
@@ -8,6 +10,25 @@ use super::tables::{
 pub(super) const IN_ROOM: usize = 24;
 /// Four literals, or three and the longest match, and what is copied past its end.
 pub(super) const OUT_ROOM: usize = 4 + 258 + 16;
+
+/// Hears of each copy.
+pub(super) trait Watch {
+    /// `len` bytes from `from` of the output are copied, or from there on again and again.
+    fn copied(&mut self, from: usize, len: usize);
+}
+
+/// Nobody wants to know.
+impl Watch for () {
+    #[inline(always)]
+    fn copied(&mut self, _from: usize, _len: usize) {}
+}
+
+impl Watch for Watched {
+    #[inline(always)]
+    fn copied(&mut self, from: usize, len: usize) {
+        Watched::copied(self, from, len);
+    }
+}
 
 /// Why the loop was left.
 pub(super) enum Left {
@@ -38,13 +59,14 @@ pub(super) struct Turned {
 /// the checks below is ever met; they are what safe code needs, and most are compiled away.
 // Inlined, it would share registers with its caller.
 #[inline(never)]
-pub(super) fn run(
+pub(super) fn run<W: Watch>(
     tables: &Tables,
     input: &[u8],
     mut buf: u64,
     mut count: u32,
     out: &mut [u8],
     mut pos: usize,
+    watch: &mut W,
 ) -> Turned {
     let mut rest = input;
     macro_rules! refill {
@@ -158,6 +180,7 @@ pub(super) fn run(
             // The next entry is on its way while bytes are copied.
             refill!();
             entry = litlen!();
+            watch.copied(pos - dist, len);
             copy(out, pos, dist, len);
             pos += len;
         }

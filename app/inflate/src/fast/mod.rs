@@ -18,10 +18,10 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-use crate::engine::{Engine, Step, StepStatus};
+use crate::engine::{Engine, Step, StepStatus, Watched};
 use bits::BitReader;
 use block::DynamicHeader;
-use fast_loop::Left;
+use fast_loop::{Left, Watch};
 use slow_loop::{Symbol, Turn};
 use tables::Tables;
 
@@ -60,6 +60,8 @@ pub struct FastEngine {
 }
 
 impl Engine for FastEngine {
+    const TELLS_COPIES: bool = true;
+
     fn start() -> Self {
         Self::resume(0, 0)
     }
@@ -76,6 +78,35 @@ impl Engine for FastEngine {
     }
 
     fn step(&mut self, input: &[u8], out: &mut [u8], out_pos: usize) -> Step {
+        self.go(input, out, out_pos, &mut ())
+    }
+
+    fn step_watched(
+        &mut self,
+        input: &[u8],
+        out: &mut [u8],
+        out_pos: usize,
+        watched: &mut Watched,
+    ) -> Step {
+        self.go(input, out, out_pos, watched)
+    }
+
+    fn pending_bits(&self) -> u8 {
+        match self.state {
+            State::Header => self.count as u8,
+            _ => 0,
+        }
+    }
+}
+
+impl FastEngine {
+    fn go<W: Watch>(
+        &mut self,
+        input: &[u8],
+        out: &mut [u8],
+        out_pos: usize,
+        watch: &mut W,
+    ) -> Step {
         if out_pos > out.len() {
             return Step {
                 consumed: 0,
@@ -85,7 +116,7 @@ impl Engine for FastEngine {
         }
         let mut bits = BitReader::new(self.buf, self.count, input);
         let mut pos = out_pos;
-        let mut status = self.decode(&mut bits, out, &mut pos);
+        let mut status = self.decode(&mut bits, out, &mut pos, watch);
         match status {
             // All of the input counts as taken, and a full output is told first: as miniz_oxide.
             StepStatus::NeedsInput if pos == out.len() => status = StepStatus::NeedsOutput,
@@ -102,16 +133,13 @@ impl Engine for FastEngine {
         }
     }
 
-    fn pending_bits(&self) -> u8 {
-        match self.state {
-            State::Header => self.count as u8,
-            _ => 0,
-        }
-    }
-}
-
-impl FastEngine {
-    fn decode(&mut self, bits: &mut BitReader<'_>, out: &mut [u8], pos: &mut usize) -> StepStatus {
+    fn decode<W: Watch>(
+        &mut self,
+        bits: &mut BitReader<'_>,
+        out: &mut [u8],
+        pos: &mut usize,
+        watch: &mut W,
+    ) -> StepStatus {
         loop {
             match &mut self.state {
                 State::Header => {
@@ -186,7 +214,7 @@ impl FastEngine {
                         Some(tables) if !*fixed => tables,
                         _ => Tables::fixed(),
                     };
-                    match symbols(tables, bits, symbol, out, pos) {
+                    match symbols(tables, bits, symbol, out, pos, watch) {
                         Turn::BlockEnd => return self.block_end(bits),
                         Turn::NeedsInput => return StepStatus::NeedsInput,
                         Turn::NeedsOutput => return StepStatus::NeedsOutput,
@@ -213,12 +241,13 @@ impl FastEngine {
 }
 
 /// A compressed block's symbols, as far as input and output reach.
-fn symbols(
+fn symbols<W: Watch>(
     tables: &Tables,
     bits: &mut BitReader<'_>,
     symbol: &mut Symbol,
     out: &mut [u8],
     pos: &mut usize,
+    watch: &mut W,
 ) -> Turn {
     loop {
         let room = out.len() - *pos >= fast_loop::OUT_ROOM;
@@ -226,7 +255,8 @@ fn symbols(
             && room
             && bits.rest().len() >= fast_loop::IN_ROOM
         {
-            let turned = fast_loop::run(tables, bits.rest(), bits.buf, bits.count, out, *pos);
+            let turned =
+                fast_loop::run(tables, bits.rest(), bits.buf, bits.count, out, *pos, watch);
             (bits.buf, bits.count) = (turned.buf, turned.count);
             bits.pos += turned.taken;
             *pos = turned.pos;
@@ -237,7 +267,7 @@ fn symbols(
             }
             bits.give_back();
         }
-        match slow_loop::turn(tables, bits, symbol, out, pos) {
+        match slow_loop::turn(tables, bits, symbol, out, pos, watch) {
             Turn::Written => {}
             other => return other,
         }

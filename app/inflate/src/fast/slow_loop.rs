@@ -1,7 +1,7 @@
 //! One symbol at a time, for the ends of input and output: it takes up where either ended.
 
 use super::bits::BitReader;
-use super::fast_loop::extra;
+use super::fast_loop::{Watch, extra};
 use super::tables::{
     DIST_BITS, DIST_SIZE, END, EXCEPTION, INVALID, LITERAL, LITLEN_BITS, LITLEN_SIZE, Tables,
 };
@@ -29,12 +29,13 @@ pub(super) enum Turn {
 }
 
 /// Decodes a literal, a match or the block's end, or as much of it as there is room for.
-pub(super) fn turn(
+pub(super) fn turn<W: Watch>(
     tables: &Tables,
     bits: &mut BitReader<'_>,
     symbol: &mut Symbol,
     out: &mut [u8],
     pos: &mut usize,
+    watch: &mut W,
 ) -> Turn {
     loop {
         match *symbol {
@@ -79,6 +80,7 @@ pub(super) fn turn(
             Symbol::Match { len, dist } => {
                 let room = out.len() - *pos;
                 let now = usize::from(len).min(room);
+                watch.copied(pos.saturating_sub(usize::from(dist)), now);
                 for at in *pos..*pos + now {
                     // Byte by byte: a match may reach into itself. A caller that moved its
                     // position back meets a failure, not a panic.

@@ -31,3 +31,16 @@ pub enum CheckpointKind {
     /// A deflate block's header.
     Block,
 }
+
+/// Where inflating can start again.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BlockStart {
+    /// Bits from the blob's first byte.
+    pub(crate) in_bit_offset: u64,
+    /// Uncompressed bytes before it.
+    pub(crate) out_offset: u64,
+    /// How many top bits of `byte` belong to the block.
+    pub(crate) bits: u8,
+    /// The last byte consumed before it.
+    pub(crate) byte: u8,
+}

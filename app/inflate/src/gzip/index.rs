@@ -1,6 +1,7 @@
 //! The finished index: where reading can start, and where it may stop.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::gzip::checkpoint::{Checkpoint, CheckpointKind};
 use crate::gzip::error::IndexProblem;
@@ -14,6 +15,13 @@ const MAX_IN_LEN: u64 = 1 << 50;
 
 /// Deflate never makes more than this of a byte: 258 bytes from two bits (RFC 1951).
 const MAX_EXPANSION: u64 = 1032;
+
+/// Checkpoints as they are stored: a member's start; a block without a window; a block whose window
+/// begins a stored group, or is the next of that group.
+const MEMBER_START: u8 = 0;
+const NO_WINDOW: u8 = 1;
+const NEW_GROUP: u8 = 2;
+const SAME_GROUP: u8 = 3;
 
 /// Random access to a gzip blob. Offsets count from the blob's first byte (`in_`) and from the
 /// first uncompressed byte over all members (`out_`).
@@ -29,7 +37,7 @@ pub struct GzipIndex {
     pub trailing: u64,
     /// Rising by both offsets; the first is at 0.
     pub checkpoints: Vec<Checkpoint>,
-    /// Where blocks end.
+    /// Where reads may stop.
     pub landmarks: Landmarks,
 }
 
@@ -61,7 +69,7 @@ impl GzipIndex {
         let end = if out_range.is_empty() {
             start
         } else {
-            // After the last landmark there are less than a block and the member's trailer.
+            // After the last landmark there are few bytes and the member's trailer.
             let known = self.landmarks.at_or_after(out_range.end);
             known.map_or(self.in_len.saturating_sub(self.trailing), |l| l.in_offset)
         };
@@ -123,17 +131,40 @@ impl GzipIndex {
         }
         put(&mut out, self.checkpoints.len() as u64);
         let (mut bits, mut at) = (0, 0);
+        let mut last: Option<(&Arc<[u8]>, u8)> = None;
         for checkpoint in &self.checkpoints {
             put(&mut out, checkpoint.in_bit_offset.wrapping_sub(bits));
             put(&mut out, checkpoint.out_offset.wrapping_sub(at));
             bits = checkpoint.in_bit_offset;
             at = checkpoint.out_offset;
-            out.push(match checkpoint.kind {
-                CheckpointKind::MemberStart => 0,
-                CheckpointKind::Block => 1,
-            });
-            put(&mut out, checkpoint.window.0.len() as u64);
-            out.extend_from_slice(&checkpoint.window.0);
+            match (checkpoint.kind, checkpoint.window.packed()) {
+                (CheckpointKind::MemberStart, _) => out.push(MEMBER_START),
+                (CheckpointKind::Block, None) if checkpoint.window.is_empty() => {
+                    out.push(NO_WINDOW);
+                }
+                // Still loose: the stream goes on.
+                (CheckpointKind::Block, None) => {
+                    out.extend_from_slice(&[NEW_GROUP, 0]);
+                    let group = checkpoint.window.pack_alone();
+                    put(&mut out, group.len() as u64);
+                    out.extend_from_slice(&group);
+                    last = None;
+                }
+                // The window after the last one of the same group.
+                (CheckpointKind::Block, Some((group, number)))
+                    if last.is_some_and(|(l, n)| Arc::ptr_eq(l, group) && n + 1 == number) =>
+                {
+                    out.push(SAME_GROUP);
+                    last = Some((group, number));
+                }
+                (CheckpointKind::Block, Some((group, number))) => {
+                    out.push(NEW_GROUP);
+                    out.push(number);
+                    put(&mut out, group.len() as u64);
+                    out.extend_from_slice(group);
+                    last = Some((group, number));
+                }
+            }
         }
         self.landmarks.write(&mut out);
         out
@@ -164,6 +195,7 @@ impl GzipIndex {
             ..GzipIndex::default()
         };
         let (mut bits, mut at) = (0u64, 0u64);
+        let mut last = None;
         for _ in 0..cursor.varint().ok_or(LENGTH)? {
             bits = bits
                 .checked_add(cursor.varint().ok_or(LENGTH)?)
@@ -171,16 +203,31 @@ impl GzipIndex {
             at = at
                 .checked_add(cursor.varint().ok_or(LENGTH)?)
                 .ok_or(ORDER)?;
-            let kind = match cursor.bytes(1).ok_or(LENGTH)? {
-                [0] => CheckpointKind::MemberStart,
-                [1] => CheckpointKind::Block,
+            let what = cursor.bytes(1).ok_or(LENGTH)?;
+            let kind = match what {
+                [MEMBER_START] => CheckpointKind::MemberStart,
+                _ => CheckpointKind::Block,
+            };
+            let window = match what {
+                [MEMBER_START | NO_WINDOW] => PackedWindow::default(),
+                [SAME_GROUP] => {
+                    let (group, number): (Arc<[u8]>, u8) = last.take().ok_or(IndexProblem::Kind)?;
+                    let number = number.checked_add(1).ok_or(IndexProblem::Kind)?;
+                    last = Some((group.clone(), number));
+                    PackedWindow::grouped(group, number)
+                }
+                [NEW_GROUP] => {
+                    let number = cursor.bytes(1).ok_or(LENGTH)?[0];
+                    let len = cursor.varint().ok_or(LENGTH)?;
+                    if len > MAX_PACKED_LEN {
+                        return Err(LENGTH);
+                    }
+                    let group: Arc<[u8]> = cursor.bytes(len).ok_or(LENGTH)?.into();
+                    last = Some((group.clone(), number));
+                    PackedWindow::grouped(group, number)
+                }
                 _ => return Err(IndexProblem::Kind),
             };
-            let len = cursor.varint().ok_or(LENGTH)?;
-            if len > MAX_PACKED_LEN {
-                return Err(LENGTH);
-            }
-            let window = PackedWindow(cursor.bytes(len).ok_or(LENGTH)?.into());
             index.checkpoints.push(Checkpoint {
                 in_bit_offset: bits,
                 out_offset: at,

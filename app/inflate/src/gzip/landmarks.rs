@@ -1,16 +1,38 @@
-//! Where blocks end, kept in a few bytes each.
+//! Up to where compressed bytes give uncompressed ones, kept in a few bytes each.
 
 use crate::gzip::error::IndexProblem;
 use crate::varint::{Cursor, put};
 
-/// Least uncompressed distance of two landmarks. A read ends at most this and a block late, and
-/// they cost about five bytes for each 32 KiB.
-pub const LANDMARK_SPACING: u64 = 32 * 1024;
+/// Compressed bytes between lines: where decoding stops to tell what was given, and where the state
+/// of the blob's hash can be kept. Smaller ones save few bytes of a read and slow down decoding.
+const LINE_BYTES: u64 = 4 * 1024;
+
+/// From this compressed position on lines are further apart, so that all those of a blob of any
+/// sensible size fit into a worker.
+const FAR: u64 = 1 << 30;
+
+/// Compressed bytes between lines from [`FAR`] on.
+const FAR_LINE_BYTES: u64 = 32 * 1024;
+
+/// The first line after `in_offset` (compressed bytes from the blob's first).
+pub fn next_line(in_offset: u64) -> u64 {
+    let step = if in_offset < FAR {
+        LINE_BYTES
+    } else {
+        FAR_LINE_BYTES
+    };
+    (in_offset / step).saturating_add(1).saturating_mul(step)
+}
+
+/// Whether there is a line at `in_offset`.
+pub fn is_line(in_offset: u64) -> bool {
+    in_offset > 0 && next_line(in_offset - 1) == in_offset
+}
 
 /// Landmarks between two that are found without counting from the start.
 const ANCHOR_EVERY: usize = 64;
 
-/// Where a block ends: a read stops soon after its last byte instead of at the next checkpoint.
+/// A place where a read may stop: soon after a file's last byte instead of at the next checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Landmark {
     /// Compressed bytes, from the blob's first, that give all uncompressed bytes up to
@@ -20,7 +42,7 @@ pub struct Landmark {
     pub out_offset: u64,
 }
 
-/// Rising landmarks at least [`LANDMARK_SPACING`] apart, as differences.
+/// Rising landmarks, as differences.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Landmarks {
     packed: Vec<u8>,
@@ -37,13 +59,14 @@ struct Anchor {
 }
 
 impl Landmarks {
-    /// Adds one, unless it is too near to the last to be worth its bytes.
-    pub(crate) fn add(&mut self, landmark: Landmark) {
-        let out_step = landmark.out_offset.wrapping_sub(self.last.out_offset);
-        let in_step = landmark.in_offset.wrapping_sub(self.last.in_offset);
-        if landmark.out_offset < self.last.out_offset || out_step < LANDMARK_SPACING {
+    /// Adds one, unless it says no more than the last.
+    pub fn add(&mut self, landmark: Landmark) {
+        let rises = |of: fn(&Landmark) -> u64| of(&landmark) > of(&self.last);
+        if !rises(|l| l.in_offset) || !rises(|l| l.out_offset) {
             return;
         }
+        let out_step = landmark.out_offset - self.last.out_offset;
+        let in_step = landmark.in_offset - self.last.in_offset;
         if self.count.is_multiple_of(ANCHOR_EVERY) {
             self.anchors.push(Anchor {
                 before: self.last,
@@ -51,7 +74,7 @@ impl Landmarks {
             });
         }
         put(&mut self.packed, in_step);
-        put(&mut self.packed, out_step - LANDMARK_SPACING);
+        put(&mut self.packed, out_step);
         self.count += 1;
         self.last = landmark;
     }
@@ -110,10 +133,11 @@ impl Landmarks {
                 return Err(IndexProblem::Length);
             }
             let landmark = next(cursor, landmarks.last).ok_or(IndexProblem::Order)?;
-            if landmark.in_offset == landmarks.last.in_offset {
+            let before = landmarks.count;
+            landmarks.add(landmark);
+            if landmarks.count == before {
                 return Err(IndexProblem::Order);
             }
-            landmarks.add(landmark);
         }
         Ok(landmarks)
     }
@@ -122,8 +146,7 @@ impl Landmarks {
 /// The landmark after `last`; none at the end, or where a sum is too large for any blob.
 fn next(cursor: &mut Cursor<'_>, last: Landmark) -> Option<Landmark> {
     let in_offset = last.in_offset.checked_add(cursor.varint()?)?;
-    let out_step = cursor.varint()?.checked_add(LANDMARK_SPACING)?;
-    let out_offset = last.out_offset.checked_add(out_step)?;
+    let out_offset = last.out_offset.checked_add(cursor.varint()?)?;
     Some(Landmark {
         in_offset,
         out_offset,
@@ -145,10 +168,10 @@ mod tests {
                 out_offset: n * 40_000 + n % 7,
             };
             landmarks.add(landmark);
-            // Too near: not kept.
+            // Nothing new: not kept.
             landmarks.add(Landmark {
                 in_offset: landmark.in_offset + 9,
-                out_offset: landmark.out_offset + LANDMARK_SPACING - 1,
+                ..landmark
             });
             all.push(landmark);
         }
@@ -176,12 +199,29 @@ mod tests {
     }
 
     #[test]
+    fn lines_are_where_the_last_one_leads() {
+        let mut at = 0;
+        for line in [4096, 8192] {
+            assert!(!is_line(at + 1));
+            at = next_line(at);
+            assert_eq!(at, line);
+            assert!(is_line(at));
+        }
+        assert_eq!(next_line(FAR - 1), FAR);
+        assert_eq!(next_line(FAR), FAR + FAR_LINE_BYTES);
+        assert!(is_line(FAR) && !is_line(FAR + LINE_BYTES) && !is_line(0));
+        assert!(next_line(u64::MAX) > FAR);
+    }
+
+    #[test]
     fn what_was_not_written_is_refused() {
         refused(&[], IndexProblem::Length);
         refused(&[1], IndexProblem::Length);
         refused(&[1, 0, 5], IndexProblem::Order);
+        refused(&[2, 5, 5, 5, 0], IndexProblem::Order);
         let huge = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1];
-        refused(&[[1, 5].as_slice(), &huge].concat(), IndexProblem::Order);
+        let second = [[2, 5, 5, 5].as_slice(), &huge].concat();
+        refused(&second, IndexProblem::Order);
         refused(&huge, IndexProblem::Length);
     }
 }

@@ -9,8 +9,9 @@ mod import;
 pub mod index;
 pub mod landmarks;
 pub mod limits;
+mod placement;
 pub mod read;
-pub(crate) mod sparse;
+mod stops;
 pub(crate) mod stream;
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,12 @@
 //! The member loop that the index builder and the reader share: headers, deflate data, trailers,
 //! the next member, and what may follow the last.
 
-use crate::engine::{Engine, StepStatus};
+use crate::engine::{Engine, StepStatus, Watched};
+use crate::gzip::checkpoint::BlockStart;
 use crate::gzip::error::GzipError;
 use crate::gzip::header::HeaderReader;
+use crate::gzip::landmarks::{is_line, next_line};
 use crate::gzip::limits::GzipLimits;
-use crate::gzip::sparse::BlockStart;
 use crate::gzip::window::WINDOW_BYTES;
 
 /// Output space after the window. From 32 to 512 KiB all are equally fast natively and in V8, so a
@@ -43,6 +44,9 @@ pub(crate) enum Happened {
         boundary: bool,
         /// The member's last block has ended.
         member_end: bool,
+        /// The compressed bytes taken end at a line (see [`next_line`]), and all that they give
+        /// was given.
+        line: bool,
     },
     /// All input is used up.
     NeedsInput,
@@ -61,6 +65,8 @@ pub(crate) struct GzipStream<E> {
     crc: crc32fast::Hasher,
     /// Modulo 2^32, as a trailer has it.
     member_out: u32,
+    /// The member was read from its start, so that its length is known.
+    counted: bool,
     limits: GzipLimits,
     pub(crate) in_total: u64,
     pub(crate) out_total: u64,
@@ -69,6 +75,9 @@ pub(crate) struct GzipStream<E> {
     last_byte: u8,
     /// Where the first block of the last member begins, once its header is whole.
     pub(crate) body_in_offset: u64,
+    /// All bytes before a line are taken, but not all that they give has found room.
+    draining: bool,
+    watched: Option<Watched>,
 }
 
 impl<E: Engine> GzipStream<E> {
@@ -88,6 +97,7 @@ impl<E: Engine> GzipStream<E> {
             check_crc,
             crc: crc32fast::Hasher::new(),
             member_out: 0,
+            counted: false,
             limits,
             in_total: in_offset,
             out_total: out_offset,
@@ -95,6 +105,8 @@ impl<E: Engine> GzipStream<E> {
             trailing: 0,
             last_byte: 0,
             body_in_offset: 0,
+            draining: false,
+            watched: None,
         }
     }
 
@@ -126,6 +138,18 @@ impl<E: Engine> GzipStream<E> {
     /// Up to 32 KiB of the member's output before the current position.
     pub(crate) fn window(&self) -> &[u8] {
         &self.buf[self.pos.saturating_sub(WINDOW_BYTES)..self.pos]
+    }
+
+    /// At a block boundary: watches what of the window the next block's data refers to.
+    pub(crate) fn watch(&mut self) {
+        self.watched = Some(Watched::new(self.pos));
+    }
+
+    /// What was watched, once nothing more can refer to that window: a window's length of data has
+    /// followed, or the member has ended.
+    pub(crate) fn take_watched(&mut self, member_end: bool) -> Option<Watched> {
+        let over = |watched: &mut Watched| self.pos - watched.start() >= WINDOW_BYTES;
+        self.watched.take_if(|watched| member_end || over(watched))
     }
 
     /// At a block boundary: where the next block starts.
@@ -214,6 +238,7 @@ impl<E: Engine> GzipStream<E> {
                     self.last = 0..0;
                     self.crc = crc32fast::Hasher::new();
                     self.member_out = 0;
+                    self.counted = true;
                     self.body_in_offset = self.in_total;
                     self.state = State::Body;
                 }
@@ -237,18 +262,15 @@ impl<E: Engine> GzipStream<E> {
     }
 
     fn check_trailer(&self, crc: u32, len: u32) -> Result<(), GzipError> {
-        if !self.check_crc {
-            return Ok(());
-        }
         let actual = self.crc.clone().finalize();
-        if actual != crc {
+        if self.check_crc && actual != crc {
             return Err(GzipError::CrcMismatch {
                 in_offset: self.in_total,
                 actual,
                 stated: crc,
             });
         }
-        if self.member_out != len {
+        if self.counted && self.member_out != len {
             return Err(GzipError::LengthMismatch {
                 in_offset: self.in_total,
                 actual: self.member_out,
@@ -263,10 +285,24 @@ impl<E: Engine> GzipStream<E> {
             let from = self.pos - WINDOW_BYTES;
             self.buf.copy_within(from..self.pos, 0);
             self.pos = WINDOW_BYTES;
+            if let Some(watched) = &mut self.watched {
+                watched.moved(from);
+            }
         }
-        let step = self.engine.step(input, &mut self.buf, self.pos);
-        if step.consumed > 0 {
-            self.last_byte = input[step.consumed - 1];
+        let to_line = next_line(self.in_total) - self.in_total;
+        let room = usize::try_from(to_line).unwrap_or(usize::MAX);
+        let now = match self.draining {
+            true => &[],
+            false => &input[..input.len().min(room)],
+        };
+        let step = match &mut self.watched {
+            None => self.engine.step(now, &mut self.buf, self.pos),
+            Some(watched) => self
+                .engine
+                .step_watched(now, &mut self.buf, self.pos, watched),
+        };
+        if let Some(last) = step.consumed.checked_sub(1) {
+            self.last_byte = input[last];
         }
         *input = &input[step.consumed..];
         self.in_total = self.in_total.saturating_add(step.consumed as u64);
@@ -291,6 +327,7 @@ impl<E: Engine> GzipStream<E> {
                     count: 0,
                 };
             }
+            StepStatus::NeedsInput if self.draining => {}
             StepStatus::NeedsInput if step.consumed == 0 && step.produced == 0 => {
                 if input.is_empty() {
                     return Ok(Happened::NeedsInput);
@@ -301,8 +338,11 @@ impl<E: Engine> GzipStream<E> {
             StepStatus::NeedsInput | StepStatus::NeedsOutput => {}
             StepStatus::Failed => self.state = State::Failed(self.damaged()),
         }
+        let at_line = is_line(self.in_total) && (step.consumed > 0 || self.draining);
+        self.draining = at_line && step.status == StepStatus::NeedsOutput;
+        let mut line = at_line && !self.draining;
         if over {
-            (boundary, member_end) = (false, false);
+            (boundary, member_end, line) = (false, false, false);
             self.state = State::Failed(GzipError::LimitExceeded {
                 which: "uncompressed bytes",
                 limit: self.limits.max_out,
@@ -318,6 +358,7 @@ impl<E: Engine> GzipStream<E> {
         Ok(Happened::Decoded {
             boundary,
             member_end,
+            line,
         })
     }
 

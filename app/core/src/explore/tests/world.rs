@@ -133,13 +133,13 @@ pub(super) struct TestHash {
 impl Hash for TestHash {
     type Output = BlobDigests;
 
-    async fn push(&mut self, bytes: Vec<u8>) -> Result<(), HashError> {
+    async fn push(&mut self, bytes: &[u8]) -> Result<(), HashError> {
         if self.dies.get() {
             return Err(HashError {
                 detail: "out of memory".into(),
             });
         }
-        self.hasher.push(&bytes);
+        self.hasher.push(bytes);
         Ok(())
     }
 

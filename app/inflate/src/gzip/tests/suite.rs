@@ -5,13 +5,14 @@ mod differential;
 mod limits;
 mod stored;
 
+use std::collections::VecDeque;
 use std::io::Write;
 use std::ops::Range;
 
 use flate2::{Compression, write::GzEncoder};
 
 use super::Tested;
-use crate::gzip::builder::GzipOptions;
+use crate::gzip::builder::{GzipOptions, Sink, Trade};
 use crate::gzip::error::GzipError;
 use crate::gzip::index::GzipIndex;
 use crate::gzip::read::ReadState;
@@ -36,23 +37,56 @@ fn gz_blocks(data: &[u8], level: u32, every: usize) -> Vec<u8> {
     encoder.finish().expect("memory")
 }
 
-fn options(spacing: u64) -> GzipOptions {
+fn options(price: u64) -> GzipOptions {
     GzipOptions {
-        spacing,
+        trade: Trade {
+            price,
+            ..Trade::ALL
+        },
         ..GzipOptions::default()
     }
 }
 
-fn build(blob: &[u8], chunk: usize, spacing: u64) -> (GzipIndex, Vec<u8>, Option<GzipError>) {
-    let mut out = Vec::new();
-    let mut builder: GzipIndexBuilder = GzipIndexBuilder::new(options(spacing));
-    for piece in blob.chunks(chunk.max(1)) {
-        if let Err(problem) = builder.push(piece, &mut |bytes| out.extend_from_slice(bytes)) {
-            return (builder.finish().0, out, Some(problem));
+/// Uncompressed bytes with a file in each such stretch.
+const FILE_EVERY: u64 = 5_000;
+
+/// Keeps everything, and tells of made-up files.
+#[derive(Default)]
+struct Files {
+    out: Vec<u8>,
+    told: u64,
+}
+
+impl Sink for Files {
+    fn write(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
+    }
+
+    fn take_starts(&mut self, starts: &mut VecDeque<u64>) {
+        while self.told * FILE_EVERY < self.out.len() as u64 {
+            starts.push_back(self.told * FILE_EVERY);
+            self.told += 1;
         }
     }
-    let (index, problem) = builder.finish();
-    (index, out, problem)
+}
+
+fn finish(builder: GzipIndexBuilder, files: &Files, price: u64) -> (GzipIndex, Option<GzipError>) {
+    let (mut index, problem) = builder.finish();
+    let ends = (1..=files.told).map(|n| n * FILE_EVERY - 1_000);
+    index.choose_landmarks(options(price).trade, ends);
+    (index, problem)
+}
+
+fn build(blob: &[u8], chunk: usize, price: u64) -> (GzipIndex, Vec<u8>, Option<GzipError>) {
+    let mut files = Files::default();
+    let mut builder: GzipIndexBuilder = GzipIndexBuilder::new(options(price));
+    for piece in blob.chunks(chunk.max(1)) {
+        if let Err(problem) = builder.push_to(piece, &mut files) {
+            return (finish(builder, &files, price).0, files.out, Some(problem));
+        }
+    }
+    let (index, problem) = finish(builder, &files, price);
+    (index, files.out, problem)
 }
 
 /// What a reader gives for a range, up to its error if there is one.
@@ -89,13 +123,13 @@ fn read(index: &GzipIndex, blob: &[u8], range: Range<u64>, chunk: usize) -> Vec<
 
 #[track_caller]
 fn check(blob: &[u8], data: &[u8]) {
-    let spacing = 70_000;
-    let (index, out, problem) = build(blob, usize::MAX, spacing);
+    let price = 20;
+    let (index, out, problem) = build(blob, usize::MAX, price);
     assert_eq!(problem, None);
     assert!(out == data, "inflated bytes differ");
     index.validate().expect("valid");
     for chunk in [1, 7, 4096, 65_537] {
-        let (other, out, problem) = build(blob, chunk, spacing);
+        let (other, out, problem) = build(blob, chunk, price);
         assert_eq!(problem, None, "chunk {chunk}");
         assert!(out == data, "chunk {chunk}");
         assert!(other == index, "chunk {chunk} gives another index");
