@@ -1,4 +1,4 @@
-//! Tells the linker to keep what the splitter needs to take the page's module apart.
+//! Tells the linker to keep what the splitter needs to take the modules of page and worker apart.
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
@@ -6,5 +6,6 @@ fn main() {
     let wasm = std::env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == "wasm32");
     if wasm && set("CARGO_FEATURE_SPLIT") {
         println!("cargo:rustc-link-arg-bin=app=--emit-relocs");
+        println!("cargo:rustc-link-arg-bin=worker=--emit-relocs");
     }
 }

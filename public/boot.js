@@ -35,7 +35,10 @@ function startWorker() {
   // Without a hash in its name it is not the loader that keeps early messages.
   if (!digest || !/-[0-9a-f]{16}\./.test(address ?? "")) return;
   try {
-    const worker = new Worker(new URL(address, document.baseURI), { name: `layer ${digest}` });
+    const worker = new Worker(new URL(address, document.baseURI), {
+      name: `layer ${digest}`,
+      type: "module",
+    });
     globalThis.layerscopeWorker = worker;
     worker.onerror = (event) => {
       event.preventDefault();

@@ -99,6 +99,7 @@ pub fn run(workspace: &Workspace, options: Options<'_>) -> Result<()> {
     figures.add("main_download_br_bytes", sizes.first as f64);
     figures.add("pages_download_br_bytes", sizes.pages as f64);
     figures.add("worker_download_br_bytes", sizes.worker as f64);
+    figures.add("formats_download_br_bytes", sizes.formats as f64);
 
     let folder = workspace.target.join("bench");
     fs::create_dir_all(&folder)?;

@@ -1,4 +1,54 @@
 //! The program of both kinds of worker: one reads layers, the other hashes beside it.
+//!
+//! In a release build (feature `split`) it comes in two modules: this one reads gzip and plain tar,
+//! [`second`] is fetched for a layer that needs more.
+#![cfg_attr(
+    feature = "split",
+    allow(
+        unsafe_code,
+        reason = "wasm_split writes the import and the export by which the two modules are joined"
+    )
+)]
+
+#[cfg(target_arch = "wasm32")]
+mod second {
+    use std::future::Future;
+    use std::pin::Pin;
+
+    use layerscope_app::browser::ports::BrowserPorts;
+    use layerscope_core::explore::formats::{Formats, FormatsError};
+
+    /// The second module did not come.
+    pub struct NotLoaded;
+
+    #[cfg(feature = "split")]
+    impl From<wasm_split_helpers::SplitLoaderError> for NotLoaded {
+        fn from(_: wasm_split_helpers::SplitLoaderError) -> Self {
+            NotLoaded
+        }
+    }
+
+    #[cfg(feature = "split")]
+    #[wasm_split_helpers::wasm_split(formats, fallible)]
+    fn formats() -> Result<Formats<BrowserPorts>, NotLoaded> {
+        Ok(Formats::here())
+    }
+
+    #[cfg(not(feature = "split"))]
+    async fn formats() -> Result<Formats<BrowserPorts>, NotLoaded> {
+        Ok(Formats::here())
+    }
+
+    /// Fetches the second module, once.
+    pub fn load() -> Pin<Box<dyn Future<Output = Result<Formats<BrowserPorts>, FormatsError>>>> {
+        Box::pin(async {
+            let told = |NotLoaded| FormatsError {
+                detail: "it did not come".to_owned(),
+            };
+            formats().await.map_err(told)
+        })
+    }
+}
 
 #[cfg(target_arch = "wasm32")]
 fn main() {
@@ -13,7 +63,7 @@ fn main() {
     match scope::role() {
         Role::Hash => hash::serve(),
         Role::Layer => {
-            let session = LayerSession::new(BrowserPorts::default(), scope::build_id());
+            let session = LayerSession::new(BrowserPorts::new(second::load), scope::build_id());
             let handler = session.clone();
             scope::on_message(move |received| {
                 let Some((request, _)) = message::unpack::<Request>(&received) else {

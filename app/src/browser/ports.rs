@@ -1,6 +1,8 @@
 //! The browser's versions of the core's ports, for a layer worker.
 
 use std::cell::RefCell;
+use std::future::Future;
+use std::pin::Pin;
 use std::time::Duration;
 
 use layerscope_core::app_config::{APP_CONFIG, MAX_APP_CONFIG_BYTES};
@@ -20,20 +22,27 @@ use super::opfs::{self, OpfsFile};
 use super::store::Store;
 use super::{message, scope, timer};
 
+/// Fetches the second part of the worker's program.
+pub type LoadFormats =
+    fn() -> Pin<Box<dyn Future<Output = Result<Formats<BrowserPorts>, FormatsError>>>>;
+
 /// All of them.
 pub struct BrowserPorts {
     store: Store,
     /// What `config.json` holds, once it was asked for.
     app_config: RefCell<Option<Option<Vec<u8>>>>,
+    load_formats: LoadFormats,
 }
 
-impl Default for BrowserPorts {
-    fn default() -> Self {
+impl BrowserPorts {
+    /// Those of a worker whose program's second part comes this way.
+    pub fn new(load_formats: LoadFormats) -> Self {
         let store = Store::lazy();
         store.connect_early();
         BrowserPorts {
             store,
             app_config: RefCell::default(),
+            load_formats,
         }
     }
 }
@@ -93,7 +102,7 @@ impl Ports for BrowserPorts {
     }
 
     async fn formats(&self) -> Result<Formats<BrowserPorts>, FormatsError> {
-        Ok(Formats::here())
+        (self.load_formats)().await
     }
 
     async fn app_config(&self) -> Option<Vec<u8>> {

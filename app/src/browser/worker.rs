@@ -7,7 +7,7 @@ use layerscope_core::job::{Event, Request};
 use layerscope_core::view::problem::Problem;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
-use web_sys::{ErrorEvent, MessageEvent, Worker, WorkerOptions};
+use web_sys::{ErrorEvent, MessageEvent, Worker, WorkerOptions, WorkerType};
 
 use super::error::BrowserError;
 use super::{early, message, page};
@@ -70,6 +70,7 @@ impl Shared {
 fn start(url: &str) -> Result<Worker, BrowserError> {
     let options = WorkerOptions::new();
     options.set_name(LAYER_ROLE);
+    options.set_type(WorkerType::Module);
     Worker::new_with_options(url, &options).map_err(BrowserError::of("starting a worker"))
 }
 

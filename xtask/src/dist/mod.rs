@@ -123,7 +123,9 @@ fn build(workspace: &Workspace, options: &Options, id: &str) -> Result<()> {
             .env_remove("NO_COLOR");
         shell::run(&mut command)?;
         let wasm_bindgen = wasm_bindgen.join("wasm-bindgen");
-        split::run(workspace, &wasm_split, &wasm_bindgen, &staging)?;
+        for program in [&split::PAGE, &split::WORKER] {
+            split::run(workspace, &wasm_split, &wasm_bindgen, &staging, program)?;
+        }
         if let Some(wasm_opt) = &wasm_opt {
             optimise(wasm_opt, &staging)?;
         }
@@ -148,8 +150,9 @@ fn build(workspace: &Workspace, options: &Options, id: &str) -> Result<()> {
 fn optimise(wasm_opt: &Path, folder: &Path) -> Result<()> {
     for (module, options) in [
         ("app_bg.wasm", &PAGE_OPTIMISATION[..]),
-        (split::SECOND, &PAGE_OPTIMISATION[..]),
+        (split::PAGE.second, &PAGE_OPTIMISATION[..]),
         ("worker_bg.wasm", &WORKER_OPTIMISATION[..]),
+        (split::WORKER.second, &WORKER_OPTIMISATION[..]),
     ] {
         let file = folder.join(module);
         let optimised = folder.join(format!("{module}.optimised"));
@@ -174,14 +177,14 @@ fn finish_page(folder: &Path, id: &str) -> Result<()> {
         let hashed = names::rename_hashed(folder, &name)?;
         page = html::renamed(&page, &name, &hashed);
     }
-    let split = split::rename(folder)?;
-    page = html::renamed(&page, "app.js", &split.first);
+    let split = split::rename(folder, &split::PAGE)?;
+    page = html::renamed(&page, split::PAGE.first, &split.first);
     // What a script imports is only known when it is here, unless the page says so before.
     page = html::with_preload_beside(&page, &split.first, &split.link)?;
     page = html::with_meta(&page, "layerscope-pages", |old| {
-        old.replace(split::SECOND, &split.second)
+        old.replace(split::PAGE.second, &split.second)
     })?;
-    let worker = names::find(folder, "worker-", ".js")?;
+    let worker = split::rename(folder, &split::WORKER)?.first;
     let module = names::find(folder, "worker-", "_bg.wasm")?;
     let loader = WORKER_LOADER
         .replace("__BUILD__", id)
@@ -217,11 +220,12 @@ fn report(dist: &Path) -> Result<()> {
     }
     let sizes = sizes(dist)?;
     eprintln!(
-        "xtask: {}: first download {:.1} KiB, the other pages {:.1} KiB, worker {:.1} KiB (brotli)",
+        "xtask: {}: first download {:.1} KiB, the other pages {:.1} KiB, worker {:.1} KiB, its further formats {:.1} KiB (brotli)",
         dist.display(),
         kib(sizes.first),
         kib(sizes.pages),
-        kib(sizes.worker)
+        kib(sizes.worker),
+        kib(sizes.formats)
     );
     Ok(())
 }
@@ -233,8 +237,10 @@ pub struct Sizes {
     pub first: u64,
     /// The module with all other pages.
     pub pages: u64,
-    /// The worker.
+    /// The worker, for gzip and plain tar.
     pub worker: u64,
+    /// The worker's module for everything else.
+    pub formats: u64,
 }
 
 /// Adds up what a visit loads.
@@ -243,6 +249,8 @@ pub fn sizes(dist: &Path) -> Result<Sizes> {
     for (name, len) in downloads(dist)? {
         let place = if name.starts_with("worker") {
             &mut sizes.worker
+        } else if name.starts_with("split_formats") {
+            &mut sizes.formats
         } else if name.starts_with("split_") {
             &mut sizes.pages
         } else {

@@ -29,7 +29,7 @@ pub fn hashable(folder: &Path) -> Result<Vec<String>> {
         if entry.file_type()?.is_file()
             && code
             && name != "worker_loader.js"
-            && !super::split::NAMES.contains(&name.as_str())
+            && !super::split::renames(&name)
             && !FIXED.contains(&name.as_str())
         {
             names.push(name);

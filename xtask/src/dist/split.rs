@@ -1,7 +1,7 @@
-//! The page's program in two modules: what the start page needs, and the rest.
+//! A program in two modules: what everybody needs, and the rest.
 //!
-//! The splitter follows what each split point of `app/src/bin/app.rs` reaches. It works on the
-//! module as it was linked, before wasm-bindgen, so that what Trunk made of it is made again.
+//! The splitter follows what each split point in `app/src/bin` reaches. It works on the module as it
+//! was linked, before wasm-bindgen, so that what Trunk made of it is made again.
 
 use std::fs;
 use std::path::Path;
@@ -14,29 +14,58 @@ use super::names;
 use crate::shell;
 use crate::workspace::Workspace;
 
-/// The second module.
-pub const SECOND: &str = "split_pages.wasm";
-/// The script that loads it.
-const LINK: &str = "__wasm_split.js";
-/// The script of the first.
-const FIRST: &str = "app.js";
+/// A program that is split.
+pub struct Program {
+    /// Its name.
+    name: &'static str,
+    /// The script of the first module.
+    pub first: &'static str,
+    /// The script that loads the second.
+    link: &'static str,
+    /// The second module.
+    pub second: &'static str,
+}
 
-/// What [`rename`] renames.
-pub const NAMES: [&str; 3] = [FIRST, LINK, SECOND];
+/// The page's: the start page is in the first.
+pub const PAGE: Program = Program {
+    name: "app",
+    first: "app.js",
+    link: "app_split.js",
+    second: "split_pages.wasm",
+};
 
-/// Replaces the page's module in `folder` by two, and adds the script that joins them.
+/// The worker's: gzip and plain tar are in the first.
+pub const WORKER: Program = Program {
+    name: "worker",
+    first: "worker.js",
+    link: "worker_split.js",
+    second: "split_formats.wasm",
+};
+
+/// How the splitter names what loads the second module.
+const SPLITTERS_LINK: &str = "__wasm_split.js";
+
+/// Whether [`rename`] renames it.
+pub fn renames(name: &str) -> bool {
+    [PAGE, WORKER]
+        .iter()
+        .any(|p| [p.first, p.link, p.second].contains(&name))
+}
+
+/// Replaces a program's module in `folder` by two, and adds the script that joins them.
 pub fn run(
     workspace: &Workspace,
     wasm_split: &Path,
     wasm_bindgen: &Path,
     folder: &Path,
+    program: &Program,
 ) -> Result<()> {
-    let linked = workspace.wasm_module("app");
-    let parts = workspace.target.join("xtask-split");
+    let linked = workspace.wasm_module(program.name);
+    let parts = workspace.target.join("xtask-split").join(program.name);
     super::empty(&parts)?;
     shell::run(
         Command::new(wasm_split)
-            .args(["--target", "web", "--out-name", "app"])
+            .args(["--target", "web", "--out-name", program.name])
             .args([&linked, &parts])
             // Its errors say what failed; where in its own code it was is of no use.
             .env_remove("RUST_BACKTRACE"),
@@ -45,12 +74,16 @@ pub fn run(
         Command::new(wasm_bindgen)
             // The second module is linked to the first by what the linker exports.
             .args(["--target", "web", "--no-typescript", "--keep-lld-exports"])
-            .args(["--out-name", "app", "--out-dir"])
-            .args([folder, &parts.join("app.wasm")]),
+            .args(["--out-name", program.name, "--out-dir"])
+            .arg(folder)
+            .arg(parts.join(format!("{}.wasm", program.name))),
     )?;
-    for name in [SECOND, LINK] {
-        fs::copy(parts.join(name), folder.join(name))
-            .with_context(|| format!("the splitter left no {name}"))?;
+    for (from, to) in [
+        (program.second, program.second),
+        (SPLITTERS_LINK, program.link),
+    ] {
+        fs::copy(parts.join(from), folder.join(to))
+            .with_context(|| format!("the splitter left no {from}"))?;
     }
     Ok(())
 }
@@ -66,28 +99,41 @@ pub struct Renamed {
 }
 
 /// Gives the second module and the two scripts, which name each other, names with a hash.
-pub fn rename(folder: &Path) -> Result<Renamed> {
-    let second = names::rename_hashed(folder, SECOND)?;
+pub fn rename(folder: &Path, program: &Program) -> Result<Renamed> {
+    let Program {
+        first: first_script,
+        link: link_script,
+        second: second_module,
+        ..
+    } = *program;
+    let second = names::rename_hashed(folder, second_module)?;
     let read = |name: &str| {
         fs::read_to_string(folder.join(name)).with_context(|| format!("reading {name}"))
     };
-    let (first, link) = (read(FIRST)?, read(LINK)?.replace(SECOND, &second));
+    let (first, link) = (
+        read(first_script)?,
+        read(link_script)?.replace(second_module, &second),
+    );
     let hash = names::hash(&Sha256::digest([first.as_str(), &link].concat()));
     let (first_name, link_name) = (
-        names::with_hash(FIRST, &hash),
-        names::with_hash(LINK, &hash),
+        names::with_hash(first_script, &hash),
+        names::with_hash(link_script, &hash),
     );
     for (old, new, text) in [
         // Only where it is imported: by its old name the module asks for what it exports.
         (
-            FIRST,
+            first_script,
             &first_name,
             first.replace(
-                &format!("from \"./{LINK}\""),
+                &format!("from \"./{SPLITTERS_LINK}\""),
                 &format!("from \"./{link_name}\""),
             ),
         ),
-        (LINK, &link_name, link.replace(FIRST, &first_name)),
+        (
+            link_script,
+            &link_name,
+            link.replace(first_script, &first_name),
+        ),
     ] {
         fs::write(folder.join(new), text)?;
         fs::remove_file(folder.join(old))?;
@@ -110,19 +156,19 @@ mod tests {
         let write = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
         let table = "{ \"./__wasm_split.js\": a }";
         write(
-            FIRST,
+            PAGE.first,
             &format!("import * as a from \"./__wasm_split.js\"; {table}"),
         );
         write(
-            LINK,
+            PAGE.link,
             "import { b } from \"./app.js\"; \"./split_pages.wasm\"",
         );
-        write(SECOND, "module");
+        write(PAGE.second, "module");
         let Renamed {
             first,
             link,
             second,
-        } = rename(&folder).unwrap();
+        } = rename(&folder, &PAGE).unwrap();
         let text = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
         assert_eq!(
             text(&first),

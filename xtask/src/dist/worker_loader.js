@@ -7,9 +7,11 @@ const early = [];
 const keep = (event) => early.push(event);
 self.addEventListener("message", keep);
 
-// The module is on its way while the script is still to be fetched.
-const module = fetch("__MODULE__");
+// Both are on their way at once.
+const module = fetch(new URL("./__MODULE__", import.meta.url));
 module.catch(() => {}); // told by who waits for it
+const program = import("./__SCRIPT__");
+program.catch(() => {});
 
 // A worker that boot.js started has the digest of its layer in its name. What is stored of it is
 // read while the module compiles. Names and version are those of app/src/browser/store.rs; where
@@ -36,8 +38,7 @@ if (digest && self.indexedDB) {
   self.layerscopeStored = { key, record };
 }
 
-importScripts("__SCRIPT__");
-wasm_bindgen({ module_or_path: module }).then(
+program.then((script) => script.default({ module_or_path: module })).then(
   () => {
     self.removeEventListener("message", keep);
     for (const event of early) {

@@ -50,8 +50,8 @@ const IMPURE_NAMES: [&str; 16] = [
 const IMPURE_STD: [&str; 3] = ["fs", "env", "process"];
 /// Where the browser may be named; the rest of the client goes through it.
 const BROWSER: [&str; 2] = ["app/src/browser", "app/src/bin/"];
-/// The only file with unsafe code: what the macro writes that joins the page's two modules.
-const JOINED: &str = "app/src/bin/app.rs";
+/// The only files with unsafe code: what the macro writes that joins a program's two modules.
+const JOINED: [&str; 2] = ["app/src/bin/app.rs", "app/src/bin/worker.rs"];
 /// The only writer of signals.
 const STATE: &str = "app/src/state";
 /// Types by which a signal can be written.
@@ -147,10 +147,13 @@ fn rust(path: &str, text: &str, only_test: bool, report: &mut dyn FnMut(usize, S
         purity(&test_modules::without(&code), report);
     }
     // Elsewhere the compiler forbids it for good; the app's manifest only denies it.
-    if path.starts_with("app/") && path != JOINED {
+    if path.starts_with("app/") && !JOINED.contains(&path) {
         for (at, word) in words(&code).filter(|(_, word)| matches!(*word, "unsafe" | "unsafe_code"))
         {
-            report(line_of(&code, at), format!("{word} outside {JOINED}"));
+            report(
+                line_of(&code, at),
+                format!("{word} outside {}", JOINED.join(" and ")),
+            );
         }
     }
     if path.starts_with("app/src/") {

@@ -14,6 +14,8 @@ fn unsafe_code_stands_in_one_file() {
     check("app/src/ui/a.rs", "#![allow(unsafe_code)]", &[1]);
     check("app/core/src/a.rs", "\nunsafe { x() }", &[2]);
     check("app/src/bin/app.rs", "#![allow(unsafe_code)]", &[]);
+    check("app/src/bin/worker.rs", "#![allow(unsafe_code)]", &[]);
+    check("app/src/bin/bench.rs", "#![allow(unsafe_code)]", &[1]);
     check("app/src/ui/a.rs", "// no unsafe here", &[]);
 }
 
