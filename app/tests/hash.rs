@@ -27,7 +27,7 @@ async fn hash_with(worker: Option<&str>) -> Result<BlobDigests, HashError> {
     let url = url.as_ref().map(|url| url.href());
     let mut hash = BrowserHash::start_at(url, Algorithm::Sha256);
     for i in 0..CHUNKS {
-        hash.push(&[i as u8; CHUNK]).await?;
+        hash.push(&vec![i as u8; CHUNK]).await?;
     }
     hash.finish().await
 }
