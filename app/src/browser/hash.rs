@@ -14,10 +14,10 @@ use layerscope_core::port::{Hash, HashError};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
-use web_sys::{ErrorEvent, MessageEvent, Worker, WorkerOptions, WorkerType};
+use web_sys::{ErrorEvent, MessageEvent, Worker};
 
 use super::error::BrowserError;
-use super::{message, scope, timer};
+use super::{message, scope, timer, worker};
 
 /// Bytes handed over and not yet hashed, at most: enough that neither thread waits for the other,
 /// little beside the memory that a layer may take.
@@ -138,11 +138,7 @@ impl Drop for Helper {
 
 impl Helper {
     fn start(url: &str) -> Result<Self, BrowserError> {
-        let options = WorkerOptions::new();
-        options.set_name(scope::HASH_ROLE);
-        options.set_type(WorkerType::Module);
-        let worker = Worker::new_with_options(url, &options)
-            .map_err(BrowserError::of("starting the hashing worker"))?;
+        let worker = worker::start(url, scope::HASH_ROLE, "starting the hashing worker")?;
         let state = Rc::new(HelperState::default());
         let heard = state.clone();
         let on_message = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {

@@ -67,11 +67,12 @@ impl Shared {
     }
 }
 
-fn start(url: &str) -> Result<Worker, BrowserError> {
+/// Starts the worker program at an address, in a role; `doing` is told where it fails.
+pub(super) fn start(url: &str, role: &str, doing: &'static str) -> Result<Worker, BrowserError> {
     let options = WorkerOptions::new();
-    options.set_name(LAYER_ROLE);
+    options.set_name(role);
     options.set_type(WorkerType::Module);
-    Worker::new_with_options(url, &options).map_err(BrowserError::of("starting a worker"))
+    Worker::new_with_options(url, &options).map_err(BrowserError::of(doing))
 }
 
 /// A layer worker. Dropping it ends the worker at once.
@@ -112,7 +113,7 @@ impl LayerWorker {
     ) -> Result<Self, BrowserError> {
         let early = early::take_worker();
         let is_early = early.is_some();
-        let worker = early.map_or_else(|| start(url), Ok)?;
+        let worker = early.map_or_else(|| start(url, LAYER_ROLE, "starting a worker"), Ok)?;
         let shared = Rc::new(Shared {
             worker,
             gate: RefCell::new(Gate::Loading(Vec::new())),

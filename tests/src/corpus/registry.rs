@@ -27,6 +27,31 @@ pub enum Auth<'a> {
 /// How long a registry may take to listen; it takes some 50 ms on a quiet machine.
 const START_LIMIT: Duration = Duration::from_secs(30);
 
+/// Starts docker-registry by a configuration that listens at any port; gives its host and port.
+pub(super) fn serve(
+    binary: &Path,
+    config: &Path,
+    state: &Path,
+    name: &str,
+) -> io::Result<(Process, String)> {
+    let mut command = process::guarded(binary);
+    command
+        .arg("serve")
+        .arg(config)
+        // With this variable of the reader's set, the S3 driver panics.
+        .env_remove("AWS_CA_BUNDLE")
+        .env("OTEL_TRACES_EXPORTER", "none");
+    let mut process = Process::start(command, state, name)?;
+    let host = process.wait_for(START_LIMIT, |line| {
+        let (_, rest) = line.split_once("listening on ")?;
+        let end = rest
+            .find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':')
+            .unwrap_or(rest.len());
+        Some(rest[..end].to_owned())
+    })?;
+    Ok((process, host))
+}
+
 /// One running registry.
 pub struct Registry {
     recorder: Recorder,
@@ -107,19 +132,7 @@ impl Registry {
                 store.display()
             ),
         )?;
-        let mut command = process::guarded(binary);
-        command
-            .arg("serve")
-            .arg(&config)
-            .env("OTEL_TRACES_EXPORTER", "none");
-        let mut process = Process::start(command, state, name)?;
-        let host = process.wait_for(START_LIMIT, |line| {
-            let (_, rest) = line.split_once("listening on ")?;
-            let end = rest
-                .find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':')
-                .unwrap_or(rest.len());
-            Some(rest[..end].to_owned())
-        })?;
+        let (process, host) = serve(binary, &config, state, name)?;
         Ok(Self {
             recorder: Recorder::start(&host)?,
             process,

@@ -10,7 +10,10 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::{push, registry::docker_registry};
+use super::{
+    push,
+    registry::{docker_registry, serve},
+};
 use crate::{cache, net::free_port, process, process::Process, recorder::Recorder};
 
 /// The version that this project's compiler builds.
@@ -64,21 +67,7 @@ impl Signed {
                  http: {{addr: '127.0.0.1:0', relativeurls: true}}\n"
             ),
         )?;
-        let mut command = process::guarded(&registry);
-        // With this variable of the reader's set, it panics.
-        command
-            .arg("serve")
-            .arg(&config)
-            .env_remove("AWS_CA_BUNDLE")
-            .env("OTEL_TRACES_EXPORTER", "none");
-        let mut process = Process::start(command, state.path(), "s3-registry")?;
-        let host = process.wait_for(START_LIMIT, |line| {
-            let (_, rest) = line.split_once("listening on ")?;
-            let end = rest
-                .find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':')
-                .unwrap_or(rest.len());
-            Some(rest[..end].to_owned())
-        })?;
+        let (process, host) = serve(&registry, &config, state.path(), "s3-registry")?;
         Ok(Self {
             registry: Recorder::start(&host)?,
             storage,

@@ -99,17 +99,13 @@ impl Bzip2Decoder {
 
 impl Decoder for Bzip2Decoder {
     fn push(&mut self, input: &[u8], out: &mut dyn FnMut(&[u8])) -> Result<(), DecodeError> {
-        if let Some(failed) = &self.track.failed {
-            return Err(failed.clone());
-        }
+        self.track.check()?;
         let result = self.take(input, out);
         self.track.keep(result)
     }
 
     fn finish(&mut self) -> Result<(), DecodeError> {
-        if let Some(failed) = &self.track.failed {
-            return Err(failed.clone());
-        }
+        self.track.check()?;
         match self.state {
             State::Member(_) => Err(self.track.truncated()),
             State::Between(seen) if seen > 0 => Err(self.track.truncated()),

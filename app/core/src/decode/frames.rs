@@ -136,7 +136,7 @@ pub(super) struct Track {
     pub(super) compression: Compression,
     pub(super) index: FrameIndex,
     pub(super) limits: DecodeLimits,
-    pub(super) failed: Option<DecodeError>,
+    failed: Option<DecodeError>,
     /// Where the first frame is; limits count from there.
     start: FramePoint,
 }
@@ -206,6 +206,11 @@ impl Track {
             compression: self.compression,
             in_offset: self.index.in_len,
         }
+    }
+
+    /// Whether it may go on: says again why it failed before.
+    pub(super) fn check(&self) -> Result<(), DecodeError> {
+        self.failed.clone().map_or(Ok(()), Err)
     }
 
     /// Keeps the first failure and gives it again.

@@ -98,9 +98,7 @@ impl XzStreams {
 
 impl Decoder for XzStreams {
     fn push(&mut self, input: &[u8], out: &mut dyn FnMut(&[u8])) -> Result<(), DecodeError> {
-        if let Some(failed) = &self.track.failed {
-            return Err(failed.clone());
-        }
+        self.track.check()?;
         if input.is_empty() {
             return Ok(());
         }
@@ -109,9 +107,7 @@ impl Decoder for XzStreams {
     }
 
     fn finish(&mut self) -> Result<(), DecodeError> {
-        if let Some(failed) = &self.track.failed {
-            return Err(failed.clone());
-        }
+        self.track.check()?;
         match self.inside || !self.zeros.is_multiple_of(PADDING) {
             true => Err(self.track.truncated()),
             false => Ok(()),

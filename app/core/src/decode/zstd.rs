@@ -265,17 +265,13 @@ fn header_rest(descriptor: u8) -> usize {
 
 impl Decoder for ZstdDecoder {
     fn push(&mut self, input: &[u8], out: &mut dyn FnMut(&[u8])) -> Result<(), DecodeError> {
-        if let Some(failed) = &self.track.failed {
-            return Err(failed.clone());
-        }
+        self.track.check()?;
         let result = self.take(input, out);
         self.track.keep(result)
     }
 
     fn finish(&mut self) -> Result<(), DecodeError> {
-        if let Some(failed) = &self.track.failed {
-            return Err(failed.clone());
-        }
+        self.track.check()?;
         let between = matches!(self.state, State::Between) && self.pending.is_empty();
         match between {
             true => Ok(()),

@@ -1,7 +1,6 @@
 //! Opening a layer: from the store, by an index that somebody else made, or by streaming it once from
 //! end to end.
 
-use crate::digest::Digest;
 use crate::job::{Phase, Verified};
 use crate::layer_index::{BlobDigests, BuildError, LayerIndex};
 use crate::port::{Hash, IndexStore, index_key};
@@ -60,7 +59,7 @@ pub(super) async fn open<P: Ports>(session: &Inner<P>, job: &Job<P>) {
 /// Takes the index from the store. A missing one, a damaged one and one of another version are all
 /// the same: it is made again.
 async fn restore<P: Ports>(session: &Inner<P>, job: &Job<P>) -> bool {
-    let key = key_of(&job.source.digest);
+    let key = index_key(&job.source.digest);
     let stored = match job.stop.guard(job.ports.store().get(&key)).await {
         Ok(Ok(Some(stored))) => stored,
         Ok(Err(error)) => {
@@ -150,7 +149,7 @@ async fn seal<P: Ports>(session: &Inner<P>, job: &Job<P>, digests: BlobDigests) 
         index.to_bytes()
     };
     if let Some(stored) = &stored {
-        let key = key_of(&job.source.digest);
+        let key = index_key(&job.source.digest);
         let label = job.source.repository.qualified();
         // A layer that the user gives up now is whole all the same.
         if let Err(error) = job.ports.store().put(&key, stored, &label).await {
@@ -163,8 +162,4 @@ async fn seal<P: Ports>(session: &Inner<P>, job: &Job<P>, digests: BlobDigests) 
         progress.index_bytes = stored.map(|stored| stored.len() as u64);
     });
     Ok(())
-}
-
-fn key_of(digest: &Digest) -> String {
-    index_key(digest)
 }

@@ -60,10 +60,16 @@ impl Trade {
 /// that starts there.
 const STRETCH: u64 = 1 << 20;
 
-/// What windows may take beyond their share: a small layer is all beginning.
+/// What may be taken beyond a share: a small layer is all beginning.
 const START_BYTES: u64 = 8 * 1024;
 
-/// A block so soon after the last one that was watched is no candidate; nor is a member.
+/// The bytes that may be stored for a blob's `in_len` compressed bytes, at so many millionths.
+pub(crate) fn allowed_bytes(in_len: u64, ppm: u64) -> u64 {
+    let share = (in_len / 1_000).saturating_mul(ppm) / 1_000;
+    START_BYTES.saturating_add(share)
+}
+
+/// A member that starts fewer compressed bytes after the last candidate member is none.
 const MIN_MEMBER_GAP: u64 = 4 * 1024;
 
 /// Windows take some five eighths of their bytes when they are packed in groups.
@@ -233,8 +239,7 @@ impl<E: Engine> GzipIndexBuilder<E> {
         self.end_placement();
         let (starts, ends): (Vec<u64>, Vec<u64>) =
             files.into_iter().map(|file| (file.start, file.end)).unzip();
-        let share = (self.stream.in_total / 1_000).saturating_mul(self.trade.windows_ppm) / 1_000;
-        let allowed = START_BYTES.saturating_add(share);
+        let allowed = allowed_bytes(self.stream.in_total, self.trade.windows_ppm);
         if self.costs.iter().sum::<u64>() > allowed {
             let out_len = self.stream.out_total;
             self.thin(allowed, &|at| {

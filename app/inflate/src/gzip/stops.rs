@@ -4,7 +4,7 @@
 //! ends before it the bytes up to the next one. Chosen once the whole blob is known, by the same
 //! price as checkpoints.
 
-use crate::gzip::builder::Trade;
+use crate::gzip::builder::{Trade, allowed_bytes};
 use crate::gzip::index::GzipIndex;
 use crate::gzip::landmarks::{Landmark, Landmarks};
 
@@ -21,9 +21,6 @@ const REACH: usize = 96;
 /// Doublings of the price until the landmarks fit into their share.
 const MAX_DOUBLINGS: u32 = 16;
 
-/// What landmarks beyond their share are always allowed, in bytes.
-const START_BYTES: u64 = 8 * 1024;
-
 /// A line at which files end, or that has to be kept.
 struct Line {
     landmark: Landmark,
@@ -38,8 +35,7 @@ impl GzipIndex {
     pub fn choose_landmarks(&mut self, trade: Trade, file_ends: impl IntoIterator<Item = u64>) {
         let ends: Vec<u64> = file_ends.into_iter().collect();
         let lines = self.lines(&ends);
-        let share = (self.in_len / 1_000).saturating_mul(trade.landmarks_ppm) / 1_000;
-        let allowed = START_BYTES.saturating_add(share);
+        let allowed = allowed_bytes(self.in_len, trade.landmarks_ppm);
         let mut price = trade.price.saturating_mul(STOP_BYTES);
         for _ in 0..MAX_DOUBLINGS {
             let chosen = self.chosen(&lines, price);
