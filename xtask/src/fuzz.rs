@@ -17,14 +17,23 @@ const MEMORY_LIMIT_MB: u64 = 2048;
 /// Seconds that one input may take.
 const INPUT_TIMEOUT_SECONDS: u64 = 20;
 
-/// Runs `targets`, or all there are, for `seconds` each. The first finding ends the run. With a
-/// seed they begin with the committed inputs alone and go on in one order, so that a check of a
-/// change speaks of that change and not of what was found here before.
+/// What makes a run the same everywhere: the committed inputs alone to begin with, one order from
+/// there, and one length. A faster machine does not go further than this one did, so a check of a
+/// change speaks of that change and not of what nobody had found yet.
+pub struct Repeatable {
+    /// Where libFuzzer's random numbers begin.
+    pub seed: u32,
+    /// Inputs tried.
+    pub inputs: u64,
+}
+
+/// Runs `targets`, or all there are, for `seconds` each at the most. The first finding ends the
+/// run.
 pub fn run(
     workspace: &Workspace,
     seconds: u64,
     targets: &[String],
-    seed: Option<u32>,
+    repeatable: Option<&Repeatable>,
 ) -> Result<()> {
     let folder = workspace.root.join("tests").join("fuzz");
     if !folder.join("Cargo.toml").is_file() {
@@ -83,7 +92,7 @@ pub fn run(
         );
     }
     for target in &chosen {
-        let inputs = match seed {
+        let inputs = match repeatable {
             Some(_) => Some(committed_inputs(workspace, &folder, target)?),
             None => None,
         };
@@ -99,12 +108,17 @@ pub fn run(
                         format!("-timeout={INPUT_TIMEOUT_SECONDS}"),
                         "-print_final_stats=1".to_owned(),
                     ])
-                    .args(seed.map(|seed| format!("-seed={seed}"))),
+                    .args(repeatable.iter().flat_map(|fixed| {
+                        [
+                            format!("-seed={}", fixed.seed),
+                            format!("-runs={}", fixed.inputs),
+                        ]
+                    })),
             )
         })?;
     }
     println!(
-        "{} targets fuzzed for {seconds} s each, nothing found",
+        "{} targets fuzzed for up to {seconds} s each, nothing found",
         chosen.len()
     );
     Ok(())

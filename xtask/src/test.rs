@@ -23,10 +23,13 @@ const WASM_TARGET: [&str; 2] = ["--target", "wasm32-unknown-unknown"];
 /// Seconds that a wasm-bindgen test run may take: wasm-bindgen's own 20 is short on a busy machine.
 const BROWSER_TEST_SECONDS: &str = "180";
 
-/// Seconds for each fuzz target; there are six.
+/// Seconds for each fuzz target at the most.
 const FUZZ_SECONDS: u64 = 10;
 /// The same inputs in every run: surprises are for `cargo xtask fuzz`.
-const FUZZ_SEED: u32 = 1;
+const FUZZ: fuzz::Repeatable = fuzz::Repeatable {
+    seed: 1,
+    inputs: 100_000,
+};
 /// Seconds of use.
 const SOAK_SECONDS: &str = "60";
 
@@ -97,7 +100,7 @@ const STEPS: [Step; 12] = [
         name: "fuzz",
         about: "the fuzz targets, a short while each",
         after: &[],
-        action: |runner| fuzz::run(runner.workspace, FUZZ_SECONDS, &[], Some(FUZZ_SEED)),
+        action: |runner| fuzz::run(runner.workspace, FUZZ_SECONDS, &[], Some(&FUZZ)),
     },
     Step {
         name: "soak",

@@ -27,7 +27,11 @@ pub(super) fn registry(text: &str) -> Result<Box<str>> {
     }
     let lower = text.to_ascii_lowercase();
     let (host, port) = split_port(&lower);
-    let known = matches!(host, "docker.io" | DOCKER_HUB | "registry-1.docker.io");
+    // No registry answers at hub.docker.com: who writes it means Docker Hub.
+    let known = matches!(
+        host,
+        "docker.io" | DOCKER_HUB | "registry-1.docker.io" | typed::HUB_PAGES
+    );
     if known && matches!(port, None | Some("443")) {
         return Ok(DOCKER_HUB.into());
     }

@@ -222,6 +222,14 @@ fn pasted_forms() {
     check("docker://ghcr.io/a/b:1", "ghcr.io/a/b:1");
     check("oci://debian", "index.docker.io/library/debian:latest");
     check("docker pull debian:12", "index.docker.io/library/debian:12");
+    // A page behind a command, and Hub's pages taken for a registry.
+    for text in [
+        "docker pull https://hub.docker.com/r/grafana/grafana",
+        "podman pull hub.docker.com/r/grafana/grafana",
+        "docker://hub.docker.com/grafana/grafana",
+    ] {
+        check(text, "index.docker.io/grafana/grafana:latest");
+    }
     check(
         "https://hub.docker.com/_/debian",
         "index.docker.io/library/debian:latest",

@@ -3,6 +3,9 @@
 
 use super::{Reference, ReferenceError, ReferenceProblem, Registry, parse};
 
+/// Where Docker Hub's web pages are, which is no registry.
+pub(super) const HUB_PAGES: &str = "hub.docker.com";
+
 /// What was typed into the box.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Typed {
@@ -47,23 +50,27 @@ pub(super) fn unwrap_pasted(text: &str) -> Result<Option<String>, ReferenceError
         "crane pull ",
     ] {
         if let Some(rest) = text.strip_prefix(command) {
-            return Ok(Some(rest.trim().to_owned()));
+            let rest = rest.trim();
+            return Ok(Some(unwrap_address(rest)?.unwrap_or_else(|| rest.into())));
         }
     }
-    for scheme in ["docker://", "oci://", "docker-image://"] {
-        if let Some(rest) = strip_prefix_ignoring_case(text, scheme) {
-            return Ok(Some(rest.to_owned()));
-        }
+    unwrap_address(text)
+}
+
+/// The reference inside a text that begins with a scheme or is a page of Docker Hub.
+fn unwrap_address(text: &str) -> Result<Option<String>, ReferenceError> {
+    let after = |scheme: &&str| strip_prefix_ignoring_case(text, scheme);
+    let image = ["docker://", "oci://", "docker-image://"];
+    if let Some(rest) = image.iter().find_map(after) {
+        return Ok(Some(rest.to_owned()));
     }
-    let address = ["https://", "http://"]
-        .iter()
-        .find_map(|scheme| strip_prefix_ignoring_case(text, scheme));
-    let Some(address) = address else {
-        // The page of Docker Hub is pasted without its scheme too; no registry is there.
-        let is_hub_page = strip_prefix_ignoring_case(text, "hub.docker.com/").is_some();
-        return is_hub_page.then(|| from_web_page(text)).transpose();
-    };
-    from_web_page(address).map(Some)
+    if let Some(address) = ["https://", "http://"].iter().find_map(after) {
+        return from_web_page(address).map(Some);
+    }
+    // The pages of Docker Hub are pasted without their scheme too; no registry is there.
+    let is_hub_page =
+        strip_prefix_ignoring_case(text, HUB_PAGES).is_some_and(|r| r.starts_with('/'));
+    is_hub_page.then(|| from_web_page(text)).transpose()
 }
 
 /// A web address without its scheme to the reference that its page is about.
@@ -83,12 +90,12 @@ fn from_web_page(address: &str) -> Result<String, ReferenceError> {
         None => name,
     };
     match (host.as_str(), parts.as_slice()) {
-        ("hub.docker.com", ["_", name, ..]) => Ok(with_tag((*name).to_owned())),
+        (HUB_PAGES, ["_", name, ..]) => Ok(with_tag((*name).to_owned())),
         // An owner that looks like a host would be taken for a registry.
-        ("hub.docker.com", ["r", owner, name, ..]) if !parse::looks_like_host(owner) => {
+        (HUB_PAGES, ["r", owner, name, ..]) if !parse::looks_like_host(owner) => {
             Ok(with_tag(format!("{owner}/{name}")))
         }
-        ("hub.docker.com", ["layers", owner, name, tag, ..]) if !parse::looks_like_host(owner) => {
+        (HUB_PAGES, ["layers", owner, name, tag, ..]) if !parse::looks_like_host(owner) => {
             Ok(format!("{owner}/{name}:{tag}"))
         }
         ("quay.io", ["repository", owner, name, "tag", tag, ..]) => {
@@ -105,7 +112,7 @@ fn from_web_page(address: &str) -> Result<String, ReferenceError> {
             owner.to_ascii_lowercase(),
             name.replace("%2F", "/").to_ascii_lowercase()
         )),
-        ("hub.docker.com" | "github.com" | "gallery.ecr.aws", _) => {
+        (HUB_PAGES | "github.com" | "gallery.ecr.aws", _) => {
             Err(ReferenceProblem::PastedAddress.at(address, 0))
         }
         // The read API's own addresses.
