@@ -4,14 +4,17 @@
 //! of any size, and uncompressed bytes come out through a closure. An index built on the way lets
 //! a later reader start at a checkpoint in the middle.
 
+pub mod checksum;
 pub mod engine;
 pub mod fast;
 pub mod gzip;
 pub mod miniz;
+pub mod raw;
 #[cfg(test)]
 mod testing;
 mod varint;
 
+pub use checksum::Crc32;
 pub use engine::{DefaultEngine, Engine, Step, StepStatus, Watched};
 pub use fast::FastEngine;
 pub use gzip::builder::{GzipIndexBuilder, GzipOptions, Sink, Trade};
@@ -24,3 +27,4 @@ pub use gzip::read::{GzipReader, ReadState};
 pub use gzip::walk::{BlockPlace, BlockWalker, Walked};
 pub use gzip::window::{PackedWindow, WINDOW_BYTES};
 pub use miniz::MinizEngine;
+pub use raw::inflate_whole;

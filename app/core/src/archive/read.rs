@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::rc::Rc;
 
+use layerscope_inflate::{Crc32, inflate_whole};
 use miniz_oxide::inflate::stream::{InflateState, inflate};
 use miniz_oxide::{DataFormat, MZError, MZFlush, MZStatus};
 
@@ -73,7 +74,7 @@ struct Inflating {
     at: u64,
     wanted: Range<u64>,
     size: u64,
-    crc: crc32fast::Hasher,
+    crc: Crc32,
     stated_crc: u32,
     failed: Option<ReadError>,
 }
@@ -95,7 +96,7 @@ impl Inflating {
             at: 0,
             wanted,
             size,
-            crc: crc32fast::Hasher::new(),
+            crc: Crc32::new(),
             stated_crc: packed.crc,
             failed: None,
         })
@@ -124,7 +125,7 @@ impl Inflating {
             return Err(member("its size is not the one that is stated"));
         }
         // The data's end may come after its last byte; a read to the end waits for it.
-        if self.at == self.size && self.crc.clone().finalize() != self.stated_crc {
+        if self.at == self.size && self.crc.value() != self.stated_crc {
             return Err(member("its checksum is wrong"));
         }
         let len = out.len() as u64;
@@ -156,5 +157,5 @@ fn member(detail: &str) -> ReadError {
 /// A short member, whole.
 pub(super) fn inflate_all(data: &[u8], limit: u64) -> Option<Vec<u8>> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    miniz_oxide::inflate::decompress_to_vec_with_limit(data, limit).ok()
+    inflate_whole(data, limit)
 }

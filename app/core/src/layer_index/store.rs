@@ -10,7 +10,7 @@
 //! accidents; that what is read holds together is checked besides, as if a stranger had written it.
 //! A reader refuses every version but its own: the index is made again then.
 
-use layerscope_inflate::{GzipIndex, IndexProblem};
+use layerscope_inflate::{Crc32, GzipIndex, IndexProblem};
 
 use super::digests::UnitDigests;
 use super::{Access, Checks, Compression, Damage, DamageKind, LayerIndex};
@@ -94,7 +94,7 @@ impl LayerIndex {
         }
         put_bytes(&mut out, &units.to_bytes());
         put_bytes(&mut out, &self.toc.pack());
-        let checksum = crc32fast::hash(&out);
+        let checksum = Crc32::of(&out);
         out.extend_from_slice(&checksum.to_le_bytes());
         Some(out)
     }
@@ -112,7 +112,7 @@ impl LayerIndex {
         }
         let at = bytes.len().saturating_sub(CHECKSUM);
         let (body, checksum) = bytes.split_at(at);
-        if crc32fast::hash(body).to_le_bytes() != checksum {
+        if Crc32::of(body).to_le_bytes() != checksum {
             return Err(StoredIndexError::Checksum);
         }
         let body = body.get(MAGIC.len() + 1..).ok_or(StoredIndexError::Magic)?;

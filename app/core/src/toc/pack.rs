@@ -4,6 +4,8 @@
 //! entry before would let them be (nearly always 0); times as differences. What only few entries
 //! have (devices, sparse maps, odd lengths) stands in lists of its own.
 
+use layerscope_inflate::inflate_whole;
+
 use super::varint::{Reader, put, put_bytes, put_signed};
 use super::{EntryKind, MAX_BYTES, Parts, SparseRun, Toc};
 use crate::tar::{BLOCK, Limits, check_runs};
@@ -137,8 +139,7 @@ impl Toc {
         if len / 1032 > deflated.len() {
             return Err(PackError::Deflate);
         }
-        let raw = miniz_oxide::inflate::decompress_to_vec_with_limit(deflated, len)
-            .map_err(|_| PackError::Deflate)?;
+        let raw = inflate_whole(deflated, len).ok_or(PackError::Deflate)?;
         if raw.len() != len {
             return Err(PackError::Deflate);
         }

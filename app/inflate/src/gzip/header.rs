@@ -1,5 +1,6 @@
 //! A member's header (RFC 1952 section 2.3), read byte by byte so that it may be cut anywhere.
 
+use crate::checksum::Crc32;
 use crate::gzip::error::GzipError;
 
 const FHCRC: u8 = 2;
@@ -26,7 +27,7 @@ pub(crate) struct HeaderReader {
     flags: u8,
     extra_left: u16,
     crc_stated: u16,
-    crc: crc32fast::Hasher,
+    crc: Crc32,
     len: usize,
 }
 
@@ -37,7 +38,7 @@ impl HeaderReader {
             flags: 0,
             extra_left: 0,
             crc_stated: 0,
-            crc: crc32fast::Hasher::new(),
+            crc: Crc32::new(),
             len: 0,
         }
     }
@@ -98,7 +99,7 @@ impl HeaderReader {
             }
             Part::Crc(_) => {
                 self.crc_stated |= u16::from(byte) << 8;
-                if self.crc.clone().finalize() as u16 != self.crc_stated {
+                if self.crc.value() as u16 != self.crc_stated {
                     return bad("the header's own checksum does not match");
                 }
                 Part::Done

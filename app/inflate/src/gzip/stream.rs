@@ -1,6 +1,7 @@
 //! The member loop that the index builder and the reader share: headers, deflate data, trailers,
 //! the next member, and what may follow the last.
 
+use crate::checksum::Crc32;
 use crate::engine::{Engine, StepStatus, Watched};
 use crate::gzip::checkpoint::BlockStart;
 use crate::gzip::error::GzipError;
@@ -62,7 +63,7 @@ pub(crate) struct GzipStream<E> {
     last: std::ops::Range<usize>,
     state: State,
     check_crc: bool,
-    crc: crc32fast::Hasher,
+    crc: Crc32,
     /// Modulo 2^32, as a trailer has it.
     member_out: u32,
     /// The member was read from its start, so that its length is known.
@@ -95,7 +96,7 @@ impl<E: Engine> GzipStream<E> {
             last: 0..0,
             state: State::Between(0),
             check_crc,
-            crc: crc32fast::Hasher::new(),
+            crc: Crc32::new(),
             member_out: 0,
             counted: false,
             limits,
@@ -236,7 +237,7 @@ impl<E: Engine> GzipStream<E> {
                     // one before.
                     self.pos = 0;
                     self.last = 0..0;
-                    self.crc = crc32fast::Hasher::new();
+                    self.crc = Crc32::new();
                     self.member_out = 0;
                     self.counted = true;
                     self.body_in_offset = self.in_total;
@@ -262,7 +263,7 @@ impl<E: Engine> GzipStream<E> {
     }
 
     fn check_trailer(&self, crc: u32, len: u32) -> Result<(), GzipError> {
-        let actual = self.crc.clone().finalize();
+        let actual = self.crc.value();
         if self.check_crc && actual != crc {
             return Err(GzipError::CrcMismatch {
                 in_offset: self.in_total,

@@ -5,9 +5,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use miniz_oxide::deflate::compress_to_vec;
-use miniz_oxide::inflate::decompress_to_vec_with_limit;
 
 use crate::gzip::error::GzipError;
+use crate::raw::inflate_whole;
 use crate::varint::{Cursor, put};
 
 /// How far deflate's distances reach (RFC 1951 section 2): 32 KiB.
@@ -89,8 +89,7 @@ impl PackedWindow {
             Packed::None => Ok(Vec::new()),
             Packed::Loose(runs) => from_runs(runs).ok_or(GzipError::BadWindow),
             Packed::Grouped { group, number } => {
-                let all = decompress_to_vec_with_limit(group, MAX_GROUP_LEN)
-                    .map_err(|_| GzipError::BadWindow)?;
+                let all = inflate_whole(group, MAX_GROUP_LEN).ok_or(GzipError::BadWindow)?;
                 let mut cursor = Cursor(&all);
                 let mut runs = None;
                 for _ in 0..=*number {
@@ -157,7 +156,7 @@ impl Unpacked {
         if !self.group.as_ref().is_some_and(|g| Arc::ptr_eq(g, group)) {
             self.group = Some(group.clone());
             self.runs.clear();
-            let all = decompress_to_vec_with_limit(group, MAX_GROUP_LEN).unwrap_or_default();
+            let all = inflate_whole(group, MAX_GROUP_LEN).unwrap_or_default();
             let mut cursor = Cursor(&all);
             while let Some(runs) = cursor.varint().and_then(|len| cursor.bytes(len)) {
                 self.runs.push(runs.into());
