@@ -20,6 +20,9 @@ pub type ViewId = u32;
 /// One read of (part of) a file.
 pub type ReadId = u32;
 
+/// Rows of a listing that come unasked: about two screens.
+pub const FIRST_ROWS: u32 = 64;
+
 /// The layer to open, and how to reach its registry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LayerSource {
@@ -283,6 +286,9 @@ pub enum Event {
         view: ViewId,
         /// What it has now.
         info: ViewInfo,
+        /// Its first rows, at most [`FIRST_ROWS`], the first time that it has any: nobody has to
+        /// ask for what is looked at next.
+        rows: Vec<Row>,
     },
     /// Rows of a listing.
     Rows {

@@ -268,10 +268,19 @@ pub(super) fn on_event(inner: &Rc<Inner>, event: Event, bytes: Option<Vec<u8>>) 
                 spawn_local(async move { pool.close(job) });
             }
         }
-        Event::View { job, view, info } if current(job) => {
+        Event::View {
+            job,
+            view,
+            info,
+            rows,
+        } if current(job) => {
             let looked_at = state.look().with_untracked(|l| l.view == view);
-            for ask in state.set_view(view, info.clone()) {
+            let (asks, first) = state.set_view(view, info.clone(), rows);
+            for ask in asks {
                 post(inner, ask);
+            }
+            if first {
+                status::mark_when_shown("layerscope:first-row");
             }
             if looked_at {
                 show_entry(inner, &info);

@@ -166,9 +166,11 @@ impl LayerState {
         done
     }
 
-    /// The worker tells a listing's shape.
-    pub fn set_view(self, view: ViewId, info: ViewInfo) -> Vec<Ask> {
+    /// The worker tells a listing's shape, perhaps with its first rows. Returns what to ask next, and
+    /// whether they are the first of the list that is shown.
+    pub fn set_view(self, view: ViewId, info: ViewInfo, rows: Vec<Row>) -> (Vec<Ask>, bool) {
         let mut asks = Vec::new();
+        let mut first = false;
         if self.look.with_untracked(|l| l.view == view) {
             self.look.update(|l| l.info = Some(info.clone()));
             let spec = self.look.with_untracked(|l| l.spec.clone());
@@ -185,11 +187,16 @@ impl LayerState {
             }
         }
         if self.list.with_untracked(|l| l.view == view) {
-            self.list.update(|l| l.set_info(info));
+            let generation = info.generation;
+            self.list.update(|l| {
+                l.set_info(info);
+                first = !rows.is_empty() && !l.has_rows();
+                l.take(0, generation, rows);
+            });
             asks.extend(self.ask_rows());
             asks.extend(self.ask_place());
         }
-        asks
+        (asks, first)
     }
 
     /// Makes the list one in which the file is: the present one, or that of its directory.

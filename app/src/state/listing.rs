@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use layerscope_core::job::{Row, ViewId, ViewInfo, ViewSpec};
+use layerscope_core::job::{FIRST_ROWS, Row, ViewId, ViewInfo, ViewSpec};
 use layerscope_core::path::EntryPath;
 
-/// Rows asked for together: about two screens.
-pub const CHUNK: u32 = 64;
+/// Rows asked for together.
+pub const CHUNK: u32 = FIRST_ROWS;
 /// Chunks kept; 16,384 rows. Those far from what is looked at go first.
 const MAX_CHUNKS: usize = 256;
 

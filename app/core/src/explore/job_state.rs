@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::rc::Rc;
 
-use crate::job::{Access, Event, JobId, LayerSource, Phase, Progress, ReadId, ViewId, ViewSpec};
+use crate::job::{
+    Access, Event, FIRST_ROWS, Found, JobId, LayerSource, Phase, Progress, ReadId, ViewId, ViewSpec,
+};
 use crate::path::EntryPath;
 use crate::registry::Client;
 use crate::view::listing::Listing;
@@ -32,6 +34,8 @@ struct View {
     generations_before: u32,
     /// The page was told that nothing will be added.
     told_complete: bool,
+    /// It was sent its first rows.
+    told_rows: bool,
 }
 
 impl View {
@@ -205,10 +209,17 @@ impl<P: Ports> Job<P> {
         view.told_complete = complete;
         let mut info = layer.info(&view.listing, complete);
         info.generation = view.generation();
+        let lists = !view.told_rows && matches!(info.found, Found::Directory { .. });
+        let rows = match lists {
+            true => layer.rows(&view.listing, 0..info.total.min(FIRST_ROWS)),
+            false => Vec::new(),
+        };
+        view.told_rows |= !rows.is_empty();
         Event::View {
             job: self.id,
             view: id,
             info,
+            rows,
         }
     }
 
@@ -226,6 +237,7 @@ impl<P: Ports> Job<P> {
                 listing: Listing::new(spec),
                 generations_before: before.map_or(0, |view| view.generation()),
                 told_complete: false,
+                told_rows: false,
             });
             layer.refresh(&mut view.listing);
             self.view_event(id, view, &layer, !self.is_growing())

@@ -30,7 +30,7 @@ pub trait Ports: Clock + EventSink + 'static {
     fn hash(&self, algorithm: Algorithm) -> Self::Hash;
     /// An empty file under a name that is unique in this origin.
     fn file(&self, name: &str) -> impl Future<Output = Result<Self::File, FileError>>;
-    /// Lets other messages be handled.
+    /// Lets other messages be handled, if they have waited long enough to be worth it.
     fn yield_now(&self) -> impl Future<Output = ()>;
     /// Waits.
     fn sleep_ms(&self, ms: u32) -> impl Future<Output = ()>;

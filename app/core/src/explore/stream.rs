@@ -14,8 +14,8 @@ use super::job_state::Job;
 use super::ports::Ports;
 use super::session::Inner;
 
-/// Compressed bytes taken in one go, between two looks at other messages: some 5 ms of inflating.
-/// Each look costs the worker about half a millisecond in which it does nothing.
+/// Compressed bytes taken in one go, between two chances to look at other messages: some 5 ms of
+/// inflating.
 const SLICE: usize = 1024 * 1024;
 
 /// Why a stream ended early.

@@ -164,6 +164,39 @@ fn the_first_rows_are_told_at_once_and_the_rest_not_more_often_than_they_should(
 }
 
 #[test]
+fn the_first_rows_come_with_the_first_shape_that_has_any_and_only_then() {
+    let blob = layer();
+    let mut world = World::of(&blob);
+    world.open(&blob);
+    world.view(1, flat());
+    world.run();
+    let sent = |world: &World, id| -> Vec<(u32, usize)> {
+        let told = world.told().into_iter();
+        told.filter_map(|event| match event {
+            Event::View {
+                view, info, rows, ..
+            } if view == id => Some((info.total, rows.len())),
+            _ => None,
+        })
+        .collect()
+    };
+    let growing = sent(&world, 1);
+    assert_eq!(growing.iter().filter(|(_, rows)| *rows > 0).count(), 1);
+    let first = growing.iter().find(|(total, _)| *total > 0).unwrap();
+    assert_eq!(first.0 as usize, first.1, "{growing:?}");
+    world.view(2, flat());
+    world.run();
+    assert_eq!(sent(&world, 2), [(6, 6)]);
+    // A file is no list.
+    world.view(3, dir("etc/hostname"));
+    world.run();
+    assert_eq!(
+        sent(&world, 3).iter().map(|(_, rows)| rows).sum::<usize>(),
+        0
+    );
+}
+
+#[test]
 fn progress_is_told_as_time_passes() {
     let blob = layer();
     let mut world = World::of(&blob);
