@@ -4,7 +4,11 @@
 #![cfg(target_arch = "wasm32")]
 
 pub mod browser;
+#[cfg(feature = "page")]
 pub mod effects;
+#[cfg(feature = "page")]
 pub mod pages;
+#[cfg(feature = "page")]
 pub mod state;
+#[cfg(feature = "page")]
 pub mod ui;

@@ -160,6 +160,7 @@ fn build_parts(workspace: &Workspace, folder: &Path) -> Result<PathBuf> {
             "layerscope-app",
             "--bin",
             "bench",
+            "--no-default-features",
             "--features",
             "layerscope-app/bench",
         ];

@@ -135,6 +135,15 @@ impl Repository {
         }
     }
 
+    /// Parses `REGISTRY/PATH`, as [`Repository`] is displayed: nothing is added or guessed. What
+    /// people type is for [`Repository::parse`].
+    fn parse_qualified(text: &str) -> Result<Repository, ReferenceError> {
+        let Some((registry, path)) = text.split_once('/') else {
+            return Err(ReferenceProblem::NoRepository.at(text, text.len()));
+        };
+        Repository::new(Registry::parse(registry)?, path)
+    }
+
     /// Where it lives.
     pub fn registry(&self) -> &Registry {
         &self.registry
@@ -479,7 +488,7 @@ impl fmt::Display for Reference {
 
 /// Text in, text out: every one of these travels as its own spelling.
 macro_rules! text_form {
-    ($($type:ty),*) => {$(
+    ($($type:ty = $read:path),*) => {$(
         impl FromStr for $type {
             type Err = ReferenceError;
             fn from_str(text: &str) -> Result<Self, ReferenceError> {
@@ -496,12 +505,18 @@ macro_rules! text_form {
         impl<'de> Deserialize<'de> for $type {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = String::deserialize(deserializer)?;
-                <$type>::parse(&text).map_err(serde::de::Error::custom)
+                $read(&text).map_err(serde::de::Error::custom)
             }
         }
     )*};
 }
-text_form!(Registry, Repository, Tag, ManifestRef, Reference);
+text_form!(
+    Registry = Registry::parse,
+    Repository = Repository::parse_qualified,
+    Tag = Tag::parse,
+    ManifestRef = ManifestRef::parse,
+    Reference = Reference::parse
+);
 
 macro_rules! debug_as_text {
     ($($type:ty),*) => {$(

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use js_sys::{Array, Uint8Array};
 use layerscope_core::explore::cancel::Bell;
 use layerscope_core::port::{IndexStore, StoreError};
-use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::spawn_local;
@@ -34,7 +34,7 @@ const STORES: &[&str] = &[INDEX, ABOUT, SETTINGS];
 const BUDGET: &str = "budget";
 
 /// What is known of a stored index.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct StoredLayer {
     /// Its key.
     pub key: String,
@@ -354,12 +354,13 @@ async fn make_room(
 ) -> Result<(), BrowserError> {
     let mut list = read_about(transaction, doing).await?;
     list.retain(|stored| Some(stored.key.as_str()) != coming);
-    list.sort_by_key(|stored| stored.last_used_ms);
     let mut used: u64 = list.iter().map(|s| s.bytes).sum();
-    for stored in list {
-        if used <= allowed {
+    while used > allowed {
+        let places = 0..list.len();
+        let Some(oldest) = places.min_by_key(|at| list[*at].last_used_ms) else {
             break;
-        }
+        };
+        let stored = list.swap_remove(oldest);
         delete(transaction, doing, &stored.key).await?;
         used = used.saturating_sub(stored.bytes);
     }
@@ -383,8 +384,14 @@ async fn write_about(
     doing: &'static str,
     stored: &StoredLayer,
 ) -> Result<(), BrowserError> {
-    // A record is one JSON text: strings, a count and a finite time always have one.
-    let text = serde_json::to_string(stored).unwrap_or_default();
+    // A record is one JSON text.
+    let text = json!({
+        "key": stored.key,
+        "label": stored.label,
+        "bytes": stored.bytes,
+        "last_used_ms": stored.last_used_ms,
+    });
+    let text = text.to_string();
     let about = transaction.store(ABOUT)?;
     let key = JsValue::from_str(&stored.key);
     value(doing, about.put_with_key(&text.into(), &key)).await?;
@@ -392,7 +399,15 @@ async fn write_about(
 }
 
 fn parse_about(record: &JsValue) -> Option<StoredLayer> {
-    serde_json::from_str(&record.as_string()?).ok()
+    // By hand, because the worker reads other JSON so: what a derived reader brings is larger.
+    let value: Value = serde_json::from_str(&record.as_string()?).ok()?;
+    let text = |name: &str| value[name].as_str().map(str::to_owned);
+    Some(StoredLayer {
+        key: text("key")?,
+        label: text("label")?,
+        bytes: value["bytes"].as_u64()?,
+        last_used_ms: value["last_used_ms"].as_u64()?,
+    })
 }
 
 async fn read_budget(transaction: &Transaction, doing: &'static str) -> Result<u64, BrowserError> {

@@ -35,6 +35,8 @@ const WORKER_LOADER: &str = include_str!("worker_loader.js");
 pub const WORKER_OPTIMISATION: [&str; 3] = ["-O3", "--strip-debug", "--strip-producers"];
 /// Those for the page: what it is made of is what a reader downloads.
 const PAGE_OPTIMISATION: [&str; 3] = ["-Oz", "--strip-debug", "--strip-producers"];
+/// How the page has the worker built: without the interface.
+const WORKER_FEATURES: &str = "data-cargo-no-default-features";
 /// What a finished folder was made from; lies beside `dist/` under the target folder.
 const STAMP: &str = "xtask-dist.stamp";
 
@@ -99,6 +101,7 @@ fn build(workspace: &Workspace, options: &Options, id: &str) -> Result<()> {
     };
 
     let staging = workspace.target.join("xtask-dist");
+    let page = SplitPage::write(workspace)?;
     shell::timed(&format!("building the app (build {id})"), || {
         empty(&staging)?;
         let mut command = Command::new(trunk.join("trunk"));
@@ -115,6 +118,7 @@ fn build(workspace: &Workspace, options: &Options, id: &str) -> Result<()> {
                 "--dist",
             ])
             .arg(&staging)
+            .arg(&page.0)
             .current_dir(&workspace.root)
             .env("PATH", shell::path_with(&[&wasm_bindgen])?)
             // Its errors say what failed; where in its own code it was is of no use.
@@ -144,6 +148,32 @@ fn build(workspace: &Workspace, options: &Options, id: &str) -> Result<()> {
     };
     fs::write(workspace.target.join(STAMP), stamp).context("writing the stamp of dist")?;
     report(&workspace.dist)
+}
+
+/// The page as Trunk is to read it for a split worker. Lies beside the page, because what it names is
+/// named from there; removed when this is dropped.
+struct SplitPage(PathBuf);
+
+impl SplitPage {
+    /// A link's own list of features takes the place of the one in Trunk's command line.
+    fn write(workspace: &Workspace) -> Result<Self> {
+        let file = workspace.root.join("app/index.html");
+        let page = fs::read_to_string(&file).context("reading the page")?;
+        if !page.contains(WORKER_FEATURES) {
+            bail!("app/index.html does not build the worker with {WORKER_FEATURES}");
+        }
+        let split = format!("{WORKER_FEATURES} data-cargo-features=\"split\"");
+        let copy = file.with_file_name("index.split.html");
+        fs::write(&copy, page.replace(WORKER_FEATURES, &split)).context("writing the page")?;
+        Ok(SplitPage(copy))
+    }
+}
+
+impl Drop for SplitPage {
+    fn drop(&mut self) {
+        // Left behind it is in nobody's way; git ignores it.
+        drop(fs::remove_file(&self.0));
+    }
 }
 
 /// Runs wasm-opt over each module: the page's for size, the worker's for speed.

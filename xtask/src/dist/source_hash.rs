@@ -34,7 +34,9 @@ pub fn of(root: &Path, public_url: &str) -> Result<String> {
         }
         for entry in WalkDir::new(&start).sort_by_file_name() {
             let entry = entry?;
-            if entry.file_type().is_file() {
+            // Made from the page while it is built.
+            let is_made = entry.file_name() == "index.split.html";
+            if entry.file_type().is_file() && !is_made {
                 let name = entry.path().strip_prefix(root)?.to_string_lossy();
                 let content = fs::read(entry.path())
                     .with_context(|| format!("reading {}", entry.path().display()))?;

@@ -3,9 +3,7 @@
 use std::ops::Range;
 use std::rc::Rc;
 
-use layerscope_inflate::{Crc32, inflate_whole};
-use miniz_oxide::inflate::stream::{InflateState, inflate};
-use miniz_oxide::{DataFormat, MZError, MZFlush, MZStatus};
+use layerscope_inflate::{Crc32, DefaultEngine, Engine, StepStatus, WINDOW_BYTES, inflate_whole};
 
 use super::{Archive, Method, Packed};
 use crate::layer_index::{ReadError, ReadPlan};
@@ -69,7 +67,11 @@ struct Inflating {
     plain: Rc<Vec<u8>>,
     /// Compressed bytes not taken yet.
     place: Range<usize>,
-    state: Box<InflateState>,
+    engine: DefaultEngine,
+    /// A window and room for a piece.
+    buf: Vec<u8>,
+    /// Where the next plain byte goes in `buf`.
+    pos: usize,
     /// Bytes that came out.
     at: u64,
     wanted: Range<u64>,
@@ -92,7 +94,9 @@ impl Inflating {
         Ok(Inflating {
             plain,
             place: packed.place.clone(),
-            state: InflateState::new_boxed(DataFormat::Raw),
+            engine: DefaultEngine::start(),
+            buf: vec![0; WINDOW_BYTES + PIECE_BYTES],
+            pos: 0,
             at: 0,
             wanted,
             size,
@@ -106,21 +110,30 @@ impl Inflating {
         if self.at >= self.wanted.end {
             return Ok(None);
         }
-        let mut out = vec![0; PIECE_BYTES];
-        let input = self.plain.get(self.place.clone()).unwrap_or_default();
-        let result = inflate(&mut self.state, input, &mut out, MZFlush::None);
-        self.place.start += result.bytes_consumed;
-        out.truncate(result.bytes_written);
-        let ended = match result.status {
-            Ok(MZStatus::StreamEnd) => true,
-            Ok(_) => false,
-            // Nothing went in and nothing came out.
-            Err(MZError::Buf) => return Err(member("its data is cut short")),
-            Err(_) => return Err(member("its data is damaged")),
+        if let Some(old) = self.pos.checked_sub(WINDOW_BYTES) {
+            self.buf.copy_within(old..self.pos, 0);
+            self.pos = WINDOW_BYTES;
+        }
+        let before = self.pos;
+        let ended = loop {
+            let input = self.plain.get(self.place.clone()).unwrap_or_default();
+            let step = self.engine.step(input, &mut self.buf, self.pos);
+            self.place.start += step.consumed;
+            self.pos += step.produced;
+            match step.status {
+                StepStatus::BlockBoundary => {}
+                StepStatus::NeedsOutput => break false,
+                StepStatus::Done => break true,
+                // What came before the cut is good.
+                StepStatus::NeedsInput if self.pos > before => break false,
+                StepStatus::NeedsInput => return Err(member("its data is cut short")),
+                StepStatus::Failed => return Err(member("its data is damaged")),
+            }
         };
+        let out = &self.buf[before..self.pos];
         let start = self.at;
         self.at += out.len() as u64;
-        self.crc.update(&out);
+        self.crc.update(out);
         if self.at > self.size || (ended && self.at != self.size) {
             return Err(member("its size is not the one that is stated"));
         }

@@ -10,10 +10,12 @@ use super::error::ExploreError;
 use super::export;
 use super::job_state::Job;
 use super::ports::Ports;
+use super::read::{Source, Take};
 use super::session::Inner;
-use super::{find_index, find_soci, find_source, inner};
+use super::{find_index, find_soci, find_source, inner, slow};
 use crate::decode::{self, MakeDecoder};
 use crate::job::ReadId;
+use crate::layer_index::EntryReader;
 use crate::path::EntryPath;
 
 /// A future of this thread.
@@ -27,6 +29,15 @@ type OpenInner<P> = for<'a> fn(
     &'a EntryPath,
 ) -> Local<'a, Result<(), ExploreError>>;
 
+/// Gives the bytes of a source that is not the common one.
+type Give<P> = for<'a> fn(
+    &'a Job<P>,
+    ReadId,
+    Source,
+    &'a mut EntryReader,
+    &'a mut Take<'a>,
+) -> Local<'a, Result<u64, ExploreError>>;
+
 /// Entries into the second part.
 pub struct Formats<P: Ports> {
     pub(super) find_index:
@@ -37,6 +48,7 @@ pub struct Formats<P: Ports> {
     pub(super) decoders: MakeDecoder,
     pub(super) find_in_source: for<'a> fn(&'a Job<P>, Vec<u8>) -> Local<'a, find_index::Outcome>,
     pub(super) find_soci: for<'a> fn(&'a Job<P>) -> Local<'a, find_index::Outcome>,
+    pub(super) give: Give<P>,
     pub(super) make_ztoc: for<'a> fn(&'a Job<P>, ReadId) -> Local<'a, export::Outcome>,
 }
 
@@ -59,6 +71,9 @@ impl<P: Ports> Formats<P> {
             decoders: decode::decoder,
             find_in_source: |job, config| Box::pin(find_source::open(job, config)),
             find_soci: |job| Box::pin(find_soci::open(job)),
+            give: |job, read, source, reader, take| {
+                Box::pin(slow::give(job, read, source, reader, take))
+            },
             make_ztoc: |job, read| Box::pin(export::ztoc(job, read)),
         }
     }

@@ -43,6 +43,9 @@ impl Opened {
     }
 }
 
+/// Takes a file's bytes, in order.
+pub(super) type Take<'a> = dyn FnMut(&[u8]) -> Result<(), FileError> + 'a;
+
 /// Where a reader's bytes come from.
 pub(super) enum Source {
     /// From the network: compressed bytes from the blob's start.
@@ -217,31 +220,20 @@ pub(super) async fn pump<P: Ports>(
     job: &Job<P>,
     read: ReadId,
     opened: Opened,
-    take: &mut dyn FnMut(&[u8]) -> Result<(), FileError>,
+    take: &mut Take<'_>,
 ) -> Result<(u64, Verified), ExploreError> {
     let Opened {
         source, mut reader, ..
     } = opened;
     let fetched = match source {
-        Source::Held(mut from) => {
-            while let Some(piece) = from.next()? {
-                unpack(job, &mut reader, &piece, take).await?;
-                job.ports.yield_now().await;
-            }
-            0
-        }
-        Source::Kept(out_range) => {
-            give_kept(job, out_range, &mut reader, take).await?;
-            0
-        }
         Source::Fetched {
             in_range,
             slow: None,
         } => fetch(job, in_range, &mut reader, take).await?,
-        Source::Fetched {
-            in_range,
-            slow: Some(slow),
-        } => slow::fetch(job, read, in_range, &slow, &mut reader, take).await?,
+        other => {
+            let formats = job.ports.formats().await?;
+            (formats.give)(job, read, other, &mut reader, take).await?
+        }
     };
     let mut written = Ok(());
     let verified = reader.finish(&mut |piece| {
@@ -253,11 +245,11 @@ pub(super) async fn pump<P: Ports>(
     Ok((fetched, verified))
 }
 
-async fn fetch<P: Ports>(
+pub(super) async fn fetch<P: Ports>(
     job: &Job<P>,
     in_range: Range<u64>,
     reader: &mut EntryReader,
-    take: &mut dyn FnMut(&[u8]) -> Result<(), FileError>,
+    take: &mut Take<'_>,
 ) -> Result<u64, ExploreError> {
     if in_range.is_empty() {
         return Ok(0);
@@ -287,27 +279,11 @@ async fn fetch<P: Ports>(
     Ok(feed.received())
 }
 
-/// Plain bytes that are here already.
-async fn give_kept<P: Ports>(
-    job: &Job<P>,
-    mut out_range: Range<u64>,
-    reader: &mut EntryReader,
-    take: &mut dyn FnMut(&[u8]) -> Result<(), FileError>,
-) -> Result<(), ExploreError> {
-    loop {
-        let piece = job.layer.borrow().kept(&out_range).map(<[u8]>::to_vec);
-        // None before the end: it was thrown out, and the reader will say that it has not all.
-        let Some(piece) = piece else { return Ok(()) };
-        out_range.start += piece.len() as u64;
-        unpack(job, reader, &piece, take).await?;
-    }
-}
-
-async fn unpack<P: Ports>(
+pub(super) async fn unpack<P: Ports>(
     job: &Job<P>,
     reader: &mut EntryReader,
     bytes: &[u8],
-    take: &mut dyn FnMut(&[u8]) -> Result<(), FileError>,
+    take: &mut Take<'_>,
 ) -> Result<Progress, ExploreError> {
     let mut progress = Progress::NeedsInput;
     for slice in bytes.chunks(SLICE) {

@@ -1,4 +1,5 @@
-//! Reads that have to decode much that nobody wants, because the blob cannot be entered nearer.
+//! Reads of what is no gzip or plain tar: archives that are held, bytes that are kept, and those that
+//! have to decode much that nobody wants, because the blob cannot be entered nearer.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -12,8 +13,8 @@ use super::error::ExploreError;
 use super::feed::Feed;
 use super::job_state::Job;
 use super::kept::RECENT_BYTES;
-use super::ports::{FileError, Ports};
-use super::read::{Opened, SLICE, Source, TELL_EVERY_MS};
+use super::ports::Ports;
+use super::read::{Opened, SLICE, Source, TELL_EVERY_MS, Take, unpack};
 
 /// What is slow about a read.
 pub(super) struct Slow {
@@ -77,15 +78,63 @@ pub(super) fn extend<P: Ports>(
     job.layer.borrow().open_entry(ordinal, start, RECENT_BYTES)
 }
 
+/// Gives the bytes of any source but the common one, which needs none of this. Returns how many
+/// compressed bytes were fetched.
+pub(super) async fn give<P: Ports>(
+    job: &Job<P>,
+    read: ReadId,
+    source: Source,
+    reader: &mut EntryReader,
+    take: &mut Take<'_>,
+) -> Result<u64, ExploreError> {
+    match source {
+        Source::Held(mut from) => {
+            while let Some(piece) = from.next()? {
+                unpack(job, reader, &piece, take).await?;
+                job.ports.yield_now().await;
+            }
+            Ok(0)
+        }
+        Source::Kept(out_range) => {
+            give_kept(job, out_range, reader, take).await?;
+            Ok(0)
+        }
+        Source::Fetched {
+            in_range,
+            slow: Some(slow),
+        } => fetch(job, read, in_range, &slow, reader, take).await,
+        Source::Fetched {
+            in_range,
+            slow: None,
+        } => super::read::fetch(job, in_range, reader, take).await,
+    }
+}
+
+/// Plain bytes that are here already.
+async fn give_kept<P: Ports>(
+    job: &Job<P>,
+    mut out_range: Range<u64>,
+    reader: &mut EntryReader,
+    take: &mut Take<'_>,
+) -> Result<(), ExploreError> {
+    loop {
+        let piece = job.layer.borrow().kept(&out_range).map(<[u8]>::to_vec);
+        // None before the end: it was thrown out, and the reader will say that it has not all.
+        let Some(piece) = piece else { return Ok(()) };
+        out_range.start += piece.len() as u64;
+        unpack(job, reader, &piece, take).await?;
+    }
+}
+
 /// Fetches and decodes up to what is wanted: says how far it is, keeps what passes, and ends the
 /// transfer when it has it. Returns how many compressed bytes were fetched.
-pub(super) async fn fetch<P: Ports>(
+async fn fetch<P: Ports>(
     job: &Job<P>,
     read: ReadId,
     in_range: Range<u64>,
     slow: &Slow,
     reader: &mut EntryReader,
-    take: &mut dyn FnMut(&[u8]) -> Result<(), FileError>,
+    take: &mut Take<'_>,
 ) -> Result<u64, ExploreError> {
     // Nothing has checked what is fetched beside a stream that did not come to its end.
     let verified = reader.verified();
