@@ -128,6 +128,14 @@ pub enum Request {
         /// How to be let in.
         access: Access,
     },
+    /// Other credentials for an open job: the answer to [`Event::Renew`], or the user has signed
+    /// in or out meanwhile.
+    Access {
+        /// The job's id.
+        job: JobId,
+        /// How to be let in from now on.
+        access: Access,
+    },
     /// Opens a file of an open job as the archive that it is, from the bytes that the worker has or
     /// fetches as for any read. The new job is asked like a layer's.
     OpenInner {
@@ -386,6 +394,13 @@ pub enum Event {
     Notice {
         /// What.
         problem: Problem,
+    },
+    /// A sign-in at a provider was refused: it has run out. The job waits for [`Request::Access`].
+    Renew {
+        /// The job's id.
+        job: JobId,
+        /// What was refused.
+        refused: crate::registry::client::Credentials,
     },
 }
 

@@ -3,7 +3,7 @@
 use layerscope_core::digest::Digest;
 use layerscope_core::path::EntryPath;
 use layerscope_core::port::digest_of_key;
-use layerscope_core::reference::{Registry, Repository};
+use layerscope_core::reference::Repository;
 use layerscope_core::route::Route;
 use layerscope_core::view::human;
 use leptos::prelude::*;
@@ -11,7 +11,7 @@ use leptos::prelude::*;
 use crate::ui::widget::live::{When, live};
 
 use super::app;
-use super::widget::problem::ProblemPanel;
+use super::widget::problem::{ProblemPanel, Remember};
 use super::widget::refocus;
 use super::widget::skeleton::Skeleton;
 use crate::browser::page;
@@ -73,7 +73,7 @@ pub fn Settings() -> impl IntoView {
 #[component]
 fn SignedIn() -> impl IntoView {
     let app = app();
-    let list = app.state.shell.signed_in();
+    let list = app.state.login.list();
     view! {
         <section class="stack tight" aria-labelledby="signed-in">
             <h2 id="signed-in" tabindex="-1">"Signed in"</h2>
@@ -82,17 +82,20 @@ fn SignedIn() -> impl IntoView {
             </When>
             <When when=move || list.with(|l| !l.is_empty())>
                 <ul class="card list">
-                    <For each=move || list.get() key=Clone::clone let(name)>
-                        <li>
-                            <span class="mono">{familiar(&name)}</span>
+                    <For each=move || list.get() key=Clone::clone let(one)>
+                        <li data-signed-in=one.registry.to_string()>
+                            <span class="mono">{one.registry.familiar().to_owned()}</span>
+                            <span class="muted small">
+                                {one.how.clone()}
+                                {if one.remembered { ", remembered in this browser" } else { ", in this tab's memory" }}
+                            </span>
                             <button
                                 type="button"
                                 class="btn tiny"
+                                aria-label=format!("Sign out of {}", one.registry.familiar())
                                 on:click=move |_| {
-                                    if let Ok(registry) = Registry::parse(&name) {
-                                        app.effects.sign_out(&registry);
-                                        refocus(vec!["#signed-in".to_owned()]);
-                                    }
+                                    app.effects.sign_out(&one.registry);
+                                    refocus(vec!["#signed-in".to_owned()]);
                                 }
                             >
                                 "Sign out"
@@ -110,28 +113,28 @@ fn SignedIn() -> impl IntoView {
 #[component]
 fn Import() -> impl IntoView {
     let app = app();
+    let remember = NodeRef::<leptos::html::Input>::new();
     let told = RwSignal::new(String::new()); // tidy: local
     let chosen = move |event| {
         if let Some(file) = page::ChosenFile::of(&event) {
+            let wanted = remember
+                .get_untracked()
+                .is_some_and(|field| field.checked());
             app.effects
-                .import_sign_ins(file, move |text| told.set(text)); // tidy: local
+                .import_sign_ins(file, wanted, move |text| told.set(text)); // tidy: local
         }
     };
     view! {
+        <Remember field=remember/>
         <label class="stack tight">
             <span class="muted prose">
-                "Or take the sign-ins of docker's config.json: the file is read here, kept in this tab's memory until "
-                "it is closed, and each password is sent to its own registry's sign-in only."
+                "Or take the sign-ins of docker's config.json: the file is read here, and each password is sent to "
+                "its own registry's sign-in only."
             </span>
             <input type="file" accept=".json,application/json" data-action="import" on:change=chosen/>
         </label>
         <p role="status" data-imported="">{move || told.get()}</p>
     }
-}
-
-/// A registry's name as users know it.
-fn familiar(registry: &str) -> String {
-    Registry::parse(registry).map_or(registry.to_owned(), |r| r.familiar().to_owned())
 }
 
 /// How much is kept, the limit, and each layer.

@@ -6,7 +6,7 @@ use layerscope_core::view::problem::Problem;
 use leptos::html;
 use leptos::prelude::*;
 
-use crate::browser::page;
+use crate::browser::{location, page};
 use crate::ui::{App, app};
 
 /// Where the focus is while it is tried again.
@@ -81,28 +81,41 @@ pub fn ProblemPanel(
     }
 }
 
-/// Asks for user name and password; never inside another page's frame.
+/// Asks for user name and password, or leads to a provider; never inside another page's frame.
 #[component]
 pub fn SignIn(registry: Registry) -> impl IntoView {
     if page::is_framed() {
         return view! {
-            <p>"To sign in, open this page in a tab of its own: passwords are not taken inside another page."</p>
+            <p>
+                "To sign in, open this page in a tab of its own: passwords are not taken inside another page. "
+                <a href=location::unframed() target="_blank" rel="noopener noreferrer" data-action="own-tab">
+                    "Open it in a tab of its own"
+                </a>
+            </p>
         }
         .into_any();
     }
     let app = app();
     let name = NodeRef::<html::Input>::new();
     let password = NodeRef::<html::Input>::new();
+    let remember = NodeRef::<html::Input>::new();
     let host = registry.familiar().to_owned();
+    let wanted = move || {
+        remember
+            .get_untracked()
+            .is_some_and(|field| field.checked())
+    };
+    let of = registry.clone();
     let submit = move |ev: leptos::ev::SubmitEvent| {
         ev.prevent_default();
         if let (Some(name), Some(password)) = (name.get_untracked(), password.get_untracked()) {
             retries(app, USERNAME);
             app.effects
-                .sign_in(&registry, name.value(), password.value());
+                .sign_in(&of, name.value(), password.value(), wanted());
         }
     };
     view! {
+        <Providers registry=registry wanted=Callback::new(move |()| wanted())/>
         <form class="signin" on:submit=submit aria-label=format!("Sign in to {host}")>
             <label>
                 {format!("User name at {host}")}
@@ -121,9 +134,68 @@ pub fn SignIn(registry: Registry) -> impl IntoView {
             </label>
             <button type="submit" class="btn main">"Sign in"</button>
         </form>
-        <p class="small muted">
-            "Kept in this tab's memory until it is closed, and sent to this registry's sign-in only."
-        </p>
+        <Remember field=remember/>
+        <p class="small muted">"It is sent to this registry's sign-in only, by way of this page's proxy."</p>
     }
     .into_any()
+}
+
+/// Whether a sign-in is to be remembered, and what that means.
+#[component]
+pub fn Remember(
+    /// The box.
+    field: NodeRef<html::Input>,
+) -> impl IntoView {
+    let place = location::base();
+    view! {
+        <label class="row small">
+            <input type="checkbox" name="remember" node_ref=field/>
+            "Remember it in this browser"
+        </label>
+        <p class="small muted prose">
+            "Without this it is kept in this tab's memory, until the tab is closed or loaded anew. With it, it is written "
+            "as it is, not encrypted, into this browser's storage for "<span class="mono">{place}</span>
+            " (localStorage), until you sign out on the settings page: whoever uses this browser can read it then, "
+            "and so can every other page of the same host."
+        </p>
+    }
+}
+
+/// A button for each provider that the proxy has for a registry.
+#[component]
+fn Providers(registry: Registry, wanted: Callback<(), bool>) -> impl IntoView {
+    let app = app();
+    let login = app.state.login;
+    app.effects.ask_offers(&registry);
+    let of = registry.clone();
+    let offers = move || {
+        login.offers().with(|known| match known {
+            Some((registry, offers)) if *registry == of => offers.clone(),
+            _ => Vec::new(),
+        })
+    };
+    view! {
+        <div class="row">
+            <For each=offers key=|offer| offer.id.clone() let(offer)>
+                {
+                    let registry = registry.clone();
+                    let label = format!("Sign in with {}", offer.name);
+                    let id = offer.id.clone();
+                    view! {
+                        <button
+                            type="button"
+                            class="btn main"
+                            data-provider=id
+                            disabled=move || login.leaving().get()
+                            on:click=move |_| {
+                                app.effects.log_in(&registry, offer.clone(), wanted.run(()));
+                            }
+                        >
+                            {label}
+                        </button>
+                    }
+                }
+            </For>
+        </div>
+    }
 }
