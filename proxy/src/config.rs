@@ -12,7 +12,7 @@ use serde::Deserialize;
 use crate::forwarder::Forwarders;
 use crate::limits::Limits;
 use crate::policy::Policy;
-use crate::provider::{self, Provider};
+use crate::provider::{self, Pattern, Provider};
 use crate::target::{HostPort, Registry};
 
 /// A configuration file is a page of text; more is a mistake.
@@ -243,6 +243,21 @@ impl Config {
                 .map(|pair| realm_from_str(pair))
                 .collect::<Result<_, _>>()?,
         };
+        let served = |provider: &Provider| {
+            provider.registries.iter().try_for_each(|pattern| {
+                let Pattern::One(registry) = pattern else {
+                    return Ok(());
+                };
+                let problem = policy.check_served(registry).err();
+                problem.map_or(Ok(()), |problem| {
+                    Err(ConfigError::Value {
+                        flag: "--provider",
+                        value: provider.id.clone(),
+                        problem: problem.to_string(),
+                    })
+                })
+            })
+        };
         let given = args.provider.iter().map(|text| {
             // Not the text itself: a secret may be in it.
             text.parse().map_err(|problem| ConfigError::Value {
@@ -252,6 +267,8 @@ impl Config {
             })
         });
         let given = given.collect::<Result<_, _>>()?;
+        let providers = provider::checked(first(given, file.provider))?;
+        providers.iter().try_for_each(served)?;
         let origins = first(args.origin, file.origin)
             .iter()
             .map(|origin| origin_from_str(origin))
@@ -265,7 +282,7 @@ impl Config {
         Ok(Self {
             listen,
             policy,
-            providers: provider::checked(first(given, file.provider))?,
+            providers,
             ca_file: args.ca_file.or(file.ca_file),
             origins,
             forwarders: Forwarders(parse_all(
@@ -453,6 +470,19 @@ mod tests {
             assert!(printed.contains("client-rate = 500"), "{printed}");
         }
         assert!(config(all, "").unwrap().to_toml().contains("10.0.0.0/8"));
+    }
+
+    #[test]
+    fn providers_are_for_registries_that_are_served() {
+        let file = "[[provider]]\nid = \"op\"\nregistry = [\"gcr.io\"]\nissuer = \"https://a.example\"\n\
+            client-id = \"c\"\nusername = \"u\"\n";
+        assert_eq!(config("", file).unwrap().providers.len(), 1);
+        assert!(config("--registry gcr.io", file).is_ok());
+        let problem = config("--registry ghcr.io", file).unwrap_err();
+        assert!(
+            problem.contains("does not serve the registry gcr.io"),
+            "{problem}"
+        );
     }
 
     #[test]

@@ -78,6 +78,7 @@ pub async fn offer(
     let params = Params::from_query(query.as_deref())?;
     let Some(id) = params.get("provider")? else {
         let registry: Registry = params.parsed("registry")?;
+        proxy.check_served(&registry)?;
         let providers = proxy.config.providers.iter();
         let offered: Vec<Value> = providers
             .filter(|provider| provider.covers(&registry))

@@ -22,6 +22,7 @@ use leptos::task::spawn_local;
 use serde::{Deserialize, Serialize};
 
 use super::{Effects, Inner};
+use crate::browser::error::BrowserError;
 use crate::browser::page::{self, ChosenFile};
 use crate::browser::{away, location, prefs, timer};
 use crate::state::login::SignedIn;
@@ -373,6 +374,9 @@ impl Effects {
 
     /// Goes to a provider, to come back to the present place.
     pub fn log_in(self, registry: &Registry, offer: Offer, remember: bool) {
+        if page::is_framed() {
+            return; // nothing offers it there
+        }
         self.with(|inner| {
             let (inner, registry) = (inner.clone(), registry.clone());
             inner.state.login.set_leaving(true);
@@ -418,7 +422,7 @@ async fn leave(
         redirect_uri: format!("{}callback.html", location::base()),
         remember,
     };
-    let thrown = |error| not_started(&offer.name, &format!("{error}"));
+    let thrown = |error: BrowserError| not_started(&offer.name, &error.to_string());
     let random = away::randoms().map_err(thrown)?;
     let started = beginning.start(place, &random, now_s());
     let (address, started) = started.map_err(|error| Problem::from(&error))?;
@@ -441,12 +445,12 @@ async fn import(inner: &Inner, file: ChosenFile, remember: bool) -> String {
         Ok(bytes) => docker_config::parse(&bytes),
         Err(error) => return format!("The file could not be read: {error}."),
     };
-    let mut sign_ins = match read {
+    let sign_ins = match read {
         Ok(sign_ins) => sign_ins,
         Err(why) => return format!("This is no config.json of docker's: {why}."),
     };
     let told = imported(&sign_ins);
-    for (registry, credentials) in sign_ins.found.drain(..) {
+    for (registry, credentials) in sign_ins.found {
         let held = typed(&credentials.username, remember);
         hold(inner, &registry, credentials, held);
     }

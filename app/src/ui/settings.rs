@@ -83,29 +83,37 @@ fn SignedIn() -> impl IntoView {
             <When when=move || list.with(|l| !l.is_empty())>
                 <ul class="card list">
                     <For each=move || list.get() key=Clone::clone let(one)>
-                        <li data-signed-in=one.registry.to_string()>
-                            <span class="mono">{one.registry.familiar().to_owned()}</span>
-                            <span class="muted small">
-                                {one.how.clone()}
-                                {if one.remembered { ", remembered in this browser" } else { ", in this tab's memory" }}
-                            </span>
-                            <button
-                                type="button"
-                                class="btn tiny"
-                                aria-label=format!("Sign out of {}", one.registry.familiar())
-                                on:click=move |_| {
-                                    app.effects.sign_out(&one.registry);
-                                    refocus(vec!["#signed-in".to_owned()]);
-                                }
-                            >
-                                "Sign out"
-                            </button>
-                        </li>
+                        {signed_in(one)}
                     </For>
                 </ul>
             </When>
             {(!page::is_framed()).then(|| view! { <Import/> })}
         </section>
+    }
+}
+
+/// A registry, as whom one is signed in to it, and the way out.
+fn signed_in(one: crate::state::login::SignedIn) -> impl IntoView {
+    let app = app();
+    let name = one.registry.familiar().to_owned();
+    let title = format!("Sign out of {name}");
+    let kept = match one.remembered {
+        true => "remembered in this browser",
+        false => "in this tab's memory",
+    };
+    let registry = one.registry.clone();
+    let out = move |_| {
+        app.effects.sign_out(&registry);
+        refocus(vec!["#signed-in".to_owned()]);
+    };
+    view! {
+        <li data-signed-in=one.registry.to_string()>
+            <span class="mono">{name}</span>
+            <span class="muted small">{one.how}", "{kept}</span>
+            <button type="button" class="btn tiny" aria-label=title on:click=out>
+                "Sign out"
+            </button>
+        </li>
     }
 }
 

@@ -50,14 +50,12 @@ fn the_page_is_asked_and_the_read_goes_on() {
         access: access("one"),
     });
     world.run();
-    let (small, bytes) = file("usr/share/small.txt");
-    world.read(1, small, 0, 100);
-    world.run();
     assert_eq!(asked(&world), 0);
+    let (noise, bytes) = file("usr/share/noise.bin");
 
     "two".clone_into(&mut good.borrow_mut());
-    world.read(2, small, 0, 12_000);
-    world.read(3, small, 5_000, 100);
+    world.read(2, noise, 100_000, 1_000);
+    world.read(3, noise, 2_900_000, 100);
     world.run_until(|world| asked(world) > 0);
     for _ in 0..10 {
         world.turn();
@@ -68,26 +66,26 @@ fn the_page_is_asked_and_the_read_goes_on() {
         access: access("two"),
     });
     world.run();
-    assert_eq!(world.content(2).unwrap().bytes, bytes);
-    assert_eq!(world.content(3).unwrap().bytes, bytes[5_000..5_100]);
+    assert_eq!(world.content(2).unwrap().bytes, bytes[100_000..101_000]);
+    assert_eq!(world.content(3).unwrap().bytes, bytes[2_900_000..2_900_100]);
 
     // The page has nothing new either.
     "three".clone_into(&mut good.borrow_mut());
-    world.read(4, small, 0, 100);
     let before = asked(&world);
-    world.run_until(|world| world.answer(4).is_some() || asked(world) > before);
+    world.read(4, noise, 1_000_000, 100);
+    world.run_until(|world| asked(world) > before);
     world.post(Request::Access {
         job: 1,
         access: access("two"),
     });
     world.run();
+    assert_eq!(world.content(4).unwrap_err().code, "CREDENTIALS_REFUSED");
     // Signed out meanwhile: nothing is asked any more.
     let before = asked(&world);
     world.post(Request::Access {
         job: 1,
         access: Access::default(),
     });
-    let (noise, _) = file("usr/share/noise.bin");
     world.read(5, noise, 2_000_000, 100);
     world.run();
     assert_eq!(world.content(5).unwrap_err().code, "UNAUTHORIZED");
