@@ -11,8 +11,9 @@ use leptos::prelude::*;
 use crate::ui::widget::live::{When, live};
 
 use super::app;
-use super::widget::problem::{ProblemPanel, Remember};
+use super::widget::problem::ProblemPanel;
 use super::widget::refocus;
+use super::widget::sign_in::Remember;
 use super::widget::skeleton::Skeleton;
 use crate::browser::page;
 use crate::browser::prefs::Theme;

@@ -12,7 +12,7 @@ use axum::{
 use fantoccini::Locator;
 use layerscope_tests::{
     browser::Browser,
-    corpus::Corpus,
+    corpus::{Corpus, edge},
     net::{Server, client, free_port, wait},
     oidc::{self, Provider},
     page::{Page, css, fs_route},
@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 
 use crate::{assert_text, flags};
 
-/// A path that the small trees of `private/tree` and `made/multi` have.
+/// A path that the small tree of `private/tree` has.
 const SMALL_FILE: &str = "usr/share/d01/f00001.dat";
 /// How the registry of the corpus takes an access token: as Google's do.
 const AS_GOOGLE: &str = "username = \"oauth2accesstoken\"";
@@ -251,6 +251,8 @@ fn what_runs_out_is_renewed() {
     // So short that each read asks the token server again, with the access token.
     corpus.tokens.set_ttl(1);
     page.load(&stage.private());
+    // Remembered, so that the page can be loaded anew and the worker has nothing in memory.
+    browser.click("[role=alert] input[name=remember]");
     browser.click(BUTTON);
     stage.log_in();
     page.ready();
@@ -267,7 +269,8 @@ fn what_runs_out_is_renewed() {
     };
     let before = refreshed();
     std::thread::sleep(Duration::from_secs(6));
-    page.walk_to(SMALL_FILE);
+    let host = corpus.bearer.host();
+    page.load_ready(&fs_route(&host, "private/tree", &layer.digest, SMALL_FILE));
     assert_text(&page.text(), &corpus.extract(layer, SMALL_FILE).unwrap());
     let after_read = refreshed();
     assert!(after_read > before, "the worker read with an old token");
@@ -495,7 +498,7 @@ fn below_a_path_with_a_bearer_token() {
     let (browser, corpus) = (&stage.browser, &stage.corpus);
     let page = Page::new(browser, &stage.proxy);
     let place = format!(
-        "{origin}/sub/?proxy={}#/image/{gate}/made/multi:latest",
+        "{origin}/sub/?proxy={}#/image/{gate}/made/tree:latest",
         stage.proxy.base()
     );
     browser.goto(&place);
@@ -504,14 +507,15 @@ fn below_a_path_with_a_bearer_token() {
     stage.log_in();
     page.ready();
     assert_eq!(browser.url(), place);
-    let layer = &corpus.image("made/multi").layers[0];
+    let layer = &corpus.image("made/tree").layers[0];
     page.open_layer(&layer.digest);
     page.layer_done();
     std::thread::sleep(Duration::from_secs(6));
-    let route = fs_route(&gate, "made/multi", &layer.digest, SMALL_FILE);
-    page.go(&route);
+    page.go(&fs_route(&gate, "made/tree", &layer.digest, edge::NEEDLE));
     page.ready();
-    assert_text(&page.text(), &corpus.extract(layer, SMALL_FILE).unwrap());
+    assert_text(&page.text(), &corpus.extract(layer, edge::NEEDLE).unwrap());
+    page.go(&format!("#/repo/{gate}/made/tree"));
+    page.ready();
     let grants = provider.grants();
     assert!(
         grants.iter().any(|(grant, _)| grant == "refresh_token"),
@@ -541,7 +545,7 @@ fn never_inside_another_page() {
     .unwrap();
     let browser = &stage.browser;
     browser.goto(&format!("http://localhost:{}/", host.addr().port()));
-    wait(browser.client().enter_frame(Some(0))).unwrap();
+    wait(browser.client().enter_frame(0)).unwrap();
     let link = browser.find("[role=alert] [data-action=own-tab]");
     let href = wait(link.attr("href")).unwrap().unwrap();
     assert_eq!(href, format!("{}/{}", stage.proxy.base(), stage.private()));
@@ -550,7 +554,7 @@ fn never_inside_another_page() {
         assert!(found.is_empty(), "{absent}");
     }
     wait(browser.client().enter_parent_frame()).unwrap();
-    wait(browser.client().enter_frame(Some(1))).unwrap();
+    wait(browser.client().enter_frame(1)).unwrap();
     let alert = Page::new(browser, &stage.proxy).alert();
     assert!(alert.contains("inside another page"), "{alert}");
     // The link leads to where one can sign in.
