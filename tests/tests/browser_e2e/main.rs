@@ -17,6 +17,7 @@ mod main_job;
 mod pages;
 mod sign_in;
 mod storage;
+mod trade;
 
 use layerscope_tests::{browser::Browser, corpus::Corpus, proxy::Proxy};
 

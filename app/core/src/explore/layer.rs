@@ -7,7 +7,7 @@ use crate::digest::Digest;
 use crate::job::{Row, Verified, ViewInfo};
 use crate::layer_index::{
     Access, BlobDigests, BuildError, BuildOptions, Compression, Damage, DamageKind, EntryReader,
-    IndexBuilder, LayerIndex, ReadError, ReadPlan, SealError, bare,
+    IndexBuilder, LayerIndex, ReadError, ReadPlan, SealError, TradeChoice, bare,
 };
 use crate::path::EntryPath;
 use crate::toc::Toc;
@@ -52,8 +52,9 @@ pub(super) struct Layer {
 
 impl Layer {
     /// Its bytes are about to come.
-    pub(super) fn begin(&mut self) {
+    pub(super) fn begin(&mut self, trade: TradeChoice) {
         let mut options = BuildOptions::default();
+        options.gzip.trade = trade.trade();
         // The blob's digest covers what a CRC would; in wasm it costs more than a tenth.
         options.gzip.check_crc = !cfg!(target_arch = "wasm32");
         let builder = IndexBuilder::new(options);

@@ -38,7 +38,8 @@ impl From<ExploreError> for End {
 
 /// Opens the job's layer and tells how it goes. Ends when the layer is whole, cancelled or failed.
 pub(super) async fn open<P: Ports>(session: &Inner<P>, job: &Job<P>) {
-    if restore(session, job).await || find_index::find(job).await {
+    let found = !job.source.again && (restore(session, job).await || find_index::find(job).await);
+    if found {
         return;
     }
     let outcome = match stream(job).await {
@@ -76,12 +77,14 @@ async fn restore<P: Ports>(session: &Inner<P>, job: &Job<P>) -> bool {
         return false;
     };
     let size = index.blob_len();
+    let trade = index.trade();
     job.layer.borrow_mut().set_whole(index, job.source.title());
     job.advance(|progress| {
         progress.phase = Phase::Done;
         progress.size = Some(size);
         progress.verified = Verified::Blob;
         progress.from_store = true;
+        progress.trade = trade;
         progress.index_bytes = Some(stored.len() as u64);
     });
     true
@@ -95,7 +98,7 @@ async fn stream<P: Ports>(job: &Job<P>) -> Result<BlobDigests, End> {
         .guard(feed.connect())
         .await?
         .map_err(ExploreError::from)?;
-    job.layer.borrow_mut().begin();
+    job.layer.borrow_mut().begin(job.source.trade);
     job.advance(|progress| {
         progress.phase = Phase::Streaming;
         progress.size = progress.size.or(feed.total());
@@ -141,12 +144,12 @@ async fn seal<P: Ports>(session: &Inner<P>, job: &Job<P>, digests: BlobDigests) 
             size: job.source.size,
         }));
     }
-    let stored = {
+    let (stored, trade) = {
         let mut layer = job.layer.borrow_mut();
         let index = layer
             .seal(digests, &job.source.digest, job.source.title())
             .map_err(ExploreError::from)?;
-        index.to_bytes()
+        (index.to_bytes(), index.trade())
     };
     if let Some(stored) = &stored {
         let key = index_key(&job.source.digest);
@@ -159,6 +162,7 @@ async fn seal<P: Ports>(session: &Inner<P>, job: &Job<P>, digests: BlobDigests) 
     job.advance(|progress| {
         progress.phase = Phase::Done;
         progress.verified = Verified::Blob;
+        progress.trade = trade;
         progress.index_bytes = stored.map(|stored| stored.len() as u64);
     });
     Ok(())

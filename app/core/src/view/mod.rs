@@ -8,3 +8,4 @@ pub mod json;
 pub mod listing;
 pub mod problem;
 pub mod tags;
+pub mod trade;

@@ -8,4 +8,5 @@ mod frames;
 mod inner;
 mod reads;
 mod somebody;
+mod trade;
 mod world;
