@@ -4,6 +4,7 @@
 pub mod app;
 pub mod layer;
 pub mod rival;
+pub mod scale;
 
 use std::collections::BTreeMap;
 
