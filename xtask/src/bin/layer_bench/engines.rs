@@ -129,6 +129,9 @@ fn speeds(racer: &Racer<'_>, megabytes: f64, of: fn(&Cost) -> f64) -> Vec<f64> {
         .collect()
 }
 
+/// Inflates a blob, and tells how many bytes came out.
+type Inflate = fn(&[u8]) -> Result<u64>;
+
 /// What runs in this program.
 fn ours(blob: &[u8], out_len: u64) -> Vec<Racer<'_>> {
     let mut racers = vec![Racer {
@@ -146,7 +149,7 @@ fn ours(blob: &[u8], out_len: u64) -> Vec<Racer<'_>> {
         ),
         costs: Vec::new(),
     }];
-    let engines: [(_, fn(&[u8]) -> Result<u64>); 2] = [
+    let engines: [(_, Inflate); 2] = [
         ("our_engine", inflate::<FastEngine>),
         ("miniz_oxide", inflate::<MinizEngine>),
     ];
