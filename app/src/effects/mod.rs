@@ -51,7 +51,8 @@ pub struct Effects(StoredValue<Rc<Inner>, LocalStorage>);
 enum Key {
     Nothing,
     Repo(Registry, Option<Repository>),
-    Image(Reference),
+    /// The image, and the artifact type of which alone its referrers are shown.
+    Image(Reference, Option<String>),
     Layer(Repository, Digest),
     Blob(Repository, Digest),
     Settings,
@@ -349,12 +350,14 @@ fn key_of(route: &Route) -> Key {
             registry,
             repository,
         } => Key::Repo(registry.clone(), repository.clone()),
-        Route::Image { reference, .. } => Key::Image(reference.clone()),
+        Route::Image { reference, .. } => Key::Image(reference.clone(), None),
         Route::Referrers {
-            repository, digest, ..
+            repository,
+            digest,
+            artifact_type,
         } => {
             let by = layerscope_core::reference::ManifestRef::Digest(digest.clone());
-            Key::Image(repository.reference(by))
+            Key::Image(repository.reference(by), artifact_type.clone())
         }
         Route::Fs {
             repository, digest, ..

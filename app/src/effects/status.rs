@@ -74,8 +74,12 @@ fn of(state: State, route: &Route) -> &'static str {
             }),
             other => other,
         },
-        Route::Referrers { .. } => match state.image.top().with(load) {
-            READY => state.image.referrers().with(load),
+        Route::Referrers { digest, .. } => match state.image.top().with(load) {
+            READY => state.image.referrers().with(|t| match t.grown(digest) {
+                None => LOADING,
+                Some(attached) if attached.is_failure() => ERROR,
+                Some(_) => READY,
+            }),
             other => other,
         },
         Route::Blob { .. } => state.blob.bytes().with(load),

@@ -4,9 +4,11 @@
 use std::sync::Arc;
 
 use layerscope_core::config::ImageConfig;
+use layerscope_core::digest::Digest;
 use layerscope_core::manifest::{Descriptor, Platform};
 use layerscope_core::reference::{Reference, Repository};
 use layerscope_core::registry::client::Fetched;
+use layerscope_core::registry::referrers::{Attached, Tree};
 use layerscope_core::view::problem::Problem;
 use leptos::prelude::*;
 
@@ -29,7 +31,7 @@ pub struct ImageState {
     chosen: RwSignal<Option<Descriptor>>,
     manifest: RwSignal<Load<Arc<Fetched>>>,
     config: RwSignal<Load<Arc<Config>>>,
-    referrers: RwSignal<Load<Arc<Vec<Descriptor>>>>,
+    referrers: RwSignal<Tree>,
 }
 
 impl ImageState {
@@ -75,8 +77,8 @@ impl ImageState {
         self.config.read_only()
     }
 
-    /// What refers to it.
-    pub fn referrers(self) -> ReadSignal<Load<Arc<Vec<Descriptor>>>> {
+    /// What refers to it, to the index, and to what refers to them, as far as it was asked for.
+    pub fn referrers(self) -> ReadSignal<Tree> {
         self.referrers.read_only()
     }
 
@@ -84,6 +86,7 @@ impl ImageState {
     pub fn begin(self, reference: Reference) {
         self.reference.set(Some(reference));
         self.top.set(Load::Loading);
+        self.referrers.set(Tree::default());
         self.begin_manifest(None);
     }
 
@@ -92,7 +95,6 @@ impl ImageState {
         self.chosen.set(chosen);
         self.manifest.set(Load::Loading);
         self.config.set(Load::Idle);
-        self.referrers.set(Load::Idle);
     }
 
     /// The reference's own manifest or index came.
@@ -110,9 +112,20 @@ impl ImageState {
         self.config.set(config);
     }
 
-    /// The referrers.
-    pub fn set_referrers(self, referrers: Load<Arc<Vec<Descriptor>>>) {
-        self.referrers.set(referrers);
+    /// What refers to a manifest is to be asked for. False if it was before, and has not failed.
+    pub fn begin_referrers(self, of: &Digest) -> bool {
+        let failed = |t: &Tree| t.grown(of).is_some_and(|a| !a.failures.is_empty());
+        if self.referrers.with_untracked(failed) {
+            self.referrers.update(|t| t.forget(of));
+        }
+        // Told to nobody where nothing changes.
+        self.referrers.with_untracked(|t| t.get(of).is_none())
+            && self.referrers.try_update(|t| t.begin(of)).unwrap_or_default()
+    }
+
+    /// What refers to a manifest.
+    pub fn set_referrers(self, of: Digest, attached: Arc<Attached>) {
+        self.referrers.update(|t| t.put(of, attached));
     }
 
     /// Nothing came of it.

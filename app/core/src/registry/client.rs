@@ -578,7 +578,7 @@ impl<H: Http> Client<H> {
 }
 
 /// The digest that an answer says its content has.
-fn digest_said(headers: &Headers) -> Option<Digest> {
+pub(super) fn digest_said(headers: &Headers) -> Option<Digest> {
     headers.get("docker-content-digest")?.trim().parse().ok()
 }
 

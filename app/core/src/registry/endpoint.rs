@@ -128,11 +128,13 @@ impl Endpoint {
         self.listing("catalog", &query, registry, "/v2/_catalog", cursor)
     }
 
-    /// Asks for a page of the manifests that refer to one.
+    /// Asks for a page of the manifests that refer to one; with an artifact type only for those,
+    /// as far as the registry knows that filter. A cursor has it already.
     pub fn referrers(
         &self,
         repository: &Repository,
         digest: &Digest,
+        artifact_type: Option<&str>,
         cursor: Option<&str>,
     ) -> HttpRequest {
         let text = digest.to_string();
@@ -144,12 +146,16 @@ impl Endpoint {
                     ("repository", repository.path()),
                     ("digest", &text),
                 ];
+                query.extend(artifact_type.map(|t| ("artifactType", t)));
                 query.extend(cursor.map(|c| ("cursor", c)));
                 HttpRequest::get(proxy_url(base, "referrers", &query))
             }
             (Endpoint::Direct { .. }, Some(cursor)) => self.continued(registry, cursor),
             (Endpoint::Direct { .. }, None) => {
-                HttpRequest::get(self.v2(repository, &format!("referrers/{text}")))
+                let filter = artifact_type.map_or(String::new(), |t| {
+                    format!("?artifactType={}", encode_bytes(t.as_bytes(), false))
+                });
+                HttpRequest::get(self.v2(repository, &format!("referrers/{text}{filter}")))
             }
         }
     }
@@ -270,8 +276,12 @@ mod tests {
             &format!("{base}/catalog?registry=index.docker.io&n=1000"),
         );
         check(
-            e.referrers(&repo, &digest, Some("c")),
+            e.referrers(&repo, &digest, None, Some("c")),
             &format!("{base}/referrers?{who}&digest={sha}&cursor=c"),
+        );
+        check(
+            e.referrers(&repo, &digest, Some("a/b+c"), None),
+            &format!("{base}/referrers?{who}&digest={sha}&artifactType=a%2Fb%2Bc"),
         );
         let own = Endpoint::proxy("");
         check(own.tags(&repo, None), &format!("/api/v1/tags?{who}&n=1000"));
@@ -303,8 +313,12 @@ mod tests {
             &format!("{base}/library/debian/tags/list?last=x"),
         );
         check(
-            e.referrers(&repo, &digest, None),
+            e.referrers(&repo, &digest, None, None),
             &format!("{base}/library/debian/referrers/{SHA}"),
+        );
+        check(
+            e.referrers(&repo, &digest, Some("a/b"), None),
+            &format!("{base}/library/debian/referrers/{SHA}?artifactType=a%2Fb"),
         );
         let local = Endpoint::Direct { plain_http: true };
         let registry = Registry::parse("localhost:5000").unwrap();

@@ -14,6 +14,7 @@ mod known;
 pub mod link;
 mod listing;
 mod read;
+pub mod referrers;
 pub mod token;
 
 pub use client::{Client, Credentials};
