@@ -51,6 +51,7 @@ pub struct Effects(StoredValue<Rc<Inner>, LocalStorage>);
 enum Key {
     Nothing,
     Repo(Registry, Option<Repository>),
+    Namespace(Registry, String),
     /// The image, and the artifact type of which alone its referrers are shown.
     Image(Reference, Option<String>),
     Layer(Repository, Digest),
@@ -289,7 +290,7 @@ impl Inner {
             }
         }
         match route {
-            Route::Repo { .. } if !same => repo::load(self),
+            Route::Repo { .. } | Route::Namespace { .. } if !same => repo::load(self),
             Route::Image {
                 reference,
                 platform,
@@ -350,6 +351,10 @@ fn key_of(route: &Route) -> Key {
             registry,
             repository,
         } => Key::Repo(registry.clone(), repository.clone()),
+        Route::Namespace {
+            registry,
+            namespace,
+        } => Key::Namespace(registry.clone(), namespace.clone()),
         Route::Image { reference, .. } => Key::Image(reference.clone(), None),
         Route::Referrers {
             repository,

@@ -62,7 +62,7 @@ fn of(state: State, route: &Route) -> &'static str {
     match route {
         Route::Start | Route::Help => READY,
         Route::Settings => state.cache.kept().with(load),
-        Route::Repo { .. } => state.repo.names().with(|n| match (&n.problem, n.pages) {
+        Route::Repo { .. } | Route::Namespace { .. } => state.repo.names().with(|n| match (&n.problem, n.pages) {
             (Some(_), _) => ERROR,
             (None, 0) => LOADING,
             (None, _) => READY,
@@ -166,6 +166,7 @@ fn title(route: &Route) -> String {
             Some(r) => r.familiar(),
             None => registry.familiar().to_owned(),
         },
+        Route::Namespace { namespace, .. } => format!("{namespace} on Docker Hub"),
         Route::Image { reference, .. } | Route::Search { reference, .. } => reference.familiar(),
         Route::Fs {
             path,

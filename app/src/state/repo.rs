@@ -1,7 +1,11 @@
 //! The repository page: tags, or a registry's repositories, as they come in page by page.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use layerscope_core::digest::Digest;
+use layerscope_core::registry::client::Page;
+use layerscope_core::registry::listing::Detail;
 use layerscope_core::view::problem::Problem;
 use layerscope_core::view::tags::TagOrder;
 use leptos::prelude::*;
@@ -17,6 +21,12 @@ pub const SHOWN_UNASKED: usize = 10 * SHOWN_STEP;
 pub struct Names {
     /// What came, in the registry's order.
     pub items: Arc<Vec<String>>,
+    /// What the registry says of some of them.
+    pub details: Arc<HashMap<String, Detail>>,
+    /// Repositories below this one, by the last part of their names.
+    pub children: Arc<Vec<String>>,
+    /// Manifests that no tag names.
+    pub untagged: Arc<Vec<(Digest, Detail)>>,
     /// What the next page is asked by.
     pub next: Option<String>,
     /// A page is on its way.
@@ -82,10 +92,19 @@ impl RepoState {
     }
 
     /// A page came.
-    pub fn add_page(self, items: Vec<String>, next: Option<String>) {
+    pub fn add_page(self, page: Page<String>) {
         self.names.update(|n| {
-            Arc::make_mut(&mut n.items).extend(items);
-            n.next = next;
+            Arc::make_mut(&mut n.items).extend(page.items);
+            if !page.details.is_empty() {
+                Arc::make_mut(&mut n.details).extend(page.details);
+            }
+            if !page.children.is_empty() {
+                Arc::make_mut(&mut n.children).extend(page.children);
+            }
+            if !page.untagged.is_empty() {
+                Arc::make_mut(&mut n.untagged).extend(page.untagged);
+            }
+            n.next = page.next;
             n.busy = false;
             n.pages += 1;
         });

@@ -464,7 +464,7 @@ impl<H: Http> Client<H> {
         self.state.borrow_mut().tokens.remove(registry, scope);
     }
 
-    async fn dispatch(
+    pub(super) async fn dispatch(
         &self,
         purpose: &Purpose<'_>,
         request: &HttpRequest,

@@ -3,6 +3,7 @@
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
+use super::listing::NAMESPACE_PAGE_LEN;
 use crate::digest::Digest;
 use crate::media_type::MANIFEST_TYPES;
 use crate::path::encode_bytes;
@@ -12,6 +13,9 @@ use crate::reference::{ManifestRef, Registry, Repository};
 /// Entries asked for in one page of a listing. Some registries refuse more than 1000 (ECR), the
 /// others give fewer if they like.
 pub const PAGE_LEN: u32 = 1000;
+
+/// Docker Hub's site, which knows what its registry does not list.
+const HUB_API: &str = "https://hub.docker.com";
 
 /// How a registry is reached.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -126,6 +130,27 @@ impl Endpoint {
     pub fn catalog(&self, registry: &Registry, cursor: Option<&str>) -> HttpRequest {
         let query = [("registry", registry.as_str())];
         self.listing("catalog", &query, registry, "/v2/_catalog", cursor)
+    }
+
+    /// Asks Docker Hub's site for a page, from 1 on, of the repositories in a namespace.
+    pub fn namespace(&self, registry: &Registry, namespace: &str, page: u32) -> HttpRequest {
+        let (n, page) = (NAMESPACE_PAGE_LEN.to_string(), page.to_string());
+        match self {
+            Endpoint::Proxy { base } => {
+                let query = [
+                    ("registry", registry.as_str()),
+                    ("namespace", namespace),
+                    ("n", &n),
+                    ("page", &page),
+                ];
+                HttpRequest::get(proxy_url(base, "listing", &query))
+            }
+            Endpoint::Direct { .. } => {
+                let name = encode_bytes(namespace.as_bytes(), false);
+                let query = format!("page_size={n}&page={page}");
+                HttpRequest::get(format!("{HUB_API}/v2/namespaces/{name}/repositories?{query}"))
+            }
+        }
     }
 
     /// Asks for a page of the manifests that refer to one; with an artifact type only for those,

@@ -16,6 +16,8 @@ pub enum Wanted {
     Tags,
     /// A registry's repositories.
     Catalog,
+    /// The repositories of a namespace.
+    Namespace,
 }
 
 /// What was tried, and where: part of every error.

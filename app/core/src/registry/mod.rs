@@ -12,7 +12,7 @@ pub mod endpoint;
 pub mod error;
 mod known;
 pub mod link;
-mod listing;
+pub mod listing;
 mod read;
 pub mod referrers;
 pub mod token;

@@ -215,6 +215,11 @@ fn not_found(wanted: Wanted, code: Option<&str>) -> (&'static str, &'static str,
             "This registry does not list its repositories",
             "Type the whole name of a repository, such as owner/name, after the registry's.",
         ),
+        (Wanted::Namespace, _) => (
+            "NAMESPACE_MISSING",
+            "There is no such namespace",
+            "Check the spelling. A namespace is the name of a user or an organisation; official images are in library.",
+        ),
         // Distribution specification, "Error Codes" and "Listing Tags".
         (Wanted::Tags, _) | (_, Some("NAME_UNKNOWN" | "NAME_INVALID")) => (
             "REPOSITORY_MISSING",
