@@ -9,6 +9,7 @@ use std::future::Future;
 
 use crate::digest::Digest;
 use crate::job::Event;
+use crate::registry::unreached::Unreached;
 
 pub mod memory;
 
@@ -181,6 +182,14 @@ pub enum HttpError {
         url_host: String,
         /// What the platform says.
         detail: String,
+    },
+    /// No answer from another origin, and what that is likely to mean.
+    #[error("no answer from {url_host} ({why:?})")]
+    Unreached {
+        /// The host that was asked.
+        url_host: String,
+        /// What keeps its answer away.
+        why: Unreached,
     },
     /// Given up by us.
     #[error("the transfer was cancelled")]

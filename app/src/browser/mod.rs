@@ -1,7 +1,8 @@
 //! The only place that names the browser's interfaces. Everything above it sees Rust types; every
 //! JavaScript exception becomes a [`error::BrowserError`] here.
 //!
-//! In the page: [`page`], [`location`], [`prefs`], [`pool`], [`worker`]. In the workers: [`scope`],
+//! In the page: [`page`], [`location`], [`prefs`], [`pool`], [`reach`],
+//! [`worker`]. In the workers: [`scope`],
 //! [`ports`], [`hash`]. In both: [`early`], [`fetch`], [`store`], [`opfs`], [`timer`], [`message`].
 
 pub mod early;
@@ -16,6 +17,7 @@ pub mod page;
 pub mod pool;
 pub mod ports;
 pub mod prefs;
+pub mod reach;
 pub mod scope;
 pub mod store;
 pub mod timer;

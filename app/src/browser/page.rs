@@ -4,14 +4,15 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use js_sys::{Array, Function, Object, Reflect, Uint8Array};
+use js_sys::{Array, Function, Object, Promise, Reflect, Uint8Array};
+use layerscope_core::app_config::MAX_APP_CONFIG_BYTES;
 use layerscope_core::port::Clock;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
     Blob, BlobPropertyBag, Document, Element, FocusOptions, HtmlAnchorElement, HtmlElement,
-    HtmlTextAreaElement, Url, Window,
+    HtmlTextAreaElement, Response, Url, Window,
 };
 
 use super::error::BrowserError;
@@ -49,6 +50,30 @@ pub fn set_root_attribute(name: &str, value: &str) {
     if let Some(root) = document().document_element() {
         set_attribute(&root, name, value);
     }
+}
+
+/// The slot in which `boot.js` leaves the request for `config.json`.
+const EARLY_CONFIG: &str = "layerscopeConfig";
+/// The header by which a file says that our proxy has sent it.
+const SERVED_BY: &str = "x-layerscope-proxy";
+
+/// What `config.json` holds, which `boot.js` has asked for, and whether our proxy has sent it.
+/// Nothing if there is none.
+pub async fn early_config() -> (Vec<u8>, bool) {
+    let read = async {
+        let promise: Promise = Reflect::get(&window(), &EARLY_CONFIG.into())?.dyn_into()?;
+        let response: Response = JsFuture::from(promise).await?.dyn_into()?;
+        let from_proxy = response.headers().has(SERVED_BY)?;
+        if !response.ok() {
+            return Ok((Vec::new(), from_proxy));
+        }
+        let buffer = JsFuture::from(response.clone()?.array_buffer()?).await?;
+        let bytes = Uint8Array::new(&buffer);
+        let fits = u64::from(bytes.length()) <= MAX_APP_CONFIG_BYTES;
+        let bytes = if fits { bytes.to_vec() } else { Vec::new() };
+        Ok::<_, JsValue>((bytes, from_proxy))
+    };
+    read.await.unwrap_or_default()
 }
 
 /// Sets `data-state` and `data-route` of `<html>`, the route first: whoever sees `ready` sees

@@ -51,11 +51,14 @@ pub(super) fn load(
     state.begin(reference.clone());
     inner.spawn(async move {
         let repository = reference.repository();
-        match itself
-            .client
-            .manifest(repository, &reference.manifest())
-            .await
+        let by = reference.manifest();
+        let mut answer = itself.client.manifest(repository, &by).await;
+        if let Err(error) = &answer
+            && itself.turns_direct(repository.registry(), error).await
         {
+            answer = itself.client.manifest(repository, &by).await;
+        }
+        match answer {
             Ok(top) => {
                 let top = Arc::new(top);
                 prefs::add_recent(&reference.familiar());

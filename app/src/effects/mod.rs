@@ -8,8 +8,9 @@ mod layer;
 mod repo;
 mod settings;
 mod status;
+mod way;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::rc::Rc;
@@ -22,14 +23,15 @@ use layerscope_core::path::EntryPath;
 use layerscope_core::reference::{Reference, Registry, Repository};
 use layerscope_core::registry::client::{Client, Credentials};
 use layerscope_core::registry::endpoint::Endpoint;
+use layerscope_core::registry::way::{Surroundings, Ways};
 use layerscope_core::route::{Route, legacy};
 use layerscope_core::view::problem::Problem;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use crate::browser::fetch::FetchHttp;
 use crate::browser::pool::LayerPool;
 use crate::browser::prefs::{self, Theme};
+use crate::browser::reach::PageHttp;
 use crate::browser::store::Store;
 use crate::browser::{location, page, timer};
 use crate::pages::{LoadPages, Pages};
@@ -62,7 +64,12 @@ enum Key {
 pub(crate) struct Inner {
     state: State,
     load_pages: LoadPages,
-    client: Client<FetchHttp>,
+    client: Client<PageHttp>,
+    /// Where the proxy is, and which way each registry is asked; nothing before that is settled.
+    around: RefCell<Surroundings>,
+    ways: RefCell<Ways>,
+    settling: Cell<bool>,
+    settled: Cell<bool>,
     pool: LayerPool,
     store: Store,
     /// Ends the loads of the present page.
@@ -93,7 +100,11 @@ impl Effects {
             Inner {
                 state,
                 load_pages,
-                client: Client::new(FetchHttp, endpoint()).with_clock(Rc::new(page::PageClock)),
+                client: Client::new(PageHttp, Endpoint::proxy("")).with_clock(Rc::new(page::PageClock)),
+                around: RefCell::default(),
+                ways: RefCell::default(),
+                settling: Cell::new(false),
+                settled: Cell::new(false),
                 pool,
                 store: Store::lazy(),
                 cancel: RefCell::default(),
@@ -192,15 +203,6 @@ impl Effects {
     }
 }
 
-/// Through the proxy that `?proxy=` names, else the page's own origin.
-fn endpoint() -> Endpoint {
-    let query = location::query();
-    let named = query.split('&').find_map(|p| p.strip_prefix("proxy="));
-    let decoded = named.map(layerscope_core::path::EntryPath::decode);
-    let base = decoded.and_then(|bytes| String::from_utf8(bytes.into_bytes()).ok());
-    Endpoint::proxy(base.as_deref().unwrap_or_default())
-}
-
 fn show_theme(theme: Theme) {
     page::set_root_attribute("data-theme", theme.name());
 }
@@ -289,6 +291,9 @@ impl Inner {
                 layer::leave(self);
             }
         }
+        if let Some(registry) = route.registry() {
+            self.tell_way(registry);
+        }
         match route {
             Route::Repo { .. } | Route::Namespace { .. } if !same => repo::load(self),
             Route::Image {
@@ -337,7 +342,18 @@ impl Inner {
 
 /// Starts what a route needs; in the second part of the program.
 pub(crate) fn load(inner: &Rc<Inner>, route: &Route) {
-    inner.load(route);
+    if inner.settled.get() {
+        inner.load(route);
+    } else if !inner.settling.replace(true) {
+        // Until it is known where the proxy is there is nobody to ask.
+        let inner = inner.clone();
+        spawn_local(async move {
+            way::settle(&inner).await;
+            let place = inner.state.shell.place();
+            let route = place.with_untracked(|place| place.route.clone());
+            inner.load(&route);
+        });
+    }
 }
 
 /// A worker says something; in the second part of the program.

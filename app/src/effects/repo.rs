@@ -5,6 +5,8 @@ use std::rc::Rc;
 use layerscope_core::registry::RegistryError;
 use layerscope_core::registry::client::Page;
 
+use leptos::prelude::WithUntracked;
+
 use super::{Effects, Inner, Key};
 
 /// Pages fetched without being asked for: some thousand names. More at a click.
@@ -22,7 +24,6 @@ impl Effects {
     /// Fetches the next page, or the one that did not come.
     pub fn more_names(self) {
         self.with(|inner| {
-            use leptos::prelude::WithUntracked;
             let (busy, next) = inner
                 .state
                 .repo
@@ -41,7 +42,15 @@ fn pages(inner: &Rc<Inner>, mut cursor: Option<String>, limit: usize) {
     state.begin_page();
     inner.spawn(async move {
         for page in 1..=limit {
-            match one_page(&itself, cursor.as_deref()).await {
+            let mut answer = one_page(&itself, cursor.as_deref()).await;
+            let place = itself.state.shell.place();
+            let registry = place.with_untracked(|p| p.route.registry().cloned());
+            if let (Err(error), Some(registry), None) = (&answer, registry, &cursor)
+                && itself.turns_direct(&registry, error).await
+            {
+                answer = one_page(&itself, None).await;
+            }
+            match answer {
                 Ok(came) => {
                     cursor.clone_from(&came.next);
                     let last = came.next.is_none() || page == limit;

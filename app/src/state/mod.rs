@@ -12,6 +12,7 @@ pub mod load;
 pub mod repo;
 pub mod shell;
 pub mod text;
+pub mod ways;
 
 pub use load::Load;
 
@@ -34,6 +35,8 @@ pub struct State {
     pub blob: blob::BlobState,
     /// What this browser keeps.
     pub cache: cache::CacheState,
+    /// Which way registries are asked.
+    pub ways: ways::WayState,
 }
 
 impl State {
@@ -48,6 +51,7 @@ impl State {
             export: export::ExportState::new(),
             blob: blob::BlobState::new(),
             cache: cache::CacheState::new(),
+            ways: ways::WayState::new(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Colours, sign-ins, and what this browser keeps.
 
+mod registries;
+
 use layerscope_core::digest::Digest;
 use layerscope_core::path::EntryPath;
 use layerscope_core::port::digest_of_key;
@@ -19,6 +21,7 @@ use crate::browser::prefs::Theme;
 use crate::browser::store::StoredLayer;
 use crate::browser::timer;
 use crate::state::Load;
+use registries::Registries;
 use crate::state::cache::Kept;
 
 /// Budgets to choose from beside the present one, in bytes.
@@ -52,6 +55,7 @@ pub fn Settings() -> impl IntoView {
                 </div>
             </section>
             <SignedIn/>
+            <Registries/>
             <section class="stack tight" aria-labelledby="kept">
                 <h2 id="kept">"Kept in this browser"</h2>
                 <p class="muted prose">

@@ -7,6 +7,7 @@
 
 mod bad_input;
 mod chunked;
+mod direct;
 mod edges;
 mod files;
 mod formats;

@@ -21,6 +21,8 @@ use crate::media_type;
 use crate::port::{Clock, Headers, Http, HttpError, HttpRequest, HttpResponse, Method};
 use crate::reference::{ManifestRef, Registry, Repository};
 
+mod endpoints;
+
 pub use super::blob::{BlobStream, RangeAnswer};
 pub use super::listing::Page;
 pub use super::read::RateLimit;
@@ -58,7 +60,7 @@ pub struct Fetched {
 /// Asks registries. One for a page or worker; what it knows of tokens is in it and nowhere else.
 pub struct Client<H: Http> {
     http: H,
-    endpoint: Endpoint,
+    endpoint: RefCell<Endpoint>,
     clock: Option<Rc<dyn Clock>>,
     state: RefCell<State>,
 }
@@ -72,6 +74,8 @@ struct State {
     /// Registries whose sign-in is by Basic.
     basic: HashSet<Registry>,
     manifests: Known,
+    /// Registries that are reached by a way of their own.
+    endpoints: HashMap<Registry, Endpoint>,
 }
 
 /// Reads a token answer, the proxy's or a token server's.
@@ -102,7 +106,7 @@ impl<H: Http> Client<H> {
     pub fn new(http: H, endpoint: Endpoint) -> Client<H> {
         Client {
             http,
-            endpoint,
+            endpoint: RefCell::new(endpoint),
             clock: None,
             state: RefCell::default(),
         }
@@ -113,11 +117,6 @@ impl<H: Http> Client<H> {
     pub fn with_clock(mut self, clock: Rc<dyn Clock>) -> Client<H> {
         self.clock = Some(clock);
         self
-    }
-
-    /// How registries are reached.
-    pub fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
     }
 
     /// Signs in to a registry from now on, or out of it; tokens got before are forgotten.
@@ -193,7 +192,8 @@ impl<H: Http> Client<H> {
     ) -> Option<Fetched> {
         if let ManifestRef::Tag(_) = by {
             let purpose = self.purpose(repository, String::new());
-            let request = self.endpoint.manifest(Method::Head, repository, by);
+            let endpoint = self.endpoint(repository.registry());
+            let request = endpoint.manifest(Method::Head, repository, by);
             // Whatever is wrong, the GET that follows says it.
             let answer = self.expect(&purpose, request, &[200]).await.ok()?;
             if digest_said(&answer.headers) != Some(known.digest.clone()) {
@@ -215,7 +215,8 @@ impl<H: Http> Client<H> {
             ManifestRef::Digest(d) => format!("the manifest {}@{d}", repository.path()),
         };
         let purpose = self.purpose(repository, what);
-        let mut request = self.endpoint.manifest(Method::Get, repository, by);
+        let endpoint = self.endpoint(repository.registry());
+        let mut request = endpoint.manifest(Method::Get, repository, by);
         request.fresh = fresh;
         let response = self.expect(&purpose, request, &[200]).await?;
         let headers = response.headers.clone();
@@ -274,7 +275,8 @@ impl<H: Http> Client<H> {
         max: u64,
     ) -> Result<Vec<u8>, RegistryError> {
         let purpose = self.blob_purpose(repository, digest);
-        let request = self.endpoint.blob(repository, digest, None);
+        let endpoint = self.endpoint(repository.registry());
+        let request = endpoint.blob(repository, digest, None);
         let response = self.expect(&purpose, request, &[200]).await?;
         let bytes = self.body(&purpose, response, max).await?;
         let actual = Digest::of(digest.algorithm(), &bytes);
@@ -298,7 +300,8 @@ impl<H: Http> Client<H> {
     ) -> Result<BlobStream<H::Body>, RegistryError> {
         let purpose = self.blob_purpose(repository, digest);
         let range = (from > 0).then_some((from, None));
-        let request = self.endpoint.blob(repository, digest, range);
+        let endpoint = self.endpoint(repository.registry());
+        let request = endpoint.blob(repository, digest, range);
         let response = self.expect(&purpose, request, &[200, 206]).await?;
         BlobStream::new(&purpose, response, from)
     }
@@ -316,7 +319,8 @@ impl<H: Http> Client<H> {
             return Err(bad_answer(&purpose, "an empty part was asked for"));
         }
         let asked = Some((range.start, Some(range.end)));
-        let request = self.endpoint.blob(repository, digest, asked);
+        let endpoint = self.endpoint(repository.registry());
+        let request = endpoint.blob(repository, digest, asked);
         let response = self.expect(&purpose, request, &[200, 206]).await?;
         RangeAnswer::new(&purpose, response, range)
     }
@@ -339,7 +343,7 @@ impl<H: Http> Client<H> {
             registry: registry.familiar().to_owned(),
             what,
             wanted: Wanted::Content,
-            direct: self.endpoint.is_direct(),
+            direct: self.endpoint(registry).is_direct(),
         }
     }
 
@@ -487,8 +491,12 @@ impl<H: Http> Client<H> {
             return Some(found.clone());
         }
         // CORS may hide the header from us, but the proxy has read it and can be asked.
-        let blind = all.is_empty() && !self.endpoint.is_direct();
-        blind.then(Challenge::default)
+        match (all.is_empty(), self.endpoint(registry).is_direct()) {
+            (true, false) => Some(Challenge::default()),
+            // Nobody has read it; what was typed is for this registry, and Basic needs no more.
+            (true, true) if self.has_credentials(registry) => Some(Challenge::basic()),
+            _ => None,
+        }
     }
 
     fn cached(&self, registry: &Registry, scope: &str) -> Option<String> {
@@ -514,7 +522,7 @@ impl<H: Http> Client<H> {
             return Ok(credentials.map(|c| self.use_basic(registry, &c)));
         }
         let scopes: Vec<String> = wanted.split(' ').map(str::to_owned).collect();
-        let (request, parse): (HttpRequest, ParseToken) = match &self.endpoint {
+        let (request, parse): (HttpRequest, ParseToken) = match &self.endpoint(registry) {
             Endpoint::Proxy { base } => (
                 token::proxy_request(
                     base,

@@ -185,6 +185,12 @@ impl Endpoint {
         }
     }
 
+    /// Asks for the API's root, with the headers that a manifest is asked for with.
+    pub(super) fn ping(&self, registry: &Registry) -> HttpRequest {
+        HttpRequest::get(format!("{}/v2/", self.base_url(registry)))
+            .with_header("accept", MANIFEST_TYPES.join(", "))
+    }
+
     /// The registry's own origin.
     pub(super) fn base_url(&self, registry: &Registry) -> String {
         format!("{}://{}", self.scheme(), registry.dial())

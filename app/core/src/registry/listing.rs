@@ -68,7 +68,7 @@ impl<H: Http> Client<H> {
     ) -> Result<Page<String>, RegistryError> {
         let mut purpose = self.purpose(repository, format!("the tags of {}", repository.path()));
         purpose.attempt.wanted = Wanted::Tags;
-        let request = self.endpoint().tags(repository, cursor);
+        let request = self.endpoint(repository.registry()).tags(repository, cursor);
         let (value, mut page) = self.strings(&purpose, request, "tags").await?;
         google(&value, &mut page);
         Ok(page)
@@ -86,7 +86,7 @@ impl<H: Http> Client<H> {
             attempt: self.attempt(registry, "its list of repositories".into()),
         };
         purpose.attempt.wanted = Wanted::Catalog;
-        let request = self.endpoint().catalog(registry, cursor);
+        let request = self.endpoint(registry).catalog(registry, cursor);
         Ok(self.strings(&purpose, request, "repositories").await?.1)
     }
 
@@ -107,7 +107,7 @@ impl<H: Http> Client<H> {
         };
         purpose.attempt.wanted = Wanted::Namespace;
         let page = cursor.and_then(|c| c.parse::<u32>().ok()).unwrap_or(1);
-        let request = self.endpoint().namespace(registry, namespace, page);
+        let request = self.endpoint(registry).namespace(registry, namespace, page);
         let response = self.dispatch(&purpose, &request, None).await?;
         if response.status != 200 {
             return Err(failure(purpose.attempt, response, false).await);
@@ -176,12 +176,13 @@ impl<H: Http> Client<H> {
             .map_err(|e| not_json(purpose, content_type, e.to_string()))?;
         let next = link::next(&url, headers.get("link"))
             .map_err(|e| bad_answer(purpose, &e.to_string()))?;
+        let endpoint = self.endpoint(purpose.registry);
         // A page that names itself as the next would go on for ever.
-        let next = match (next, self.endpoint()) {
+        let next = match (next, &endpoint) {
             (Some(page), Endpoint::Proxy { .. }) => query_value(&page, "cursor"),
             (page, _) => page,
         };
-        let again = |cursor: &String| match self.endpoint() {
+        let again = |cursor: &String| match &endpoint {
             Endpoint::Proxy { .. } => query_value(&url, "cursor").as_ref() == Some(cursor),
             Endpoint::Direct { .. } => url.ends_with(cursor.as_str()),
         };

@@ -16,6 +16,8 @@ pub mod listing;
 mod read;
 pub mod referrers;
 pub mod token;
+pub mod unreached;
+pub mod way;
 
 pub use client::{Client, Credentials};
 pub use endpoint::Endpoint;

@@ -231,7 +231,8 @@ impl<H: Http> Client<H> {
         let mut all: Vec<Descriptor> = Vec::new();
         let mut cursor: Option<String> = None;
         for page in 0..MAX_PAGES {
-            let (endpoint, from) = (self.endpoint(), cursor.as_deref());
+            let endpoint = self.endpoint(repository.registry());
+            let from = cursor.as_deref();
             let request = endpoint.referrers(repository, digest, artifact_type, from);
             let (value, next, headers) = match self.page(&purpose, request).await {
                 Ok(answer) => answer,
@@ -289,7 +290,8 @@ impl<H: Http> Client<H> {
         let what = format!("the manifest {}:{tag}", repository.path());
         let purpose = self.purpose(repository, what);
         let by = ManifestRef::Tag(tag);
-        let request = self.endpoint().manifest(Method::Head, repository, &by);
+        let endpoint = self.endpoint(repository.registry());
+        let request = endpoint.manifest(Method::Head, repository, &by);
         let headers = match self.expect(&purpose, request, &[200]).await {
             Ok(answer) => answer.headers,
             Err(RegistryError::NotFound { .. }) => return Ok(None),

@@ -93,6 +93,17 @@ impl From<&RegistryError> for Problem {
                     "Look for a registry address or token of it that allows Bearer or Basic sign-in.",
                 )
             }
+            RegistryError::Unauthorized {
+                schemes, message, ..
+            } if attempt.direct && schemes.is_empty() => Problem::new(
+                "UNAUTHORIZED",
+                "A sign-in is needed",
+                said(
+                    message,
+                    format!("{registry} asks for a sign-in to give {what}, and does not let this page read how (it does not expose WWW-Authenticate)."),
+                ),
+                "Sign in: user name and password are sent with each request (Basic). If that is refused, ask the registry through a proxy, on the settings page.",
+            ),
             RegistryError::Unauthorized { message, .. } => Problem::new(
                 "UNAUTHORIZED",
                 "A sign-in is needed",
@@ -245,6 +256,7 @@ fn network(attempt: &Attempt, error: &HttpError) -> Problem {
     let what = &attempt.what;
     let registry = &attempt.registry;
     match error {
+        HttpError::Unreached { url_host, why } => unreached::problem(attempt, url_host, *why),
         HttpError::Network { .. } if attempt.direct => Problem::new(
             "NETWORK_DIRECT",
             "The registry cannot be reached from this page",
@@ -459,6 +471,8 @@ impl From<HashError> for Problem {
         )
     }
 }
+
+mod unreached;
 
 #[cfg(test)]
 mod tests;
