@@ -69,11 +69,11 @@ impl Proxy {
         most: usize,
     ) -> Result<Small, ProxyError> {
         self.check_served(registry)?;
-        self.ask(method, registry, path, request, most).await
+        self.small_from(method, registry, path, request, most).await
     }
 
     /// The same for a host that was checked already, or stands for a registry that was.
-    pub(crate) async fn ask(
+    pub(crate) async fn small_from(
         &self,
         method: &Method,
         registry: &Registry,

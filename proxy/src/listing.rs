@@ -56,7 +56,13 @@ pub async fn listing(
     let path = format!("/v2/namespaces/{namespace}/repositories?page_size={len}&page={page}");
     // Nothing of the client's goes up: a token of the registry is none of the site.
     let mut small = proxy
-        .ask(&Method::GET, &site, &path, &HeaderMap::new(), MAX_LISTING_BYTES)
+        .small_from(
+            &Method::GET,
+            &site,
+            &path,
+            &HeaderMap::new(),
+            MAX_LISTING_BYTES,
+        )
         .await?;
     if small.status == StatusCode::UNAUTHORIZED {
         // What it challenges for is not what the registry's sign-in gives.
