@@ -121,7 +121,12 @@ impl Proxy {
 }
 
 /// Makes the client's answer of a registry's. Content-Length is the body's own, but for HEAD.
-pub(crate) fn answer(method: &Method, small: Small, freshness: Freshness, private: bool) -> Response {
+pub(crate) fn answer(
+    method: &Method,
+    small: Small,
+    freshness: Freshness,
+    private: bool,
+) -> Response {
     let mut headers = headers::down(&small.headers, small.status, freshness, private);
     headers.insert(
         header::CONTENT_TYPE,

@@ -7,8 +7,8 @@ use std::time::Duration;
 use js_sys::{Array, Function, Object, Promise, Reflect, Uint8Array};
 use layerscope_core::app_config::MAX_APP_CONFIG_BYTES;
 use layerscope_core::port::Clock;
-use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen::closure::Closure;
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
     Blob, BlobPropertyBag, Document, Element, FocusOptions, HtmlAnchorElement, HtmlElement,
@@ -360,17 +360,19 @@ pub fn when_seen(element: &Element, callback: impl FnOnce() + 'static) {
     let callback: Box<dyn FnOnce()> = Box::new(callback);
     let callback = Rc::new(Cell::new(Some(callback)));
     let watched = callback.clone();
-    let listener = Closure::<dyn Fn(Array, JsValue)>::new(move |entries: Array, watcher: JsValue| {
-        let seen = |entry: JsValue| {
-            Reflect::get(&entry, &"isIntersecting".into()).is_ok_and(|is| is.is_truthy())
-        };
-        if entries.iter().any(seen) {
-            drop(call_method(&watcher, "disconnect", &Array::new()));
-            call(&watched);
-        }
-    });
+    let listener =
+        Closure::<dyn Fn(Array, JsValue)>::new(move |entries: Array, watcher: JsValue| {
+            let seen = |entry: JsValue| {
+                Reflect::get(&entry, &"isIntersecting".into()).is_ok_and(|is| is.is_truthy())
+            };
+            if entries.iter().any(seen) {
+                drop(call_method(&watcher, "disconnect", &Array::new()));
+                call(&watched);
+            }
+        });
     let begin = || {
-        let maker: Function = Reflect::get(&window(), &"IntersectionObserver".into())?.dyn_into()?;
+        let maker: Function =
+            Reflect::get(&window(), &"IntersectionObserver".into())?.dyn_into()?;
         let options = Object::new();
         Reflect::set(&options, &"rootMargin".into(), &MARGIN.into())?;
         let arguments = Array::of2(listener.as_ref(), &options);

@@ -57,7 +57,8 @@ pub async fn cause_of(request: &HttpRequest) -> Option<Unreached> {
     }
     let https = scheme == "https";
     let bare = host.trim_start_matches('[');
-    let loopback = bare.starts_with("localhost") || bare.starts_with("127.") || bare.starts_with("::1");
+    let loopback =
+        bare.starts_with("localhost") || bare.starts_with("127.") || bare.starts_with("::1");
     let secure_page = location.protocol().ok()? == "https:";
     let safelisted = |(name, value): &(String, String)| {
         name == "range" || (name == "accept" && value.len() <= SAFELISTED_LEN)

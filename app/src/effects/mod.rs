@@ -100,7 +100,8 @@ impl Effects {
             Inner {
                 state,
                 load_pages,
-                client: Client::new(PageHttp, Endpoint::proxy("")).with_clock(Rc::new(page::PageClock)),
+                client: Client::new(PageHttp, Endpoint::proxy(""))
+                    .with_clock(Rc::new(page::PageClock)),
                 around: RefCell::default(),
                 ways: RefCell::default(),
                 settling: Cell::new(false),

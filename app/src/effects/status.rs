@@ -62,11 +62,13 @@ fn of(state: State, route: &Route) -> &'static str {
     match route {
         Route::Start | Route::Help => READY,
         Route::Settings => state.cache.kept().with(load),
-        Route::Repo { .. } | Route::Namespace { .. } => state.repo.names().with(|n| match (&n.problem, n.pages) {
-            (Some(_), _) => ERROR,
-            (None, 0) => LOADING,
-            (None, _) => READY,
-        }),
+        Route::Repo { .. } | Route::Namespace { .. } => {
+            state.repo.names().with(|n| match (&n.problem, n.pages) {
+                (Some(_), _) => ERROR,
+                (None, 0) => LOADING,
+                (None, _) => READY,
+            })
+        }
         Route::Image { .. } => match state.image.top().with(load) {
             READY => state.image.manifest().with(|m| match m {
                 Load::Idle => READY, // an index with nothing to choose

@@ -56,10 +56,7 @@ async fn surroundings(inner: &Inner) -> Surroundings {
         }
     };
     let named = named_in_query().map(Some);
-    let set = config
-        .proxy
-        .as_ref()
-        .map(|p| p.base().map(str::to_owned));
+    let set = config.proxy.as_ref().map(|p| p.base().map(str::to_owned));
     let proxy = match named.or(set) {
         Some(decided) => decided,
         // The proxy's own files say so, and a page in development has one beside it.
@@ -102,10 +99,7 @@ async fn is_here() -> bool {
 impl Inner {
     /// Tells the client the way to a registry, as it is known now.
     pub(super) fn tell_way(&self, registry: &Registry) {
-        let endpoint = self
-            .ways
-            .borrow()
-            .endpoint(registry, &self.around.borrow());
+        let endpoint = self.ways.borrow().endpoint(registry, &self.around.borrow());
         self.client.set_endpoint(registry, endpoint);
     }
 

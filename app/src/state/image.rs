@@ -120,7 +120,10 @@ impl ImageState {
         }
         // Told to nobody where nothing changes.
         self.referrers.with_untracked(|t| t.get(of).is_none())
-            && self.referrers.try_update(|t| t.begin(of)).unwrap_or_default()
+            && self
+                .referrers
+                .try_update(|t| t.begin(of))
+                .unwrap_or_default()
     }
 
     /// What refers to a manifest.

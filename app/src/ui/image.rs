@@ -105,7 +105,9 @@ fn TopFacts(fetched: Arc<Fetched>) -> impl IntoView {
     let problems = fetched.document.problems().to_vec();
     let limit = fetched.rate_limit.map(|l| {
         let of = l.limit.map_or(String::new(), |n| format!(" of {n}"));
-        let window = l.window_s.map_or(String::new(), |s| format!(" in {}", human::duration_s(s)));
+        let window = l
+            .window_s
+            .map_or(String::new(), |s| format!(" in {}", human::duration_s(s)));
         format!("{} pulls left{of}{window}", l.remaining)
     });
     let digest = fetched.digest.to_string();

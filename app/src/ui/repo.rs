@@ -38,7 +38,8 @@ pub fn Repo() -> impl IntoView {
         Route::Namespace { namespace, .. } => Some(namespace),
         _ => None,
     });
-    let hub = Memo::new(move |_| registry.with(|r| r.as_ref().is_some_and(Registry::is_docker_hub)));
+    let hub =
+        Memo::new(move |_| registry.with(|r| r.as_ref().is_some_and(Registry::is_docker_hub)));
     let heading = move || match (repository.get(), registry.get()) {
         (None, Some(r)) if namespace.with(Option::is_some) => {
             format!("{} · {}", r.familiar(), namespace.get().unwrap_or_default())
@@ -194,7 +195,10 @@ fn Namespaces() -> impl IntoView {
         Route::Repo {
             repository: Some(r),
             ..
-        } => r.path().split_once('/').map(|(namespace, _)| namespace.to_owned()),
+        } => r
+            .path()
+            .split_once('/')
+            .map(|(namespace, _)| namespace.to_owned()),
         _ => None,
     });
     let submit = move |ev: leptos::ev::SubmitEvent| {
@@ -313,7 +317,8 @@ fn Untagged() -> impl IntoView {
 
 fn rest(all: usize) -> Option<impl IntoView> {
     let more = all.saturating_sub(MAX_ROWS) as u64;
-    (more > 0).then(|| view! { <p class="small muted">{human::count(more)}" more are not shown."</p> })
+    (more > 0)
+        .then(|| view! { <p class="small muted">{human::count(more)}" more are not shown."</p> })
 }
 
 /// Size and time, as far as they are known.

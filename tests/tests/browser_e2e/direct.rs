@@ -180,14 +180,28 @@ fn what_the_proxy_does_not_serve_is_asked_directly() {
     let page = Page::at(&browser, site.base());
     page.load_ready(&format!("#/image/{host}/made/tree"));
     browser.find("[data-layer]");
-    assert!(proxy.log().contains("REGISTRY_NOT_SERVED"), "{}", proxy.log());
-    let kept = browser.run("return JSON.parse(localStorage.getItem('layerscope:ways'))", &[]);
-    assert_eq!(kept, json!({&host: {"way": "automatic", "found_http": true}}));
+    assert!(
+        proxy.log().contains("REGISTRY_NOT_SERVED"),
+        "{}",
+        proxy.log()
+    );
+    let kept = browser.run(
+        "return JSON.parse(localStorage.getItem('layerscope:ways'))",
+        &[],
+    );
+    assert_eq!(
+        kept,
+        json!({&host: {"way": "automatic", "found_http": true}})
+    );
     // From the first request on, the next time.
     let before = proxy.log().len();
     browser.reload();
     page.ready();
-    assert!(!proxy.log()[before..].contains("manifest"), "{}", proxy.log());
+    assert!(
+        !proxy.log()[before..].contains("manifest"),
+        "{}",
+        proxy.log()
+    );
     // What neither serves says what the proxy said.
     assert_eq!(page.load("#/image/127.0.0.1:9/made/tree"), "error");
     assert_eq!(problem(&browser), "PROXY_REGISTRY_NOT_SERVED");

@@ -110,13 +110,21 @@ fn push(pusher: &Pusher) -> Pushed {
     let sbom = artifact(pusher, "sbom", SBOM, Some(&subject));
     // By the fallback tag and by cosign's: one and the same.
     let tag = format!("{}.sig", tag_of(&subject));
-    let signature = artifact(pusher, &tag, "application/vnd.dev.cosign.artifact.sig.v1+json", None);
+    let signature = artifact(
+        pusher,
+        &tag,
+        "application/vnd.dev.cosign.artifact.sig.v1+json",
+        None,
+    );
     list(
         pusher,
         &subject,
         &[
             (&sbom, SBOM),
-            (&signature, "application/vnd.dev.cosign.artifact.sig.v1+json"),
+            (
+                &signature,
+                "application/vnd.dev.cosign.artifact.sig.v1+json",
+            ),
         ],
     );
     let tag = format!("{}.att", tag_of(&sbom));
@@ -144,10 +152,7 @@ fn lines(browser: &Browser, of: &str) -> Vec<(String, u64, String)> {
 
 /// Brings the section into view, as a reader who scrolls, and waits for the lists.
 fn reaches(browser: &Browser) {
-    browser.run(
-        "document.getElementById('referrers').scrollIntoView()",
-        &[],
-    );
+    browser.run("document.getElementById('referrers').scrollIntoView()", &[]);
     browser.until(
         "the lists",
         "const all = [...document.querySelectorAll('[data-referrers-of]')];
@@ -232,7 +237,9 @@ fn every_way_is_one_tree() {
     page.ready();
 
     // A platform to which nothing refers says so.
-    page.go(&format!("#/image/{host}/{REPOSITORY}?platform=linux%2Farm64"));
+    page.go(&format!(
+        "#/image/{host}/{REPOSITORY}?platform=linux%2Farm64"
+    ));
     page.ready();
     reaches(&browser);
     assert!(lines(&browser, &pushed.arm64.digest).is_empty());
@@ -240,7 +247,10 @@ fn every_way_is_one_tree() {
         "return document.querySelector(`[data-referrers-of='${arguments[0]}']`).innerText",
         &[json!(pushed.arm64.digest)],
     );
-    assert!(said.as_str().unwrap().contains("Nothing refers to it"), "{said}");
+    assert!(
+        said.as_str().unwrap().contains("Nothing refers to it"),
+        "{said}"
+    );
     page.assert_clean();
 }
 

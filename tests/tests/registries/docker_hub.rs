@@ -222,15 +222,26 @@ fn a_namespace_is_listed_by_the_site() {
     let second = list("library", first.next.as_deref()).unwrap();
     assert_eq!((second.items.len(), second.next), (1, None));
     let missing = list("nobody", None).unwrap_err();
-    assert!(matches!(missing, RegistryError::NotFound { .. }), "{missing}");
+    assert!(
+        matches!(missing, RegistryError::NotFound { .. }),
+        "{missing}"
+    );
     let busy = list("busy", None).unwrap_err();
     assert!(
-        matches!(busy, RegistryError::RateLimited { retry_after: Some(30), .. }),
+        matches!(
+            busy,
+            RegistryError::RateLimited {
+                retry_after: Some(30),
+                ..
+            }
+        ),
         "{busy}"
     );
     let asked = setup.asked();
     assert!(
-        asked.iter().all(|one| one.authorization.is_none() && one.line.contains(SITE)),
+        asked
+            .iter()
+            .all(|one| one.authorization.is_none() && one.line.contains(SITE)),
         "{asked:#?}"
     );
 }

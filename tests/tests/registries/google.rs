@@ -99,7 +99,10 @@ fn children_and_manifests_are_no_tags() {
     assert_eq!(page.children, ["image", "other"]);
     let detail = page.details.iter().find(|(tag, _)| tag == "latest");
     let (_, detail) = detail.unwrap();
-    assert_eq!((detail.size, detail.time_s), (Some(200_000), Some(1_767_225_600)));
+    assert_eq!(
+        (detail.size, detail.time_s),
+        (Some(200_000), Some(1_767_225_600))
+    );
 }
 
 /// Artifact Registry lists the same, with manifests that no tag names, times in milliseconds as

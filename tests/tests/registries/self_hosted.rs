@@ -92,12 +92,14 @@ fn without_a_referrers_api_the_tag_counts() {
     for rows in other {
         let setup = Setup::new("registry.example/a/b", DISTRIBUTION);
         setup.hosts.change(rows);
-        setup.hosts.change(&[get(HOST, "/v2/a/b/manifests/{manifest-tag}")
-            .answers(
-                200,
-                &[("content-type", "application/vnd.oci.image.index.v1+json")],
-            )
-            .text(REFERRER_1)]);
+        setup
+            .hosts
+            .change(&[get(HOST, "/v2/a/b/manifests/{manifest-tag}")
+                .answers(
+                    200,
+                    &[("content-type", "application/vnd.oci.image.index.v1+json")],
+                )
+                .text(REFERRER_1)]);
         assert_eq!(referrers(&setup), ["11"], "{rows:?}");
         assert_eq!(setup.asked().len(), 2);
     }
@@ -234,12 +236,17 @@ const ZOT_ROWS: &[Row] = &[
         .when(&[When::Query("artifactType", "application/y")])
         .answers(200, &[INDEX, ("oci-filters-applied", "artifactType")])
         .text(REFERRER_2),
-    get(ZOT, "/v2/app/referrers/{manifest}").answers(200, &[INDEX]).text(BOTH_REFERRERS),
+    get(ZOT, "/v2/app/referrers/{manifest}")
+        .answers(200, &[INDEX])
+        .text(BOTH_REFERRERS),
     get(ZOT, "/v2/app/manifests/{manifest-tag}").answers(404, &[]),
     row(ZOT, "HEAD", "/v2/app/manifests/{manifest-tag}.sig").answers(
         200,
         &[
-            ("docker-content-digest", "sha256:1111111111111111111111111111111111111111111111111111111111111111"),
+            (
+                "docker-content-digest",
+                "sha256:1111111111111111111111111111111111111111111111111111111111111111",
+            ),
             ("content-type", "application/vnd.oci.image.manifest.v1+json"),
             ("content-length", "7"),
         ],
@@ -248,7 +255,10 @@ const ZOT_ROWS: &[Row] = &[
     row(ZOT, "HEAD", "/v2/app/manifests/{manifest-tag}.sbom").answers(404, &[]),
     get(ZOT, "/v2/_catalog")
         .when(&[When::NoQuery("last")])
-        .answers(200, &[("link", r#"</v2/_catalog?n=1000&last=app>; rel="next""#)])
+        .answers(
+            200,
+            &[("link", r#"</v2/_catalog?n=1000&last=app>; rel="next""#)],
+        )
         .text(r#"{"repositories":["app"]}"#),
     get(ZOT, "/v2/_catalog")
         .when(&[When::Query("last", "app")])
@@ -286,9 +296,18 @@ fn catalog(setup: &Setup) -> Vec<String> {
 fn zot_filters_and_cosign_tags_merge() {
     let setup = Setup::new("zot.example/app", ZOT_ROWS);
     let attached = |kind| {
-        let all = wait(setup.client.attached(setup.repository(), &subject(&setup), kind));
+        let all = wait(
+            setup
+                .client
+                .attached(setup.repository(), &subject(&setup), kind),
+        );
         assert_eq!(all.failures, []);
-        let one = |r: &Referrer| (r.descriptor.digest.encoded()[..2].to_owned(), r.sources.clone());
+        let one = |r: &Referrer| {
+            (
+                r.descriptor.digest.encoded()[..2].to_owned(),
+                r.sources.clone(),
+            )
+        };
         all.list.iter().map(one).collect::<Vec<_>>()
     };
     let by_tag = Source::Cosign(Cosign::Signature);
@@ -297,7 +316,9 @@ fn zot_filters_and_cosign_tags_merge() {
     assert_eq!(attached(None), [first, second.clone()]);
     assert_eq!(attached(Some("application/y")), [second]);
     let asked = setup.asked();
-    let filtered = asked.iter().filter(|one| one.line.contains("artifactType=application%2Fy"));
+    let filtered = asked
+        .iter()
+        .filter(|one| one.line.contains("artifactType=application%2Fy"));
     assert_eq!(filtered.count(), 1, "{asked:#?}");
 }
 
@@ -308,7 +329,10 @@ fn catalogs_come_in_pages() {
     const ROWS: &[Row] = &[
         get(HOST, "/v2/_catalog")
             .when(&[When::Query("n", "1000"), When::NoQuery("last")])
-            .answers(200, &[("link", r#"</v2/_catalog?last=a%2Fb&n=100>; rel="next""#)])
+            .answers(
+                200,
+                &[("link", r#"</v2/_catalog?last=a%2Fb&n=100>; rel="next""#)],
+            )
             .text(r#"{"repositories":["a/a","a/b"]}"#),
         get(HOST, "/v2/_catalog")
             .when(&[When::Query("last", "a/b"), When::Query("n", "100")])

@@ -148,7 +148,9 @@ impl Endpoint {
             Endpoint::Direct { .. } => {
                 let name = encode_bytes(namespace.as_bytes(), false);
                 let query = format!("page_size={n}&page={page}");
-                HttpRequest::get(format!("{HUB_API}/v2/namespaces/{name}/repositories?{query}"))
+                HttpRequest::get(format!(
+                    "{HUB_API}/v2/namespaces/{name}/repositories?{query}"
+                ))
             }
         }
     }

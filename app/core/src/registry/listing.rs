@@ -68,7 +68,9 @@ impl<H: Http> Client<H> {
     ) -> Result<Page<String>, RegistryError> {
         let mut purpose = self.purpose(repository, format!("the tags of {}", repository.path()));
         purpose.attempt.wanted = Wanted::Tags;
-        let request = self.endpoint(repository.registry()).tags(repository, cursor);
+        let request = self
+            .endpoint(repository.registry())
+            .tags(repository, cursor);
         let (value, mut page) = self.strings(&purpose, request, "tags").await?;
         google(&value, &mut page);
         Ok(page)
@@ -128,7 +130,8 @@ impl<H: Http> Client<H> {
             let name = format!("{}/{name}", text("namespace").unwrap_or(namespace));
             let time_s = text("last_updated").and_then(human::parse_time);
             if time_s.is_some() {
-                out.details.push((name.clone(), Detail { size: None, time_s }));
+                out.details
+                    .push((name.clone(), Detail { size: None, time_s }));
             }
             out.items.push(name);
         }
@@ -217,7 +220,8 @@ fn google(value: &Value, page: &mut Page<String>) {
         let tags = info.get("tag").and_then(Value::as_array);
         let tags = tags.into_iter().flatten().filter_map(Value::as_str);
         let before = page.details.len();
-        page.details.extend(tags.map(|tag| (tag.to_owned(), detail)));
+        page.details
+            .extend(tags.map(|tag| (tag.to_owned(), detail)));
         if page.details.len() == before
             && let Ok(digest) = digest.parse()
         {
@@ -225,7 +229,8 @@ fn google(value: &Value, page: &mut Page<String>) {
         }
     }
     // The newest first: there is no other order in a map.
-    page.untagged.sort_by_key(|(_, detail)| std::cmp::Reverse(detail.time_s));
+    page.untagged
+        .sort_by_key(|(_, detail)| std::cmp::Reverse(detail.time_s));
 }
 
 #[cfg(test)]
@@ -249,7 +254,10 @@ mod tests {
         let http = MemoryHttp::script([Answer::ok(text)]);
         let client = Client::new(http, Endpoint::proxy("http://p"));
         let page = run(client.tags(&Repository::parse("gcr.io/p").unwrap(), None)).unwrap();
-        assert_eq!((page.items.len(), page.children.as_slice()), (1, &["x".to_owned()][..]));
+        assert_eq!(
+            (page.items.len(), page.children.as_slice()),
+            (1, &["x".to_owned()][..])
+        );
         let detail = |size, time_s| Detail { size, time_s };
         let both = detail(Some(7), Some(1000));
         assert_eq!(page.details, [("v1".into(), both), ("v2".into(), both)]);
@@ -264,14 +272,22 @@ mod tests {
     #[test]
     fn a_namespace_page_by_page() {
         let result = |name: &str| {
-            format!(r#"{{"name":"{name}","namespace":"n","last_updated":"2026-01-02T03:04:05.6Z"}}"#)
+            format!(
+                r#"{{"name":"{name}","namespace":"n","last_updated":"2026-01-02T03:04:05.6Z"}}"#
+            )
         };
         let page = |names: &[&str], next: &str| {
             let results: Vec<String> = names.iter().map(|n| result(n)).collect();
-            Answer::ok(format!(r#"{{"count":3,"next":{next},"results":[{}]}}"#, results.join(",")))
+            Answer::ok(format!(
+                r#"{{"count":3,"next":{next},"results":[{}]}}"#,
+                results.join(",")
+            ))
         };
         let http = MemoryHttp::script([
-            page(&["a", "b"], r#""https://hub.docker.com/v2/namespaces/n/repositories?page=2""#),
+            page(
+                &["a", "b"],
+                r#""https://hub.docker.com/v2/namespaces/n/repositories?page=2""#,
+            ),
             page(&["c"], "null"),
             page(&[], r#""for ever""#),
             Answer::status(404),
@@ -281,8 +297,14 @@ mod tests {
         let hub = Registry::docker_hub();
         let ask = |cursor: Option<&str>| run(client.namespace(&hub, "n", cursor));
         let first = ask(None).unwrap();
-        assert_eq!((first.items.as_slice(), first.next.as_deref()), (&["n/a".to_owned(), "n/b".into()][..], Some("2")));
-        assert_eq!(first.details[0].1.time_s, human::parse_time("2026-01-02T03:04:05Z"));
+        assert_eq!(
+            (first.items.as_slice(), first.next.as_deref()),
+            (&["n/a".to_owned(), "n/b".into()][..], Some("2"))
+        );
+        assert_eq!(
+            first.details[0].1.time_s,
+            human::parse_time("2026-01-02T03:04:05Z")
+        );
         let second = ask(Some("2")).unwrap();
         assert_eq!((second.items.len(), second.next), (1, None));
         assert_eq!(ask(Some("3")).unwrap().next, None);

@@ -100,7 +100,11 @@ impl Referrer {
     /// What kind of thing it is, in a word: the artifact type where there is one.
     pub fn kind(&self) -> String {
         let descriptor = &self.descriptor;
-        if let Some(kind) = descriptor.artifact_type.as_deref().filter(|t| !t.is_empty()) {
+        if let Some(kind) = descriptor
+            .artifact_type
+            .as_deref()
+            .filter(|t| !t.is_empty())
+        {
             return kind.to_owned();
         }
         let cosign = self.sources.iter().find_map(|s| match s {

@@ -108,26 +108,65 @@ mod tests {
             ..Evidence::default()
         };
         check(none, Unreached::Nowhere);
-        check(Evidence { offline: true, ..none }, Unreached::Offline);
-        check(Evidence { policy: true, ..none }, Unreached::Policy);
-        check(Evidence { mixed: true, ..none }, Unreached::Mixed);
-        check(Evidence { local_denied: true, ..none }, Unreached::Local);
+        check(
+            Evidence {
+                offline: true,
+                ..none
+            },
+            Unreached::Offline,
+        );
+        check(
+            Evidence {
+                policy: true,
+                ..none
+            },
+            Unreached::Policy,
+        );
+        check(
+            Evidence {
+                mixed: true,
+                ..none
+            },
+            Unreached::Mixed,
+        );
+        check(
+            Evidence {
+                local_denied: true,
+                ..none
+            },
+            Unreached::Local,
+        );
         let there = Evidence {
             opaque: Some(true),
             preflighted: true,
             ..none
         };
         check(there, Unreached::Cors);
-        check(Evidence { readable: Some(false), ..there }, Unreached::Cors);
+        check(
+            Evidence {
+                readable: Some(false),
+                ..there
+            },
+            Unreached::Cors,
+        );
         let readable = Evidence {
             readable: Some(true),
             readable_preflighted: Some(false),
             ..there
         };
         check(readable, Unreached::Preflight);
-        check(Evidence { preflighted: false, ..readable }, Unreached::Beyond);
         check(
-            Evidence { readable_preflighted: Some(true), ..readable },
+            Evidence {
+                preflighted: false,
+                ..readable
+            },
+            Unreached::Beyond,
+        );
+        check(
+            Evidence {
+                readable_preflighted: Some(true),
+                ..readable
+            },
             Unreached::Beyond,
         );
         let away = Evidence {
@@ -140,9 +179,21 @@ mod tests {
             ..away
         };
         check(other, Unreached::Tls);
-        check(Evidence { https: false, ..other }, Unreached::WantsHttps);
+        check(
+            Evidence {
+                https: false,
+                ..other
+            },
+            Unreached::WantsHttps,
+        );
         // An answer is an answer, whatever the browser thinks of the network.
-        check(Evidence { local_denied: true, ..there }, Unreached::Cors);
+        check(
+            Evidence {
+                local_denied: true,
+                ..there
+            },
+            Unreached::Cors,
+        );
         assert!(Unreached::Nowhere.is_temporary() && !Unreached::Cors.is_temporary());
     }
 }

@@ -86,7 +86,8 @@ impl Ways {
     /// Reads what was kept. What makes no sense is as good as nothing.
     pub fn parse(text: &str) -> Ways {
         let mut ways: Ways = serde_json::from_str(text).unwrap_or_default();
-        ways.0.retain(|name, _| Registry::parse(name).is_ok_and(|r| r.as_str() == name));
+        ways.0
+            .retain(|name, _| Registry::parse(name).is_ok_and(|r| r.as_str() == name));
         while ways.0.len() > MAX_REGISTRIES {
             ways.0.pop_last();
         }
@@ -140,7 +141,11 @@ impl Ways {
         let direct = |plain_http| Endpoint::Direct { plain_http };
         let listed = || {
             let parsed = |name: &String| Registry::parse(name).ok();
-            around.direct.iter().filter_map(parsed).any(|r| r == *registry)
+            around
+                .direct
+                .iter()
+                .filter_map(parsed)
+                .any(|r| r == *registry)
         };
         match (way, found_http, &around.proxy) {
             (Way::Direct, ..) => direct(false),
@@ -220,7 +225,10 @@ mod tests {
         assert!(ways.to_text().contains("index.docker.io"));
         assert_eq!(Ways::parse("{}"), Ways::default());
         assert_eq!(Ways::parse("nonsense"), Ways::default());
-        assert_eq!(Ways::parse(r#"{"not a host":{},"UPPER.example":{}}"#), Ways::default());
+        assert_eq!(
+            Ways::parse(r#"{"not a host":{},"UPPER.example":{}}"#),
+            Ways::default()
+        );
         for n in 0..MAX_REGISTRIES + 5 {
             ways.choose(&registry(&format!("r{n}.example")), Way::Direct);
         }

@@ -117,10 +117,7 @@ fn namespaces() {
     );
     // Elsewhere there are none, and what is no name is left out.
     check_same("/repo/ghcr.io?namespace=a", "/repo/ghcr.io");
-    check_same(
-        "/repo/docker.io?namespace=a%2Fb",
-        "/repo/index.docker.io",
-    );
+    check_same("/repo/docker.io?namespace=a%2Fb", "/repo/index.docker.io");
     assert_eq!(Route::namespace("UPPER"), None);
     assert_eq!(Route::namespace(""), None);
 }

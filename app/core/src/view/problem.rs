@@ -100,7 +100,9 @@ impl From<&RegistryError> for Problem {
                 "A sign-in is needed",
                 said(
                     message,
-                    format!("{registry} asks for a sign-in to give {what}, and does not let this page read how (it does not expose WWW-Authenticate)."),
+                    format!(
+                        "{registry} asks for a sign-in to give {what}, and does not let this page read how (it does not expose WWW-Authenticate)."
+                    ),
                 ),
                 "Sign in: user name and password are sent with each request (Basic). If that is refused, ask the registry through a proxy, on the settings page.",
             ),

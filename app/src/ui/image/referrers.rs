@@ -59,7 +59,10 @@ pub fn Referrers() -> impl IntoView {
                 // A page of its own shows the whole tree, as far as a tree goes without asking.
                 let more = state.referrers().with(|t| t.unknown(&root.digest));
                 more.iter().for_each(|of| app.effects.find_referrers(of));
-            } else if state.referrers().with_untracked(|t| t.get(&root.digest).is_none()) {
+            } else if state
+                .referrers()
+                .with_untracked(|t| t.get(&root.digest).is_none())
+            {
                 app.effects.find_referrers(&root.digest);
             }
         }
@@ -67,7 +70,9 @@ pub fn Referrers() -> impl IntoView {
     let kinds = Memo::new(move |_| {
         let mut kinds: Vec<String> = Vec::new();
         for root in roots.get() {
-            let rows = state.referrers().with(|t| t.rows(&root.digest, &root.first, None));
+            let rows = state
+                .referrers()
+                .with(|t| t.rows(&root.digest, &root.first, None));
             kinds.extend(rows.iter().map(|row| row.referrer.kind()));
         }
         kinds.sort_unstable();
@@ -154,7 +159,9 @@ fn Branches(root: Root, named: bool, picked: Signal<String>) -> impl IntoView {
     let app = app();
     let state = app.state.image;
     let tree = state.referrers();
-    let alone = app.route().with_untracked(|r| matches!(r, Route::Referrers { .. }));
+    let alone = app
+        .route()
+        .with_untracked(|r| matches!(r, Route::Referrers { .. }));
     let Root {
         digest,
         name,
@@ -277,11 +284,19 @@ fn line(repository: &Repository, row: Row) -> impl IntoView + use<> {
             </button>
         }
         .into_any(),
-        Below::Growing => view! { <span class="small muted" role="status">"looking …"</span> }.into_any(),
-        Below::Nothing => view! { <span class="small muted">"nothing refers to it"</span> }.into_any(),
+        Below::Growing => {
+            view! { <span class="small muted" role="status">"looking …"</span> }.into_any()
+        }
+        Below::Nothing => {
+            view! { <span class="small muted">"nothing refers to it"</span> }.into_any()
+        }
         Below::Here(attached) => failures(&digest, &attached, false).into_any(),
-        Below::Circle => view! { <span class="small muted">"a circle: it is above"</span> }.into_any(),
-        Below::TooDeep => view! { <span class="small muted">"open it to go deeper"</span> }.into_any(),
+        Below::Circle => {
+            view! { <span class="small muted">"a circle: it is above"</span> }.into_any()
+        }
+        Below::TooDeep => {
+            view! { <span class="small muted">"open it to go deeper"</span> }.into_any()
+        }
     };
     let indent = format!("{}rem", human::decimal(0.75 + 1.25 * row.depth as f64, 2));
     view! {

@@ -33,7 +33,11 @@ pub fn Registries() -> impl IntoView {
         }
     };
     let names = move || {
-        ways.with(|w| w.iter().map(|(name, _)| name.to_owned()).collect::<Vec<String>>())
+        ways.with(|w| {
+            w.iter()
+                .map(|(name, _)| name.to_owned())
+                .collect::<Vec<String>>()
+        })
     };
     view! {
         <section class="stack tight" aria-labelledby="ways">

@@ -78,10 +78,7 @@ fn tags_have_room() {
         "cut as the specification says"
     );
     let tag = cosign_tag(&sha("s"), Cosign::Sbom);
-    assert_eq!(
-        tag.as_str(),
-        format!("sha256-{}.sbom", sha("s").encoded())
-    );
+    assert_eq!(tag.as_str(), format!("sha256-{}.sbom", sha("s").encoded()));
     assert!(cosign_tag(&long, Cosign::Sbom).as_str().len() <= 128);
 }
 
@@ -106,7 +103,10 @@ fn registry(api: bool) -> MemoryHttp {
         } else if by(&format!("sha256-{s}.att")) {
             head("both")
         } else if by(&format!("reference=sha256-{s}")) && !by(".sbom") {
-            Answer::ok(index_of(&[("tag", Some("t/tag")), ("both", Some("t/both"))]))
+            Answer::ok(index_of(&[
+                ("tag", Some("t/tag")),
+                ("both", Some("t/both")),
+            ]))
         } else {
             Answer::status(404)
         })
@@ -142,7 +142,10 @@ fn every_way_and_each_once() {
     let found = run(client(&registry(false)).attached(&repo(), &sha("s"), None));
     assert_eq!(found.list.len(), 3);
     // cosign's tags are asked for by HEAD.
-    let heads = http.requests().into_iter().filter(|r| r.method == Method::Head);
+    let heads = http
+        .requests()
+        .into_iter()
+        .filter(|r| r.method == Method::Head);
     assert_eq!(heads.count(), 3);
 }
 
@@ -236,7 +239,11 @@ fn referrers_of_referrers() {
 
 #[test]
 fn circles_and_depth_end() {
-    let circle = tree(&[("root", &["a", "root"]), ("a", &["b"]), ("b", &["a", "root"])]);
+    let circle = tree(&[
+        ("root", &["a", "root"]),
+        ("a", &["b"]),
+        ("b", &["a", "root"]),
+    ]);
     assert_eq!(
         lines(&circle, &["root", "a", "b"], &[], None),
         ["a:", "-b:", "--ao", "--rooto", "rooto"]
@@ -245,18 +252,30 @@ fn circles_and_depth_end() {
     let names: Vec<String> = (0..40).map(|n| n.to_string()).collect();
     let mut deep = tree(&[("root", &["0"])]);
     for pair in names.windows(2) {
-        let list = merge([(Source::Api, vec![described(String::new(), sha(&pair[1]), 1)])], None);
+        let list = merge(
+            [(
+                Source::Api,
+                vec![described(String::new(), sha(&pair[1]), 1)],
+            )],
+            None,
+        );
         let failures = Vec::new();
         deep.put(sha(&pair[0]), Arc::new(Attached { list, failures }));
     }
     let rows = deep.rows(&sha("root"), &[], None);
-    assert_eq!((rows.len(), &rows[MAX_DEPTH - 1].below), (MAX_DEPTH, &Below::TooDeep));
+    assert_eq!(
+        (rows.len(), &rows[MAX_DEPTH - 1].below),
+        (MAX_DEPTH, &Below::TooDeep)
+    );
     // Two below each of two below each of two …: as many lines as are taken, and no more.
     let mut wide = tree(&[("root", &["0", "0'"])]);
     for n in 0..MAX_DEPTH {
         let below = |mark: &str| described(String::new(), sha(format!("{}{mark}", n + 1)), 1);
         let list = merge([(Source::Api, vec![below(""), below("'")])], None);
-        let attached = Arc::new(Attached { list, failures: Vec::new() });
+        let attached = Arc::new(Attached {
+            list,
+            failures: Vec::new(),
+        });
         wide.put(sha(format!("{n}")), attached.clone());
         wide.put(sha(format!("{n}'")), attached);
     }
@@ -275,6 +294,9 @@ fn only_one_kind_and_what_leads_there() {
     assert_eq!(lines(&t, &names, &[], Some("t/d")), ["a:", "-c:", "--d?"]);
     assert!(lines(&t, &names, &[], Some("t/e")).is_empty());
     // What the index itself says comes first, and once.
-    let first = merge([(Source::Index, vec![described(String::new(), sha("b"), 1)])], None);
+    let first = merge(
+        [(Source::Index, vec![described(String::new(), sha("b"), 1)])],
+        None,
+    );
     assert_eq!(lines(&t, &names, &first, None), ["b?", "a:", "-c:", "--d?"]);
 }
