@@ -10,6 +10,7 @@ use std::future::Future;
 use crate::digest::Digest;
 use crate::job::Event;
 use crate::registry::unreached::Unreached;
+use crate::view::problem::Problem;
 
 pub mod memory;
 
@@ -190,6 +191,9 @@ pub enum HttpError {
         url_host: String,
         /// What keeps its answer away.
         why: Unreached,
+        /// The same for the user, as whoever asked the further questions puts it: a worker asks
+        /// none, and need not carry the words.
+        problem: Box<Problem>,
     },
     /// Given up by us.
     #[error("the transfer was cancelled")]

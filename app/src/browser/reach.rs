@@ -9,6 +9,7 @@ use js_sys::{Function, Object, Promise, Reflect};
 use layerscope_core::explore::cancel::{Either, race};
 use layerscope_core::port::{Http, HttpError, HttpRequest, HttpResponse};
 use layerscope_core::registry::unreached::{Evidence, Unreached};
+use layerscope_core::view::problem::unreached;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -39,7 +40,7 @@ impl Http for PageHttp {
         };
         let (url_host, detail) = failed;
         match cause_of(&request).await {
-            Some(why) => Err(HttpError::Unreached { url_host, why }),
+            Some(why) => Err(unreached::error(url_host, why)),
             None => Err(HttpError::Network { url_host, detail }),
         }
     }

@@ -5,13 +5,13 @@ use std::rc::Rc;
 
 use layerscope_core::app_config::AppConfig;
 use layerscope_core::job::Event;
-use layerscope_core::port::{Body, Http, HttpError, HttpRequest};
+use layerscope_core::port::{Body, Http, HttpRequest};
 use layerscope_core::reference::Registry;
 use layerscope_core::registry::RegistryError;
 use layerscope_core::registry::endpoint::Endpoint;
 use layerscope_core::registry::error::{Attempt, Wanted};
 use layerscope_core::registry::way::{Surroundings, Way};
-use layerscope_core::view::problem::Problem;
+use layerscope_core::view::problem::{Problem, unreached};
 use leptos::task::spawn_local;
 
 use super::{Effects, Inner, layer};
@@ -66,6 +66,7 @@ async fn surroundings(inner: &Inner) -> Surroundings {
     Surroundings {
         proxy,
         direct: config.direct,
+        closed: from_proxy,
     }
 }
 
@@ -110,7 +111,9 @@ impl Inner {
         for registry in names.chain(listed).filter_map(|n| Registry::parse(&n).ok()) {
             self.tell_way(&registry);
         }
-        self.state.ways.set(ways, self.around.borrow().clone());
+        self.state
+            .ways
+            .set(&ways, self.around.borrow().proxy.clone());
     }
 
     fn keep_ways(&self) {
@@ -121,7 +124,8 @@ impl Inner {
     /// After a failure through the proxy: whether the registry answers this page itself, which is
     /// remembered then; the request is to be made again.
     pub(super) async fn turns_direct(&self, registry: &Registry, error: &RegistryError) -> bool {
-        if !self.ways.borrow().may_turn_direct(registry, error) {
+        let around = self.around.borrow().clone();
+        if !self.ways.borrow().may_turn_direct(registry, &around, error) {
             return false;
         }
         // By http only what is on this machine: elsewhere nobody has asked for it.
@@ -218,7 +222,7 @@ pub(super) fn explain(inner: &Rc<Inner>, mut event: Event, bytes: Option<Vec<u8>
                 direct: true,
             };
             let url_host = repository.registry().dial().to_owned();
-            let error = HttpError::Unreached { url_host, why };
+            let error = unreached::error(url_host, why);
             let told = Problem::from(&RegistryError::Network { attempt, error });
             match &mut event {
                 Event::Progress { progress, .. } => progress.problem = Some(told),

@@ -12,10 +12,11 @@ use super::client::{Client, bad_answer, digest_said};
 use super::error::RegistryError;
 use super::listing::MAX_PAGES;
 use super::read::content_length;
+use super::unreached::Unreached;
 use crate::digest::Digest;
 use crate::manifest::{Descriptor, Document};
 use crate::media_type;
-use crate::port::{Http, Method};
+use crate::port::{Http, HttpError, Method};
 use crate::reference::{ManifestRef, Repository, Tag};
 
 mod tree;
@@ -333,11 +334,17 @@ fn filter_applied(header: Option<&str>) -> bool {
 }
 
 /// A registry without the referrers API answers 404 by the specification, and in the field also
-/// 400, 405, 501 or a page of HTML.
+/// 400, 405, 501 or a page of HTML. distribution gives none of its CORS headers with the answer of
+/// its router to an address that it does not know: a page that asks directly gets nothing to read.
+/// If nothing can be reached at all, the question after this one says so.
 fn means_no_api(error: &RegistryError) -> bool {
     match error {
         RegistryError::NotFound { .. } | RegistryError::NotJson { .. } => true,
         RegistryError::Upstream { status, .. } => matches!(status, 400 | 405 | 501),
+        RegistryError::Network { attempt, error } if attempt.direct => match error {
+            HttpError::Unreached { why, .. } => *why == Unreached::Beyond,
+            error => matches!(error, HttpError::Network { .. }),
+        },
         _ => false,
     }
 }

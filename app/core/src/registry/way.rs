@@ -80,6 +80,8 @@ pub struct Surroundings {
     pub proxy: Option<String>,
     /// Registries that whoever runs the page wants asked directly.
     pub direct: Vec<String>,
+    /// The page's own policy lets it ask nobody but the proxy: our proxy has served it.
+    pub closed: bool,
 }
 
 impl Ways {
@@ -161,11 +163,17 @@ impl Ways {
 
     /// Whether a failure through the proxy is a reason to try directly: the proxy does not serve
     /// the registry, or does not reach what the user's own network may.
-    pub fn may_turn_direct(&self, registry: &Registry, error: &RegistryError) -> bool {
+    pub fn may_turn_direct(
+        &self,
+        registry: &Registry,
+        around: &Surroundings,
+        error: &RegistryError,
+    ) -> bool {
         let RegistryError::Proxy { code, .. } = error else {
             return false;
         };
-        self.known(registry).way == Way::Automatic
+        !around.closed
+            && self.known(registry).way == Way::Automatic
             && matches!(
                 code.as_str(),
                 "REGISTRY_NOT_SERVED" | "ADDRESS_REFUSED" | "DNS_FAILED" | "CONNECT_FAILED"
@@ -187,6 +195,7 @@ mod tests {
         let around = Surroundings {
             proxy: proxy.map(str::to_owned),
             direct: vec!["listed.example".into()],
+            closed: false,
         };
         let shown = match ways.endpoint(&registry(name), &around) {
             Endpoint::Proxy { base } => format!("proxy {base}"),
@@ -255,9 +264,14 @@ mod tests {
         };
         let mut ways = Ways::default();
         let r = registry("r.example");
-        assert!(ways.may_turn_direct(&r, &proxied("REGISTRY_NOT_SERVED")));
-        assert!(!ways.may_turn_direct(&r, &proxied("RATE_LIMITED")));
+        let mut around = Surroundings::default();
+        let refused = proxied("REGISTRY_NOT_SERVED");
+        assert!(ways.may_turn_direct(&r, &around, &refused));
+        assert!(!ways.may_turn_direct(&r, &around, &proxied("RATE_LIMITED")));
+        around.closed = true;
+        assert!(!ways.may_turn_direct(&r, &around, &refused));
+        around.closed = false;
         ways.choose(&r, Way::Proxy);
-        assert!(!ways.may_turn_direct(&r, &proxied("REGISTRY_NOT_SERVED")));
+        assert!(!ways.may_turn_direct(&r, &around, &refused));
     }
 }

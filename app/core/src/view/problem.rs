@@ -258,7 +258,11 @@ fn network(attempt: &Attempt, error: &HttpError) -> Problem {
     let what = &attempt.what;
     let registry = &attempt.registry;
     match error {
-        HttpError::Unreached { url_host, why } => unreached::problem(attempt, url_host, *why),
+        HttpError::Unreached { problem, .. } => {
+            let mut told = Problem::clone(problem);
+            told.cause.push_str(&format!(" It was asked for {what}."));
+            told
+        }
         HttpError::Network { .. } if attempt.direct => Problem::new(
             "NETWORK_DIRECT",
             "The registry cannot be reached from this page",
@@ -474,7 +478,7 @@ impl From<HashError> for Problem {
     }
 }
 
-mod unreached;
+pub mod unreached;
 
 #[cfg(test)]
 mod tests;

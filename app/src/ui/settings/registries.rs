@@ -1,7 +1,7 @@
 //! Which way each registry is asked: a choice for each that is known, and a field for another.
 
 use layerscope_core::reference::Registry;
-use layerscope_core::registry::way::{Known, Way};
+use layerscope_core::registry::way::{Known, Way, Ways};
 use layerscope_core::view::problem::Problem;
 use leptos::html;
 use leptos::prelude::*;
@@ -14,8 +14,8 @@ use crate::ui::widget::refocus;
 #[component]
 pub fn Registries() -> impl IntoView {
     let app = app();
-    let (ways, around) = (app.state.ways.ways(), app.state.ways.around());
-    let proxied = Memo::new(move |_| around.with(|a| a.proxy.is_some()));
+    let (ways, proxy) = (app.state.ways.ways(), app.state.ways.proxy());
+    let proxied = Memo::new(move |_| proxy.with(Option::is_some));
     let field = NodeRef::<html::Input>::new();
     let wrong = RwSignal::new(None::<String>); // tidy: local
     let add = move |ev: leptos::ev::SubmitEvent| {
@@ -43,7 +43,7 @@ pub fn Registries() -> impl IntoView {
         <section class="stack tight" aria-labelledby="ways">
             <h2 id="ways" tabindex="-1">"How registries are asked"</h2>
             <p class="muted prose">
-                {live(move || match around.with(|a| a.proxy.clone()) {
+                {live(move || match proxy.get() {
                     Some(base) if base.is_empty() => "Through the proxy that serves this page, unless chosen otherwise here. ".to_owned(),
                     Some(base) => format!("Through the proxy at {base}, unless chosen otherwise here. "),
                     None => "Directly: this page has no proxy. ".to_owned(),
@@ -53,7 +53,7 @@ pub fn Registries() -> impl IntoView {
             </p>
             <ul class="card list" hidden=move || names().is_empty()>
                 <For each=names key=Clone::clone let(name)>
-                    <Line name=name proxied=proxied.into()/>
+                    <Line name=name ways=ways proxied=proxied.into()/>
                 </For>
             </ul>
             <form class="tools" on:submit=add>
@@ -81,9 +81,8 @@ pub fn Registries() -> impl IntoView {
 
 /// One registry.
 #[component]
-fn Line(name: String, proxied: Signal<bool>) -> impl IntoView {
+fn Line(name: String, ways: Memo<Ways>, proxied: Signal<bool>) -> impl IntoView {
     let app = app();
-    let ways = app.state.ways.ways();
     let Ok(registry) = Registry::parse(&name) else {
         return ().into_any();
     };

@@ -149,6 +149,24 @@ fn every_way_and_each_once() {
     assert_eq!(heads.count(), 3);
 }
 
+/// Asked directly, an answer without CORS headers is no answer; the fallback tag has them.
+#[test]
+fn an_api_that_a_page_cannot_read_is_none() {
+    let causes = [(Unreached::Beyond, 0), (Unreached::Cors, 1)];
+    for (why, failures) in causes {
+        let http = MemoryHttp::new(move |request| match request.url.contains("/referrers/") {
+            true => Err(crate::view::problem::unreached::error(
+                "r.example".into(),
+                why,
+            )),
+            false => Ok(Answer::status(404)),
+        });
+        let direct = Client::new(http, Endpoint::Direct { plain_http: false });
+        let found = run(direct.attached(&repo(), &sha("s"), None));
+        assert_eq!(found.failures.len(), failures, "{why:?}");
+    }
+}
+
 #[test]
 fn what_fails_leaves_the_rest() {
     let http = MemoryHttp::new(|request| {

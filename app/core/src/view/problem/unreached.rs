@@ -1,19 +1,22 @@
 //! Why a registry that is asked directly gave no answer, in words.
 
 use super::Problem;
-use crate::registry::error::Attempt;
+use crate::port::HttpError;
 use crate::registry::unreached::Unreached;
 
+/// The error for a host that was asked directly and gave no answer.
+pub fn error(url_host: String, why: Unreached) -> HttpError {
+    let problem = Box::new(problem(&url_host, why));
+    HttpError::Unreached {
+        url_host,
+        why,
+        problem,
+    }
+}
+
 /// The problem for a cause.
-pub(super) fn problem(attempt: &Attempt, host: &str, why: Unreached) -> Problem {
-    let what = &attempt.what;
-    let registry = &attempt.registry;
-    // The sign-in's server, where it is another host than the registry's.
-    let host = match host.is_empty() {
-        true => registry.as_str(),
-        false => host,
-    };
-    let asked = format!("{host} was asked directly for {what}");
+fn problem(host: &str, why: Unreached) -> Problem {
+    let asked = format!("{host} was asked directly");
     const BY_PROXY: &str = "On the settings page, let this registry be asked through a proxy.";
     let (code, title, cause, remedy) = match why {
         Unreached::Offline => (
@@ -43,37 +46,37 @@ pub(super) fn problem(attempt: &Attempt, host: &str, why: Unreached) -> Problem 
         Unreached::Cors => (
             "DIRECT_CORS",
             "The registry does not let this page read its answers (CORS)",
-            format!("{host} answers, but without the headers that let a page of another origin read it (Access-Control-Allow-Origin). It was asked for {what}"),
+            format!("{host} answers, but without the headers that let a page of another origin read it (Access-Control-Allow-Origin)"),
             format!("{BY_PROXY} Whoever runs the registry can allow this page's origin there."),
         ),
         Unreached::Preflight => (
             "DIRECT_PREFLIGHT",
             "The registry lets pages ask, but not with the headers that are needed (CORS)",
-            format!("{host} lets this page read plain answers, but refuses what the browser asks before a request with Accept or Authorization (OPTIONS). It was asked for {what}"),
+            format!("{host} lets this page read plain answers, but refuses what the browser asks before a request with Accept or Authorization (OPTIONS)"),
             format!("{BY_PROXY} Whoever runs the registry can allow these headers, and answer OPTIONS without a sign-in."),
         ),
         Unreached::Beyond => (
             "DIRECT_BEYOND",
             "The registry answers, but this did not come",
-            format!("{host} lets this page read its answers. It was asked for {what}, and either led to a storage that does not let this page read (CORS), or the transfer broke off"),
+            format!("{host} lets this page read its answers. What it was asked for either led to a storage that does not let this page read (CORS), or the transfer broke off"),
             format!("Try again. If it stays so: {BY_PROXY}"),
         ),
         Unreached::Tls => (
             "DIRECT_TLS",
             "No secure connection to the registry",
-            format!("{host} answers by http, but not by https that this browser accepts: it may have no certificate, or one of its own. It was asked for {what}"),
+            format!("{host} answers by http, but not by https that this browser accepts: it may have no certificate, or one of its own"),
             "Open the registry's address in a tab to see what the browser says of its certificate. A registry without https can be asked directly by http: see the settings page.".to_owned(),
         ),
         Unreached::WantsHttps => (
             "DIRECT_WANTS_HTTPS",
             "The registry speaks https",
-            format!("{host} was asked by http for {what}, and answers only by https"),
+            format!("{asked} by http, and answers only by https"),
             "On the settings page, choose Directly for it, without http.".to_owned(),
         ),
         Unreached::Nowhere => (
             "DIRECT_NOWHERE",
             "Nothing answers at the registry's address",
-            format!("The browser gets no connection to {host} and does not say why: the name may not be known (DNS), nothing may listen there, or its certificate (TLS) may not be accepted. It was asked for {what}"),
+            format!("The browser gets no connection to {host} and does not say why: the name may not be known (DNS), nothing may listen there, or its certificate (TLS) may not be accepted"),
             format!("Check the name and the port, and open the address in a tab: there the browser says which it is. {BY_PROXY}"),
         ),
     };
