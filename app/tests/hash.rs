@@ -25,7 +25,7 @@ const SAYS: &str = "
 async fn hash_with(worker: Option<&str>) -> Result<BlobDigests, HashError> {
     let url = worker.map(|text| object_url(text.as_bytes(), "text/javascript").unwrap());
     let url = url.as_ref().map(|url| url.href());
-    let mut hash = BrowserHash::start_at(url, Algorithm::Sha256);
+    let mut hash = BrowserHash::start_at(url, Algorithm::Sha256, Vec::new());
     for i in 0..CHUNKS {
         hash.push(&vec![i as u8; CHUNK]).await?;
     }

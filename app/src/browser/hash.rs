@@ -3,6 +3,7 @@
 //! Where a worker cannot start another one, the layer worker hashes by itself.
 
 use std::cell::{Cell, RefCell};
+use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -33,8 +34,15 @@ const START_LIMIT: Duration = Duration::from_secs(10);
 /// From the layer worker. A blob's bytes come as bare `Uint8Array`s between the two.
 #[derive(Serialize, Deserialize)]
 enum Order {
-    Start { sha512: bool },
+    /// The states of a blob's beginning, if it has been hashed, travel beside it.
+    Start {
+        sha512: bool,
+    },
     Finish,
+    /// Tell the states but for the first ones.
+    States {
+        told: u32,
+    },
 }
 
 /// To the layer worker.
@@ -46,6 +54,8 @@ enum Report {
     Hashed { bytes: u64, memory: u64 },
     /// The outcome travels beside it.
     Done,
+    /// The states asked for travel beside it.
+    States,
 }
 
 thread_local! {
@@ -83,12 +93,18 @@ pub fn serve() {
             return;
         }
         match message::unpack::<Order>(&received) {
-            Some((Order::Start { sha512 }, _)) => {
+            Some((Order::Start { sha512 }, states)) => {
                 let algorithm = match sha512 {
                     true => Algorithm::Sha512,
                     false => Algorithm::Sha256,
                 };
-                *hasher.borrow_mut() = Some(BlobHasher::new(algorithm));
+                let states = states.unwrap_or_default();
+                *hasher.borrow_mut() = Some(hasher_from(algorithm, &states));
+            }
+            Some((Order::States { told }, _)) => {
+                if let Some(hasher) = &*hasher.borrow() {
+                    report(&Report::States, Some(hasher.states_since(told as usize)));
+                }
             }
             Some((Order::Finish, _)) => {
                 if let Some(hasher) = hasher.take() {
@@ -101,6 +117,12 @@ pub fn serve() {
     report(&Report::Up, None);
 }
 
+/// A hasher that goes on after these states, or begins.
+fn hasher_from(algorithm: Algorithm, states: &[u8]) -> BlobHasher {
+    let goes_on = BlobHasher::resume(states).filter(|_| !states.is_empty());
+    goes_on.unwrap_or_else(|| BlobHasher::new(algorithm))
+}
+
 fn report(report: &Report, bytes: Option<&[u8]>) {
     if let Some(packed) = message::pack(report, bytes) {
         scope::post(&packed);
@@ -110,6 +132,8 @@ fn report(report: &Report, bytes: Option<&[u8]>) {
 /// Hashes one blob.
 pub struct BrowserHash {
     algorithm: Algorithm,
+    /// Those of the blob's beginning that has been hashed.
+    states: Vec<u8>,
     mode: Mode,
 }
 
@@ -164,6 +188,7 @@ struct HelperState {
     memory: Cell<u64>,
     died: RefCell<Option<String>>,
     done: RefCell<Option<BlobDigests>>,
+    states: RefCell<Option<Vec<u8>>>,
     /// Rung at every report.
     bell: Bell,
 }
@@ -173,6 +198,9 @@ impl Drop for Helper {
         self.worker.set_onmessage(None);
         self.worker.set_onerror(None);
         self.worker.terminate();
+        // Who still waits for states.
+        *self.state.died.borrow_mut() = Some("it was ended".to_owned());
+        self.state.bell.ring();
     }
 }
 
@@ -201,10 +229,13 @@ impl Helper {
         })
     }
 
-    fn order(&self, order: &Order) {
-        if let Some(packed) = message::pack(order, None) {
+    fn order(&self, order: &Order, bytes: Option<&[u8]>) {
+        if let Some(packed) = message::pack(order, bytes) {
             // Throws only for what cannot be cloned.
-            drop(self.worker.post_message(&packed.message));
+            drop(
+                self.worker
+                    .post_message_with_transfer(&packed.message, &packed.transfer),
+            );
         }
     }
 
@@ -233,15 +264,6 @@ impl Helper {
         drop(self.worker.post_message_with_transfer(&filled, &transfer));
     }
 
-    fn check(&self) -> Result<(), HashError> {
-        match &*self.state.died.borrow() {
-            Some(detail) => Err(HashError {
-                detail: detail.clone(),
-            }),
-            None => Ok(()),
-        }
-    }
-
     /// Waits until it has loaded; false if it will not.
     async fn is_up(&self) -> bool {
         let loaded = async {
@@ -256,7 +278,7 @@ impl Helper {
     /// Waits until there is room for more bytes.
     async fn room(&self) -> Result<(), HashError> {
         loop {
-            self.check()?;
+            self.state.check()?;
             if self.state.outstanding.get() <= MAX_OUTSTANDING {
                 return Ok(());
             }
@@ -266,6 +288,15 @@ impl Helper {
 }
 
 impl HelperState {
+    fn check(&self) -> Result<(), HashError> {
+        match &*self.died.borrow() {
+            Some(detail) => Err(HashError {
+                detail: detail.clone(),
+            }),
+            None => Ok(()),
+        }
+    }
+
     fn receive(&self, event: &MessageEvent) {
         match message::unpack::<Report>(&event.data()) {
             Some((Report::Up, _)) => self.up.set(true),
@@ -281,6 +312,7 @@ impl HelperState {
                     None => *self.died.borrow_mut() = Some("its answer makes no sense".to_owned()),
                 }
             }
+            Some((Report::States, bytes)) => *self.states.borrow_mut() = bytes,
             None => {}
         }
         self.bell.ring();
@@ -288,21 +320,26 @@ impl HelperState {
 }
 
 impl BrowserHash {
-    /// Starts the second worker, from this worker's own program.
-    pub fn start(algorithm: Algorithm) -> Self {
-        Self::start_at(scope::own_url().as_deref(), algorithm)
+    /// Starts the second worker, from this worker's own program. `states` are those of a blob's
+    /// beginning that has been hashed, none for its start.
+    pub fn start(algorithm: Algorithm, states: Vec<u8>) -> Self {
+        Self::start_at(scope::own_url().as_deref(), algorithm, states)
     }
 
     /// Starts the second worker from an address; without one, or where it does not load, all is
     /// hashed here.
-    pub fn start_at(url: Option<&str>, algorithm: Algorithm) -> Self {
+    pub fn start_at(url: Option<&str>, algorithm: Algorithm, states: Vec<u8>) -> Self {
         PEAK.set(0); // of a layer before
         let helper = url.and_then(|url| Helper::start(url).ok());
         let mode = match helper {
             Some(helper) => Mode::Loading(helper, Vec::new()),
-            None => Mode::Alone(Box::new(BlobHasher::new(algorithm))),
+            None => Mode::Alone(Box::new(hasher_from(algorithm, &states))),
         };
-        BrowserHash { algorithm, mode }
+        BrowserHash {
+            algorithm,
+            states,
+            mode,
+        }
     }
 
     /// Leaves the state of loading, one way or the other, once the second worker has loaded or
@@ -319,14 +356,13 @@ impl BrowserHash {
         let up = helper.is_up().await;
         let waiting = std::mem::take(waiting);
         if up {
-            helper.order(&Order::Start {
-                sha512: self.algorithm == Algorithm::Sha512,
-            });
+            let sha512 = self.algorithm == Algorithm::Sha512;
+            helper.order(&Order::Start { sha512 }, Some(&self.states));
             for bytes in &waiting {
                 helper.push(bytes);
             }
         }
-        let alone = Mode::Alone(Box::new(BlobHasher::new(self.algorithm)));
+        let alone = Mode::Alone(Box::new(hasher_from(self.algorithm, &self.states)));
         let before = std::mem::replace(&mut self.mode, alone);
         if let (true, Mode::Loading(helper, _)) = (up, before) {
             self.mode = Mode::Helped(helper);
@@ -354,6 +390,38 @@ impl Hash for BrowserHash {
         Ok(())
     }
 
+    fn states(
+        &mut self,
+        told: usize,
+    ) -> impl Future<Output = Result<Vec<u8>, HashError>> + 'static {
+        let here = match &self.mode {
+            Mode::Alone(hasher) => Ok(hasher.states_since(told).to_vec()),
+            Mode::Helped(helper) => {
+                // Never more than a blob has lines.
+                let told = u32::try_from(told).unwrap_or(u32::MAX);
+                helper.hand_over();
+                helper.order(&Order::States { told }, None);
+                Err(Some(helper.state.clone()))
+            }
+            Mode::Loading(..) => Err(None),
+        };
+        async move {
+            let state = match here {
+                Ok(states) => return Ok(states),
+                Err(state) => state.ok_or(HashError {
+                    detail: "it is loading".to_owned(),
+                })?,
+            };
+            loop {
+                if let Some(states) = state.states.take() {
+                    return Ok(states);
+                }
+                state.check()?;
+                state.bell.next().await;
+            }
+        }
+    }
+
     async fn finish(mut self) -> Result<BlobDigests, HashError> {
         self.settle(true).await;
         match self.mode {
@@ -363,9 +431,9 @@ impl Hash for BrowserHash {
             Mode::Alone(hasher) => Ok(hasher.finish()),
             Mode::Helped(helper) => {
                 helper.hand_over();
-                helper.order(&Order::Finish);
+                helper.order(&Order::Finish, None);
                 loop {
-                    helper.check()?;
+                    helper.state.check()?;
                     if let Some(done) = helper.state.done.take() {
                         return Ok(done);
                     }

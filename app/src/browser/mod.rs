@@ -2,7 +2,7 @@
 //! JavaScript exception becomes a [`error::BrowserError`] here.
 //!
 //! In the page: [`page`], [`location`], [`prefs`], [`pool`], [`worker`]. In the workers: [`scope`],
-//! [`ports`], [`hash`]. In both: [`early`], [`fetch`], [`store`], [`opfs`], [`timer`], [`message`].
+//! [`ports`], [`hash`], [`lock`]. In both: [`early`], [`fetch`], [`store`], [`opfs`], [`timer`], [`message`].
 
 pub mod early;
 pub mod error;
@@ -10,6 +10,7 @@ pub mod fetch;
 pub mod hash;
 mod idb;
 pub mod location;
+pub mod lock;
 pub mod message;
 pub mod opfs;
 pub mod page;

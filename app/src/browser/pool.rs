@@ -464,6 +464,7 @@ fn job_of_request(request: &Request) -> Option<JobId> {
         Request::Open { job, .. }
         | Request::OpenInner { job, .. }
         | Request::Cancel { job }
+        | Request::GoOn { job }
         | Request::Close { job }
         | Request::View { job, .. }
         | Request::Rows { job, .. }
