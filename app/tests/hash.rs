@@ -46,6 +46,21 @@ async fn without_a_second_worker_it_is_done_here() {
 }
 
 #[wasm_bindgen_test]
+async fn it_goes_on_from_states_that_were_told() {
+    let mut first = BrowserHash::start_at(None, Algorithm::Sha256, Vec::new());
+    first.push(&vec![0; CHUNK]).await.unwrap();
+    let mut states = first.states(0).await.unwrap();
+    assert_eq!(first.states(5).await.unwrap(), &states[160..]);
+    states.truncate(32 * 100);
+    let mut second = BrowserHash::start_at(None, Algorithm::Sha256, states);
+    second.push(&vec![0; CHUNK - 100 * 4096]).await.unwrap();
+    for i in 1..CHUNKS {
+        second.push(&vec![i as u8; CHUNK]).await.unwrap();
+    }
+    assert_eq!(second.finish().await, Ok(expected()));
+}
+
+#[wasm_bindgen_test]
 async fn a_second_worker_that_does_not_load_is_replaced() {
     assert_eq!(
         hash_with(Some("throw new Error('no')")).await,
