@@ -53,7 +53,10 @@ fn piece<'a>(data: &mut &'a [u8]) -> Option<&'a [u8]> {
     Some(piece)
 }
 
-fn parsed(mut data: &[u8]) -> Option<(Vec<u8>, Vec<Vec<u8>>, &[u8])> {
+/// A head, its parts, and the bytes that come afterwards.
+type Parsed<'a> = (Vec<u8>, Vec<Vec<u8>>, &'a [u8]);
+
+fn parsed(mut data: &[u8]) -> Option<Parsed<'_>> {
     let count = usize::from(*data.split_off_first()?) % (MAX_PARTS + 1);
     let mut head = b"LSIP".to_vec();
     head.push(PARTIAL_VERSION);

@@ -383,9 +383,9 @@ impl<'a> PartialHead<'a> {
             }
         }
         let parser = match &self.damage {
-            Some(_) => TarParser::new(options.tar.clone()),
+            Some(_) => TarParser::new(options.tar),
             None => {
-                let parser = TarParser::resume(options.tar.clone(), self.tar);
+                let parser = TarParser::resume(options.tar, self.tar);
                 let fits = |p: &TarParser| p.out_offset() == out_len && p.entries() == toc.len();
                 parser.filter(fits).ok_or(bad("archive"))?
             }

@@ -156,7 +156,7 @@ fn what_was_not_saved_is_refused() {
     let mut random = random(9);
     for _ in 0..400 {
         let (mut part, mut state) = (saved.part.clone(), saved.state.clone());
-        let changed = if random() % 2 == 0 {
+        let changed = if random().is_multiple_of(2) {
             &mut part
         } else {
             &mut state
