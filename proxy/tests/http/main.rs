@@ -6,10 +6,12 @@
 
 mod assets;
 mod blob;
+mod bounds;
 mod callers;
 mod forward;
 mod process;
 mod redirect;
+mod round_trips;
 mod sample;
 mod secrets;
 mod support;
