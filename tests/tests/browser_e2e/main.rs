@@ -15,6 +15,7 @@ mod keys;
 mod large;
 mod main_job;
 mod pages;
+mod round_trips;
 mod sign_in;
 mod storage;
 
