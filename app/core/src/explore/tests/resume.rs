@@ -335,12 +335,15 @@ fn left_at(blob: &Blob, place: u64) -> MemoryStore {
     store
 }
 
+/// Of what is stored: what comes behind the key, and what happens to it.
+type Damage = (&'static str, fn(&mut Vec<u8>));
+
 #[test]
 fn what_is_stored_is_not_believed() {
     let blob = layer();
     let expected = expected(&blob);
     let key = partial_key(&blob.digest);
-    let damages: [(&str, fn(&mut Vec<u8>)); 7] = [
+    let damages: [Damage; 7] = [
         ("", |head| head.truncate(head.len() / 2)),
         ("", |head| head[4] = 99),
         ("", |head| head[30] ^= 1),
