@@ -17,7 +17,7 @@ const CHUNKS: usize = 6;
 
 /// A second worker's reports as a script makes them: the number of their kind, and what it says.
 const SAYS: &str = "
-    const UP = [0], HASHED = [1, 0x80, 0x80, 0x20, 0], DONE = [2], FINISH = 1;
+    const UP = [0], HASHED = [1, 0x80, 0x80, 0x40, 0], DONE = [2], FINISH = 1;
     const buffer = (bytes) => new Uint8Array(bytes).buffer;
     const say = (report, beside) =>
         postMessage([report, beside].filter(Boolean).map(buffer));";
@@ -55,12 +55,12 @@ async fn a_second_worker_that_does_not_load_is_replaced() {
 
 #[wasm_bindgen_test]
 async fn a_second_worker_that_dies_half_way_is_told() {
-    // It hashes two batches and then runs out of memory.
+    // It hashes two pieces and then runs out of memory.
     let dies = format!(
         "{SAYS} let seen = 0;
         say(UP);
         onmessage = (message) => {{
-            if (!(message.data instanceof Uint8Array)) return;
+            if (!(message.data instanceof ArrayBuffer)) return;
             if (++seen > 2) setTimeout(() => {{ throw new Error('out of memory'); }});
             else say(HASHED);
         }};"
@@ -74,7 +74,7 @@ async fn an_answer_that_makes_no_sense_is_no_answer() {
     let lies = format!(
         "{SAYS} say(UP);
         onmessage = (message) => {{
-            if (message.data instanceof Uint8Array) say(HASHED);
+            if (message.data instanceof ArrayBuffer) say(HASHED);
             else if (new Uint8Array(message.data[0])[0] === FINISH) say(DONE, [1, 2, 3]);
         }};"
     );

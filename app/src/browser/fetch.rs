@@ -1,7 +1,5 @@
 //! The network by `fetch`, in a page or a worker: no cookies, bodies as streams.
 
-use std::future::Future;
-use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use js_sys::{Array, Promise, Reflect, Uint8Array};
@@ -51,7 +49,7 @@ impl Transfer {
         }
     }
 
-    /// Awaits a promise of this transfer, at most for `limit`.
+    /// Awaits a promise of this transfer for at most `limit`.
     async fn wait(&self, promise: Promise, limit: Duration) -> Result<JsValue, HttpError> {
         match race(JsFuture::from(promise), timer::sleep(limit)).await {
             Either::Left(answer) => answer.map_err(|thrown| self.error(&thrown)),
@@ -85,11 +83,7 @@ impl Http for FetchHttp {
         Ok(HttpResponse {
             status: response.status(),
             headers: headers_of(&response),
-            body: FetchBody {
-                transfer,
-                reader,
-                alarm: None,
-            },
+            body: FetchBody { transfer, reader },
         })
     }
 }
@@ -162,41 +156,14 @@ pub struct FetchBody {
     transfer: Transfer,
     /// None once the body has ended, and for answers without one.
     reader: Option<ReadableStreamDefaultReader>,
-    /// Goes off at some time after a pause may have been too long; kept from piece to piece, because
-    /// to set a timer and clear it for each takes longer than to copy it.
-    alarm: Option<Pin<Box<dyn Future<Output = ()>>>>,
-}
-
-impl FetchBody {
-    /// Awaits the next piece, at most for [`PAUSE_LIMIT`] and, where the alarm was set for an
-    /// earlier one, up to as long again.
-    async fn piece(&mut self, read: Promise) -> Result<JsValue, HttpError> {
-        let since = timer::now_ms();
-        let mut read = pin!(JsFuture::from(read));
-        loop {
-            let alarm = self
-                .alarm
-                .get_or_insert_with(|| Box::pin(timer::sleep(PAUSE_LIMIT)));
-            match race(read.as_mut(), alarm.as_mut()).await {
-                Either::Left(answer) => {
-                    return answer.map_err(|thrown| self.transfer.error(&thrown));
-                }
-                Either::Right(()) => self.alarm = None,
-            }
-            let paused = timer::now_ms() - since;
-            if paused >= PAUSE_LIMIT.as_millis() as f64 {
-                return Err(HttpError::TimedOut);
-            }
-        }
-    }
 }
 
 impl Body for FetchBody {
     async fn next(&mut self) -> Result<Option<Vec<u8>>, HttpError> {
-        let Some(read) = self.reader.as_ref().map(|reader| reader.read()) else {
+        let Some(reader) = &self.reader else {
             return Ok(None);
         };
-        let piece = self.piece(read).await?;
+        let piece = self.transfer.wait(reader.read(), PAUSE_LIMIT).await?;
         let field =
             |name: &str| Reflect::get(&piece, &name.into()).map_err(|e| self.transfer.error(&e));
         if field("done")?.is_truthy() {

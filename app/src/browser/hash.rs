@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use js_sys::{Array, Uint8Array};
+use js_sys::{Array, ArrayBuffer, Uint8Array};
 use layerscope_core::digest::Algorithm;
 use layerscope_core::explore::cancel::{Bell, Either, race};
 use layerscope_core::layer_index::{BlobDigests, BlobHasher};
@@ -22,15 +22,10 @@ use super::{message, scope, timer, worker};
 /// Bytes handed over and not yet hashed, at most: enough that neither thread waits for the other,
 /// little beside the memory that a layer may take.
 const MAX_OUTSTANDING: u64 = 4 * 1024 * 1024;
-/// Bytes handed over at once: pieces as they come from the network are some 64 KiB, and each message
-/// costs both threads as much as hashing a tenth of that.
-const BATCH: u32 = 512 * 1024;
-/// Hashed bytes that are reported at once; with those not handed over, far below what may wait.
-const REPORT_EVERY: u64 = 1024 * 1024;
 /// How long the second worker may take to load before the first does the work itself.
 const START_LIMIT: Duration = Duration::from_secs(10);
 
-/// From the layer worker. A blob's bytes come as bare `Uint8Array`s between the two.
+/// From the layer worker. A blob's bytes come as bare `ArrayBuffer`s between the two.
 #[derive(Serialize, Deserialize)]
 enum Order {
     Start { sha512: bool },
@@ -65,20 +60,13 @@ pub fn peak_bytes() -> u64 {
 /// The hash worker's whole life: listens, hashes, reports.
 pub fn serve() {
     let hasher: RefCell<Option<BlobHasher>> = RefCell::default();
-    let unreported = Cell::new(0);
     scope::on_message(move |received| {
-        if let Some(batch) = received.dyn_ref::<Uint8Array>() {
-            let bytes = batch.to_vec();
+        if let Some(buffer) = received.dyn_ref::<ArrayBuffer>() {
+            let bytes = Uint8Array::new(buffer).to_vec();
             if let Some(hasher) = &mut *hasher.borrow_mut() {
                 hasher.push(&bytes);
             }
-            let hashed = unreported.get() + bytes.len() as u64;
-            if hashed < REPORT_EVERY {
-                unreported.set(hashed);
-                return;
-            }
-            unreported.set(0);
-            let (bytes, memory) = (hashed, scope::memory_bytes());
+            let (bytes, memory) = (bytes.len() as u64, scope::memory_bytes());
             report(&Report::Hashed { bytes, memory }, None);
             return;
         }
@@ -124,36 +112,8 @@ enum Mode {
 struct Helper {
     worker: Worker,
     state: Rc<HelperState>,
-    /// What was not handed over yet.
-    batch: RefCell<Option<Batch>>,
     _on_message: Closure<dyn Fn(MessageEvent)>,
     _on_error: Closure<dyn Fn(ErrorEvent)>,
-}
-
-/// Bytes that go to the second worker in one message.
-struct Batch {
-    array: Uint8Array,
-    /// How many of its bytes are filled.
-    len: u32,
-}
-
-impl Batch {
-    fn new() -> Self {
-        Batch {
-            array: Uint8Array::new_with_length(BATCH),
-            len: 0,
-        }
-    }
-
-    /// Takes as many bytes as have room, and gives back the rest.
-    fn fill<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        let room = (BATCH - self.len) as usize;
-        let (now, rest) = bytes.split_at(bytes.len().min(room));
-        let end = self.len + now.len() as u32; // at most a batch
-        self.array.subarray(self.len, end).copy_from(now);
-        self.len = end;
-        rest
-    }
 }
 
 #[derive(Default)]
@@ -195,7 +155,6 @@ impl Helper {
         Ok(Helper {
             worker,
             state,
-            batch: RefCell::default(),
             _on_message: on_message,
             _on_error: on_error,
         })
@@ -208,29 +167,13 @@ impl Helper {
         }
     }
 
-    fn push(&self, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
-            let mut slot = self.batch.borrow_mut();
-            let batch = slot.get_or_insert_with(Batch::new);
-            bytes = batch.fill(bytes);
-            let full = batch.len == BATCH;
-            drop(slot);
-            if full {
-                self.hand_over();
-            }
-        }
-    }
-
-    fn hand_over(&self) {
-        let Some(batch) = self.batch.take() else {
-            return;
-        };
+    fn hand_over(&self, bytes: &[u8]) {
         let outstanding = &self.state.outstanding;
-        outstanding.set(outstanding.get() + u64::from(batch.len));
+        outstanding.set(outstanding.get() + bytes.len() as u64);
         note_peak(outstanding.get() + self.state.memory.get());
-        let filled = batch.array.subarray(0, batch.len);
-        let transfer = Array::of1(&filled.buffer());
-        drop(self.worker.post_message_with_transfer(&filled, &transfer));
+        let buffer = Uint8Array::from(bytes).buffer();
+        let transfer = Array::of1(&buffer);
+        drop(self.worker.post_message_with_transfer(&buffer, &transfer));
     }
 
     fn check(&self) -> Result<(), HashError> {
@@ -323,7 +266,7 @@ impl BrowserHash {
                 sha512: self.algorithm == Algorithm::Sha512,
             });
             for bytes in &waiting {
-                helper.push(bytes);
+                helper.hand_over(bytes);
             }
         }
         let alone = Mode::Alone(Box::new(BlobHasher::new(self.algorithm)));
@@ -347,7 +290,7 @@ impl Hash for BrowserHash {
             Mode::Loading(_, waiting) => waiting.push(bytes.to_vec()),
             Mode::Helped(helper) => {
                 helper.room().await?;
-                helper.push(bytes);
+                helper.hand_over(bytes);
             }
             Mode::Alone(hasher) => hasher.push(bytes),
         }
@@ -362,7 +305,6 @@ impl Hash for BrowserHash {
             }),
             Mode::Alone(hasher) => Ok(hasher.finish()),
             Mode::Helped(helper) => {
-                helper.hand_over();
                 helper.order(&Order::Finish);
                 loop {
                     helper.check()?;

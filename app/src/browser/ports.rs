@@ -22,8 +22,8 @@ use super::opfs::{self, OpfsFile};
 use super::store::Store;
 use super::{message, scope, timer};
 
-/// How long a worker goes on before it looks at other messages. Each look costs about half a
-/// millisecond in which it does nothing, and what streams in comes in pieces that take less.
+/// How long a worker goes on before it looks at other messages. Each look costs it half a
+/// millisecond and more in which it does nothing, and many a slice takes less.
 const LOOK_EVERY_MS: f64 = 8.0;
 
 /// Fetches the second part of the worker's program.

@@ -190,8 +190,7 @@ impl LayerState {
             let generation = info.generation;
             self.list.update(|l| {
                 l.set_info(info);
-                first = !rows.is_empty() && !l.has_rows();
-                l.take(0, generation, rows);
+                first = l.take(0, generation, rows);
             });
             asks.extend(self.ask_rows());
             asks.extend(self.ask_place());
@@ -282,8 +281,9 @@ impl LayerState {
         if self.list.with_untracked(|l| l.view != view) {
             return (None, false);
         }
-        let first = !rows.is_empty() && self.list.with_untracked(|l| !l.has_rows());
-        self.list.update(|l| l.take(start, generation, rows));
+        let mut first = false;
+        self.list
+            .update(|l| first = l.take(start, generation, rows));
         (self.ask_rows(), first)
     }
 

@@ -151,12 +151,13 @@ impl Listing {
         index
     }
 
-    /// Takes rows.
-    pub(super) fn take(&mut self, start: u32, generation: u32, rows: Vec<Row>) {
+    /// Takes rows. True if they are the first.
+    pub(super) fn take(&mut self, start: u32, generation: u32, rows: Vec<Row>) -> bool {
         let current = self.info.as_ref().map(|i| i.generation);
         if current != Some(generation) || !start.is_multiple_of(CHUNK) {
-            return; // late: newer ones are on their way
+            return false; // late: newer ones are on their way
         }
+        let first = !rows.is_empty() && !self.has_rows();
         let mut rows = rows.into_iter().map(Arc::new).peekable();
         let mut number = start / CHUNK;
         while rows.peek().is_some() {
@@ -169,6 +170,7 @@ impl Listing {
             number += 1;
         }
         self.forget_far();
+        first
     }
 
     /// Looks for this row from now on, in what is here first.

@@ -37,6 +37,8 @@ pub const WORKER_OPTIMISATION: [&str; 3] = ["-O3", "--strip-debug", "--strip-pro
 const PAGE_OPTIMISATION: [&str; 3] = ["-Oz", "--strip-debug", "--strip-producers"];
 /// How the page has the worker built: without the interface.
 const WORKER_FEATURES: &str = "data-cargo-no-default-features";
+/// The page as Trunk reads it, beside the page itself while the app is built.
+const SPLIT_PAGE: &str = "index.split.html";
 /// What a finished folder was made from; lies beside `dist/` under the target folder.
 const STAMP: &str = "xtask-dist.stamp";
 
@@ -163,7 +165,7 @@ impl SplitPage {
             bail!("app/index.html does not build the worker with {WORKER_FEATURES}");
         }
         let split = format!("{WORKER_FEATURES} data-cargo-features=\"split\"");
-        let copy = file.with_file_name("index.split.html");
+        let copy = file.with_file_name(SPLIT_PAGE);
         fs::write(&copy, page.replace(WORKER_FEATURES, &split)).context("writing the page")?;
         Ok(SplitPage(copy))
     }

@@ -35,7 +35,7 @@ pub fn of(root: &Path, public_url: &str) -> Result<String> {
         for entry in WalkDir::new(&start).sort_by_file_name() {
             let entry = entry?;
             // Made from the page while it is built.
-            let is_made = entry.file_name() == "index.split.html";
+            let is_made = entry.file_name() == super::SPLIT_PAGE;
             if entry.file_type().is_file() && !is_made {
                 let name = entry.path().strip_prefix(root)?.to_string_lossy();
                 let content = fs::read(entry.path())

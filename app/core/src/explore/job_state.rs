@@ -211,7 +211,7 @@ impl<P: Ports> Job<P> {
         info.generation = view.generation();
         let lists = !view.told_rows && matches!(info.found, Found::Directory { .. });
         let rows = match lists {
-            true => layer.rows(&view.listing, 0..info.total.min(FIRST_ROWS)),
+            true => layer.rows(&view.listing, 0..FIRST_ROWS),
             false => Vec::new(),
         };
         view.told_rows |= !rows.is_empty();

@@ -302,7 +302,7 @@ fn order<T: Copy>(list: &mut [T], compare: &mut dyn FnMut(&T, &T) -> Ordering) {
     }
 }
 
-/// The only sort of the worker's program: one for each kind of thing would each be two KiB of it.
+/// One sort for all kinds of things: one for each would each be two KiB of the worker's program.
 #[inline(never)]
 fn order_places(places: &mut [usize], compare: &mut dyn FnMut(usize, usize) -> Ordering) {
     places.sort_by(|a, b| compare(*a, *b));
