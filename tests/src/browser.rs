@@ -1,7 +1,7 @@
 //! A headless Chromium, driven by WebDriver: a session of its own with an empty profile.
 
 use std::{
-    env, fs,
+    env, fs, io,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -57,6 +57,11 @@ const WITNESS: &str = r"
     } catch (error) { __witness.errors.push(`no longtask observer: ${error}`); }
 ";
 
+/// How the driver says that its port is somebody else's.
+const PORT_TAKEN: &str = "Address already in use";
+/// How often the driver is started before that counts as a failure.
+const DRIVER_TRIES: u32 = 5;
+
 /// How a browser differs from a fresh one.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -98,6 +103,28 @@ impl WebDriverCompatibleCommand for Vendor {
 
     fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
         (http::Method::POST, Some(self.body.to_string()))
+    }
+}
+
+/// Starts the driver; gives its port too. It takes a free port of IPv4 and then wants the same one of
+/// IPv6, which another connection of this machine may have: it ends then, and takes another.
+fn start_driver(driver: &Path, dir: &Path) -> io::Result<(Process, u16)> {
+    let mut tries = 1;
+    loop {
+        let mut command = process::guarded(driver);
+        command.arg("--port=0");
+        let mut process = Process::start(command, dir, "chromedriver")?;
+        let port = process.wait_for(START_LIMIT, |line| {
+            let (_, rest) = line.split_once("started successfully on port ")?;
+            rest.trim_end_matches('.').parse().ok()
+        });
+        match port {
+            Ok(port) => return Ok((process, port)),
+            Err(error) if tries < DRIVER_TRIES && error.to_string().contains(PORT_TAKEN) => {
+                tries += 1;
+            }
+            Err(error) => return Err(error),
+        }
     }
 }
 
@@ -148,13 +175,7 @@ impl Browser {
         let downloads = tempfile::Builder::new()
             .prefix("layerscope-downloads-")
             .tempdir()?;
-        let mut command = process::guarded(driver);
-        command.arg("--port=0");
-        let mut driver = Process::start(command, profile.path(), "chromedriver")?;
-        let port: u16 = driver.wait_for(START_LIMIT, |line| {
-            let (_, rest) = line.split_once("started successfully on port ")?;
-            rest.trim_end_matches('.').parse().ok()
-        })?;
+        let (driver, port) = start_driver(driver, profile.path())?;
         let mut args: Vec<String> = FLAGS.iter().map(|flag| (*flag).to_owned()).collect();
         args.push(format!(
             "--user-data-dir={}",
