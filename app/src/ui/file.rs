@@ -17,7 +17,7 @@ use super::widget::badge::VerifiedBadge;
 use super::widget::command::Commands;
 use super::widget::copy::CopyButton;
 use super::widget::hex::{Bytes, HexView};
-use super::widget::listing::{mode, owner, place, row_route};
+use super::widget::listing::{list_route, mode, owner, row_route};
 use super::widget::problem::ProblemPanel;
 use super::widget::skeleton::Skeleton;
 use super::widget::text::TextView;
@@ -47,7 +47,11 @@ fn File(entry: Arc<OpenFile>) -> impl IntoView {
     let route = app.state.shell.place().with_untracked(|p| p.route.clone());
     let row = entry.row.clone();
     let path = format!("/{}", row.path.display());
-    let up = row.path.parent().and_then(|p| place(&route, p));
+    let in_list = row.path.parent().is_some();
+    let up = move || {
+        let list = app.state.layer.list().with(|list| list.spec.clone());
+        list_route(&route, &list).map(|route| route.href())
+    };
     let name = row.path.file_name().unwrap_or_default().to_vec();
     let has_content = row.kind == RowKind::File
         || (row.kind == RowKind::Hardlink
@@ -88,7 +92,7 @@ fn File(entry: Arc<OpenFile>) -> impl IntoView {
                         <a class="btn" data-action="open-as-folder" href=route.href()>"Open as folder"</a>
                     }))}
                     <CopyButton text=Signal::stored(path) what="the path" label="Copy path" class="btn"/>
-                    {up.map(|up| view! { <a class="btn quiet" href=up.href()>"Close"</a> })}
+                    {in_list.then(|| view! { <a class="btn quiet" data-action="close-file" href=up>"Close"</a> })}
                 </div>
             </div>
             <Facts entry=entry.clone()/>

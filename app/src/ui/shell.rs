@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use crate::ui::widget::live::{When, live};
 
 use super::crumbs::Crumbs;
-use super::widget::refbox::RefBox;
+use super::widget::{refbox::RefBox, refocus};
 use super::{Page, PageView, app, page_of};
 use crate::browser::prefs::Theme;
 
@@ -126,7 +126,10 @@ fn Notices() -> impl IntoView {
                         type="button"
                         class="btn quiet tiny"
                         aria-label="Dismiss"
-                        on:click=move |_| shell.dismiss(id)
+                        on:click=move |_| {
+                            shell.dismiss(id);
+                            refocus(vec![".notices button".to_owned(), "main".to_owned()]);
+                        }
                     >
                         "×"
                     </button>

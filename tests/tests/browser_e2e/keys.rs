@@ -93,6 +93,16 @@ fn walk_through_a_layer() {
     wait_focus(&browser, css::SEARCH);
     browser.press("needle");
     page.wait_row("usr/share/deep/a/b/c/d/e/f/needle.txt");
+    // What was found is closed to where it was found.
+    page.click_entry("usr/share/deep/a/b/c/d/e/f/needle.txt");
+    at("usr/share/deep/a/b/c/d/e/f/needle.txt");
+    browser.click("[data-action='close-file']");
+    browser.until(
+        "the search again",
+        "return document.documentElement.dataset.route.endsWith('?q=needle')",
+        &[],
+    );
+    page.wait_row("usr/share/deep/a/b/c/d/e/f/needle.txt");
     page.assert_clean();
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use layerscope_core::job::{Row, RowKind, SortKey, Verified, ViewMode};
+use layerscope_core::job::{Row, RowKind, SortKey, Verified, ViewMode, ViewSpec};
 use layerscope_core::path::{EntryPath, visible};
 use layerscope_core::route::{ListMode, Route, Show as RouteShow};
 use layerscope_core::view::human;
@@ -114,9 +114,11 @@ pub fn Listing() -> impl IntoView {
     // From a file to the list it is in, from there to the directory above.
     let up = move || {
         let route = route.get_untracked();
-        let listed = list.with_untracked(|l| l.spec.at.clone());
+        let listed = list.with_untracked(|l| l.spec.clone());
         match &route {
-            _ if route.shown_path().is_some_and(|path| *path != listed) => place(&route, listed),
+            _ if route.shown_path().is_some_and(|path| *path != listed.at) => {
+                list_route(&route, &listed)
+            }
             _ => parent.get_untracked().and_then(|p| place(&route, p)),
         }
     };
@@ -306,6 +308,20 @@ pub fn place(route: &Route, path: EntryPath) -> Option<Route> {
         mode: ListMode::Dir,
         ..RouteShow::default()
     };
+    Some(to)
+}
+
+/// The list as it was made: from a file back to what was searched, where that is how it was found.
+pub fn list_route(route: &Route, spec: &ViewSpec) -> Option<Route> {
+    let mut to = place(route, spec.at.clone())?;
+    if let Route::Fs { show, .. } = &mut to {
+        (show.sort, show.descending) = (spec.sort, spec.descending);
+        match &spec.mode {
+            ViewMode::Dir => {}
+            ViewMode::Flat => show.mode = ListMode::Flat,
+            ViewMode::Search(text) => show.query = Some(text.clone()),
+        }
+    }
     Some(to)
 }
 
