@@ -12,6 +12,7 @@ use serde::Deserialize;
 use crate::forwarder::Forwarders;
 use crate::limits::Limits;
 use crate::policy::Policy;
+use crate::provider::{self, Pattern, Provider};
 use crate::target::{HostPort, Registry};
 
 /// A configuration file is a page of text; more is a mistake.
@@ -60,6 +61,15 @@ pub struct Args {
         value_delimiter = ','
     )]
     pub realm: Vec<String>,
+    /// A provider of sign-ins for some registries, as an inline table of TOML; see the README
+    #[arg(
+        long,
+        env = "LAYERSCOPE_PROVIDER",
+        value_name = "TABLE",
+        // It can have a client secret in it, and --help shows what variables hold.
+        hide_env_values = true
+    )]
+    pub provider: Vec<String>,
     /// Further roots for TLS
     #[arg(long, env = "LAYERSCOPE_CA_FILE", value_name = "PEM")]
     pub ca_file: Option<PathBuf>,
@@ -103,7 +113,7 @@ pub struct Args {
 }
 
 /// The TOML file: the flags by their names, and the numbers of [`Limits`].
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 struct File {
     listen: Option<String>,
@@ -112,6 +122,7 @@ struct File {
     allow_private: Vec<String>,
     plain_http: Vec<String>,
     realm: Vec<String>,
+    provider: Vec<provider::Entry>,
     ca_file: Option<PathBuf>,
     origin: Vec<String>,
     forwarder: Vec<String>,
@@ -150,6 +161,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Which targets are allowed.
     pub policy: Policy,
+    /// Where people can sign in, for which registries.
+    pub providers: Vec<Provider>,
     /// PEM file of further TLS roots.
     pub ca_file: Option<PathBuf>,
     /// Origins, in their serialised form, that may call from elsewhere.
@@ -230,6 +243,32 @@ impl Config {
                 .map(|pair| realm_from_str(pair))
                 .collect::<Result<_, _>>()?,
         };
+        let served = |provider: &Provider| {
+            provider.registries.iter().try_for_each(|pattern| {
+                let Pattern::One(registry) = pattern else {
+                    return Ok(());
+                };
+                let problem = policy.check_served(registry).err();
+                problem.map_or(Ok(()), |problem| {
+                    Err(ConfigError::Value {
+                        flag: "--provider",
+                        value: provider.id.clone(),
+                        problem: problem.to_string(),
+                    })
+                })
+            })
+        };
+        let given = args.provider.iter().map(|text| {
+            // Not the text itself: a secret may be in it.
+            text.parse().map_err(|problem| ConfigError::Value {
+                flag: "--provider",
+                value: String::new(),
+                problem,
+            })
+        });
+        let given = given.collect::<Result<_, _>>()?;
+        let providers = provider::checked(first(given, file.provider))?;
+        providers.iter().try_for_each(served)?;
         let origins = first(args.origin, file.origin)
             .iter()
             .map(|origin| origin_from_str(origin))
@@ -243,6 +282,7 @@ impl Config {
         Ok(Self {
             listen,
             policy,
+            providers,
             ca_file: args.ca_file.or(file.ca_file),
             origins,
             forwarders: Forwarders(parse_all(
@@ -347,7 +387,12 @@ fn file_from_path(path: &Path) -> Result<File, ConfigError> {
         return Err(bad(format!("{size} bytes are more than {MAX_FILE_BYTES}")));
     }
     let text = std::fs::read_to_string(path).map_err(|e| bad(e.to_string()))?;
-    toml::from_str(&text).map_err(|e| bad(e.to_string()))
+    toml::from_str(&text).map_err(|e: toml::de::Error| {
+        // Its own words would quote the line, which may have a secret in it.
+        let line = e.span().and_then(|at| text.get(..at.start));
+        let line = line.map_or(1, |before| before.matches('\n').count() + 1);
+        bad(format!("line {line}: {}", e.message()))
+    })
 }
 
 #[cfg(test)]
@@ -425,6 +470,19 @@ mod tests {
             assert!(printed.contains("client-rate = 500"), "{printed}");
         }
         assert!(config(all, "").unwrap().to_toml().contains("10.0.0.0/8"));
+    }
+
+    #[test]
+    fn providers_are_for_registries_that_are_served() {
+        let file = "[[provider]]\nid = \"op\"\nregistry = [\"gcr.io\"]\nissuer = \"https://a.example\"\n\
+            client-id = \"c\"\nusername = \"u\"\n";
+        assert_eq!(config("", file).unwrap().providers.len(), 1);
+        assert!(config("--registry gcr.io", file).is_ok());
+        let problem = config("--registry ghcr.io", file).unwrap_err();
+        assert!(
+            problem.contains("does not serve the registry gcr.io"),
+            "{problem}"
+        );
     }
 
     #[test]

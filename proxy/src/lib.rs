@@ -28,10 +28,12 @@ pub mod legacy;
 pub mod limits;
 pub mod link;
 pub mod location;
+pub mod login;
 pub mod metrics;
 pub mod params;
 pub mod policy;
 mod print;
+pub mod provider;
 pub mod range;
 pub mod realm;
 pub mod redirect;
@@ -59,6 +61,7 @@ pub struct Proxy {
     metrics: metrics::Metrics,
     locations: location::Locations,
     schemes: realm::Schemes,
+    discoveries: login::Discoveries,
     sample: OnceLock<sample::Sample>,
     draining: Arc<AtomicBool>,
 }
@@ -86,6 +89,7 @@ impl Proxy {
             metrics: metrics::Metrics::default(),
             locations: location::Locations::default(),
             schemes: realm::Schemes::default(),
+            discoveries: login::Discoveries::default(),
             sample: OnceLock::new(),
             draining: Arc::default(),
             config,
@@ -127,7 +131,7 @@ pub fn router(proxy: Arc<Proxy>) -> Router {
         .route("/v1/catalog", list!(forward::catalog))
         .route("/v1/referrers", list!(forward::referrers))
         .route("/v1/token", post(token::token))
-        .route("/v1/login", post(token::login))
+        .route("/v1/login", list!(login::offer).post(login::exchange))
         .route("/v1/info", list!(info))
         .fallback(guard::not_found)
         .method_not_allowed_fallback(guard::method_not_allowed)
@@ -162,7 +166,7 @@ async fn info(State(proxy): State<Arc<Proxy>>) -> Response {
         "api": API_VERSION,
         "registries": if policy.any { None } else { Some(names) },
         "sample": proxy.config.sample,
-        "capabilities": ["manifest", "blob", "tags", "catalog", "referrers", "token"],
+        "capabilities": ["manifest", "blob", "tags", "catalog", "referrers", "token", "login"],
     });
     (
         [(header::CONTENT_TYPE, "application/json")],

@@ -4,9 +4,10 @@
 use toml::{Table, Value};
 
 use crate::config::{Assets, Config};
+use crate::provider::Provider;
 
 impl Config {
-    /// The configuration as TOML. It has no secret in it, because there is none to configure.
+    /// The configuration as TOML, without client secrets: a remark stands where one was given.
     pub fn to_toml(&self) -> String {
         let mut table = Table::new();
         let mut put = |name: &str, value: Value| {
@@ -49,6 +50,17 @@ impl Config {
         if let Ok(limits) = Value::try_from(&self.limits) {
             put("limits", limits);
         }
-        table.to_string()
+        if !self.providers.is_empty() {
+            let all = self.providers.iter().map(Provider::to_toml);
+            table.insert("provider".into(), Value::Array(all.collect()));
+        }
+        let mut text = table.to_string();
+        for provider in &self.providers {
+            if provider.client_secret.is_some() && provider.client_secret_file.is_none() {
+                let id = &provider.id;
+                text.push_str(&format!("# The client secret of {id} is not printed.\n"));
+            }
+        }
+        text
     }
 }

@@ -105,14 +105,8 @@ pub async fn token(
     })
 }
 
-/// The handler of `login`: OAuth sign-in needs a client registered by the operator.
-pub async fn login() -> ProxyError {
-    ProxyError::LoginNotConfigured(
-        "This proxy has no sign-in page configured for any registry; use a user name and a token or password instead.".into(),
-    )
-}
-
-async fn json_body<T: serde::de::DeserializeOwned>(
+/// A JSON body of a request that can hold a secret.
+pub async fn json_body<T: serde::de::DeserializeOwned>(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<T, ProxyError> {
@@ -145,7 +139,8 @@ async fn json_body<T: serde::de::DeserializeOwned>(
     })
 }
 
-fn answer(body: Value) -> Response {
+/// An answer that no cache keeps.
+pub fn answer(body: Value) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "application/json"),
         (header::CACHE_CONTROL, "no-store"),

@@ -105,7 +105,7 @@ async fn methods() {
         ("PATCH", "/api/v1/token"),
         ("POST", "/api/v1/manifest"),
         ("POST", "/api/v1/info"),
-        ("GET", "/api/v1/login"),
+        ("HEAD", "/api/v1/login"),
         ("HEAD", "/api/v1/tags"),
         ("TRACE", "/api/v1/info"),
     ] {

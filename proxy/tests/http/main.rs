@@ -8,6 +8,7 @@ mod assets;
 mod blob;
 mod callers;
 mod forward;
+mod login;
 mod process;
 mod redirect;
 mod sample;

@@ -172,3 +172,56 @@ async fn it_prints_what_it_was_told() {
         "{text}"
     );
 }
+
+/// A client secret is told to nobody: not printed, not in the help, not in a complaint.
+#[tokio::test]
+async fn a_client_secret_stays_inside() {
+    const SECRET: &str = "hushhush";
+    let entry = format!(
+        r#"{{ id = "op", registry = ["gcr.io"], issuer = "https://op.example", client-id = "c", client-secret = "{SECRET}", username = "u" }}"#
+    );
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let said = async |arguments: &[&str], provider: &str, text: &str| {
+        std::fs::write(file.path(), text).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_layerscope-proxy"))
+            .args(arguments)
+            .env("LAYERSCOPE_PROVIDER", provider)
+            .env("LAYERSCOPE_CONFIG", file.path())
+            .output()
+            .await
+            .unwrap();
+        let both = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(both).unwrap())
+    };
+    let (ok, printed) = said(&["--print-config"], &entry, "").await;
+    assert!(ok && printed.contains("id = \"op\""), "{printed}");
+    assert!(
+        printed.contains("# The client secret of op is not printed."),
+        "{printed}"
+    );
+    let (_, help) = said(&["--help"], &entry, "").await;
+    assert!(help.contains("LAYERSCOPE_PROVIDER"), "{help}");
+    let broken = [
+        entry.replace("gcr.io", "a b"),
+        entry.replace("id =", "di ="),
+        entry.replace('}', ""),
+        entry.replace("client-secret =", "client-secrets ="),
+        entry.replace(SECRET, &format!("{SECRET} {SECRET}")),
+    ];
+    let mut all = vec![printed, help];
+    for bad in &broken {
+        let (ok, complaint) = said(&["--print-config"], bad, "").await;
+        assert!(!ok && complaint.contains("--provider"), "{complaint}");
+        all.push(complaint);
+    }
+    for bad in [
+        format!("[[provider]]\nid = \"op\"\nclient-secret = \"{SECRET}"),
+        format!("[[provider]]\nid = \"op\"\nclient-secrets = \"{SECRET}\""),
+        format!("[[provider]]\nclient-secret = [\"{SECRET}\"]"),
+    ] {
+        let (ok, complaint) = said(&["--print-config"], "{ id", &bad).await;
+        assert!(!ok && complaint.contains("line "), "{complaint}");
+        all.push(complaint);
+    }
+    assert!(!all.concat().contains(SECRET), "{all:?}");
+}

@@ -43,6 +43,25 @@ fn registry_answer(seen: &Seen, own: &str) -> axum::response::Response {
             answer(302, &[("location", &to)], "")
         }
         "/store" => answer(200, &[], "content"),
+        "/.well-known/openid-configuration" => {
+            let at = format!("http://{own}");
+            let document = format!(
+                r#"{{"issuer":"{at}","authorization_endpoint":"{at}/a?x={SECRET}","token_endpoint":"{at}/t?x={SECRET}"}}"#
+            );
+            answer(200, &[], document)
+        }
+        "/t" if seen.body.contains("refused") => answer(
+            400,
+            &[],
+            format!(r#"{{"error":"{SECRET}","error_description":"{SECRET}"}}"#),
+        ),
+        "/t" => answer(
+            200,
+            &[],
+            format!(
+                r#"{{"access_token":"{SECRET}","refresh_token":"{SECRET}","id_token":"{SECRET}"}}"#
+            ),
+        ),
         _ => {
             let to = format!("http://{own}/store?X-Amz-Signature={SECRET}");
             answer(307, &[("location", &to)], SECRET)
@@ -60,6 +79,13 @@ async fn no_secret_in_the_log() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_layerscope-proxy"))
         .args(["--listen", "127.0.0.1:0"])
         .args(registry.flags().split_whitespace())
+        .env(
+            "LAYERSCOPE_PROVIDER",
+            format!(
+                r#"{{ id = "op", registry = ["{0}"], issuer = "http://{0}", client-id = "{SECRET}", client-secret = "{SECRET}", username = "u" }}"#,
+                registry.address
+            ),
+        )
         .env("LAYERSCOPE_LOG", "trace")
         .env("LAYERSCOPE_LOG_FORMAT", "json")
         .stdout(Stdio::piped())
@@ -121,6 +147,25 @@ async fn no_secret_in_the_log() {
         );
         assert_eq!(ask("POST", "/api/v1/token", &body).await, 200);
     }
+    let callback = format!("https://app.example/{SECRET}/callback.html");
+    let verifier = SECRET.repeat(6);
+    let code = |code: &str| {
+        format!(
+            r#"{{"provider":"op","code":"{code}","verifier":"{verifier}","redirect_uri":"{callback}"}}"#
+        )
+    };
+    let login = "/api/v1/login";
+    assert_eq!(ask("GET", "/api/v1/login?provider=op", "").await, 200);
+    assert_eq!(ask("POST", login, &code(SECRET)).await, 200);
+    let refused = format!("refused{SECRET}");
+    assert_eq!(ask("POST", login, &code(&refused)).await, 502);
+    let refresh = format!(r#"{{"provider":"op","refresh_token":"{SECRET}"}}"#);
+    assert_eq!(ask("POST", login, &refresh).await, 200);
+    let odd = format!(r#"{{"provider":"{SECRET}","refresh_token":"{SECRET}"}}"#);
+    assert_eq!(ask("POST", login, &odd).await, 501);
+    // As a provider that answers in the query sends people back.
+    let back = format!("/callback.html?code={SECRET}&state={SECRET}");
+    ask("GET", &back, "").await;
     let broken = format!(r#"{{"password":"{SECRET}" "#);
     assert_eq!(ask("POST", "/api/v1/token", &broken).await, 400);
     assert_eq!(ask("GET", &format!("/{SECRET}?x={SECRET}"), "").await, 404);
@@ -131,7 +176,7 @@ async fn no_secret_in_the_log() {
         values.filter(|value| value.starts_with(scheme)).count()
     };
     assert!(
-        with("Basic ") == 2 && with("Bearer ") > 3,
+        with("Basic ") == 5 && with("Bearer ") > 3,
         "the secrets were used"
     );
 

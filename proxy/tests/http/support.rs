@@ -25,6 +25,7 @@ pub struct Seen {
     /// Path and query.
     pub path: String,
     pub headers: HeaderMap,
+    pub body: String,
 }
 
 impl Seen {
@@ -55,10 +56,13 @@ impl Double {
         let app = Router::new().fallback(move |request: Request| {
             let (log, answer) = (log.clone(), answer.clone());
             async move {
+                let (parts, body) = request.into_parts();
+                let body = to_bytes(body, 1 << 20).await.unwrap();
                 let one = Seen {
-                    method: request.method().clone(),
-                    path: request.uri().to_string(),
-                    headers: request.headers().clone(),
+                    method: parts.method,
+                    path: parts.uri.to_string(),
+                    headers: parts.headers,
+                    body: String::from_utf8(body.to_vec()).unwrap(),
                 };
                 log.lock().unwrap().push(one.clone());
                 answer(&one)
@@ -99,6 +103,13 @@ pub fn config(flags: &str) -> Config {
     let line = ["layerscope-proxy", "--listen", "127.0.0.1:0"];
     let line = line.into_iter().chain(flags.split_whitespace());
     Config::from_args(Args::try_parse_from(line).unwrap()).unwrap()
+}
+
+/// A proxy with a configuration file beside its flags.
+pub fn proxy_with_file(flags: &str, file: &str) -> Router {
+    let place = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(place.path(), file).unwrap();
+    proxy(&format!("{flags} --config {}", place.path().display()))
 }
 
 pub fn proxy(flags: &str) -> Router {
