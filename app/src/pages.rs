@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use layerscope_core::job::Event;
+use layerscope_core::reference::Registry;
 use layerscope_core::route::Route;
 use leptos::prelude::AnyView;
 
@@ -20,6 +21,7 @@ use crate::ui::{self, Page};
 #[derive(Clone, Copy)]
 pub struct Pages {
     view: fn(Page) -> AnyView,
+    sign_in: fn(Registry) -> AnyView,
     load: fn(&Rc<Inner>, &Route),
     event: fn(&Rc<Inner>, Event, Option<Vec<u8>>),
 }
@@ -32,6 +34,7 @@ impl Pages {
     pub fn here() -> Self {
         Pages {
             view: ui::page_view,
+            sign_in: ui::sign_in_view,
             load: effects::load,
             event: effects::on_event,
         }
@@ -40,6 +43,11 @@ impl Pages {
     /// Builds a page.
     pub(crate) fn view(self, page: Page) -> AnyView {
         (self.view)(page)
+    }
+
+    /// Builds what asks for a sign-in to a registry.
+    pub(crate) fn sign_in(self, registry: Registry) -> AnyView {
+        (self.sign_in)(registry)
     }
 
     /// Starts what a route needs.

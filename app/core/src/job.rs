@@ -217,6 +217,14 @@ pub enum Request {
         /// The entry's path.
         path: EntryPath,
     },
+    /// Other credentials for an open job: the answer to [`Event::Renew`], or the user has signed
+    /// in or out meanwhile.
+    Access {
+        /// The job's id.
+        job: JobId,
+        /// How to be let in from now on.
+        access: Access,
+    },
 }
 
 /// How a listing is made.
@@ -386,6 +394,13 @@ pub enum Event {
     Notice {
         /// What.
         problem: Problem,
+    },
+    /// A sign-in at a provider was refused: it has run out. The job waits for [`Request::Access`].
+    Renew {
+        /// The job's id.
+        job: JobId,
+        /// What was refused.
+        refused: crate::registry::client::Credentials,
     },
 }
 

@@ -40,6 +40,17 @@ pub fn base() -> String {
     format!("{}{folder}/", location.origin().unwrap_or_default())
 }
 
+/// This very place, as it is where nobody frames it.
+pub fn unframed() -> String {
+    let query = query();
+    let rest = query
+        .split('&')
+        .filter(|p| !p.is_empty() && p.split('=').next() != Some("embed"));
+    let rest: Vec<&str> = rest.collect();
+    let mark = if rest.is_empty() { "" } else { "?" };
+    format!("{}{mark}{}#{}", base(), rest.join("&"), fragment())
+}
+
 /// Goes to a fragment and adds it to the history; listeners are told.
 pub fn navigate(fragment: &str) {
     // Fails only for a fragment that is no valid address, which an encoded route never is.

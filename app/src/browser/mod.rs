@@ -1,9 +1,10 @@
 //! The only place that names the browser's interfaces. Everything above it sees Rust types; every
 //! JavaScript exception becomes a [`error::BrowserError`] here.
 //!
-//! In the page: [`page`], [`location`], [`prefs`], [`pool`], [`worker`]. In the workers: [`scope`],
+//! In the page: [`page`], [`away`], [`location`], [`prefs`], [`pool`], [`worker`]. In the workers: [`scope`],
 //! [`ports`], [`hash`]. In both: [`early`], [`fetch`], [`store`], [`opfs`], [`timer`], [`message`].
 
+pub mod away;
 pub mod early;
 pub mod error;
 pub mod fetch;

@@ -6,6 +6,7 @@ use std::rc::{Rc, Weak};
 
 use layerscope_core::job::{Access, Event, JobId, LayerSource, Phase, Progress, Request};
 use layerscope_core::path::EntryPath;
+use layerscope_core::reference::Registry;
 use layerscope_core::view::problem::Problem;
 use wasm_bindgen_futures::spawn_local;
 
@@ -198,6 +199,34 @@ impl LayerPool {
         if let Some(worker) = state.jobs.remove(&job).and_then(|job| job.worker) {
             worker.post(&Request::Close { job });
             drop_later(worker);
+        }
+    }
+
+    /// The registry that a job reads from.
+    pub fn registry(&self, job: JobId) -> Option<Registry> {
+        let state = self.inner.state.borrow();
+        let job = state.jobs.get(&job)?;
+        Some(job.source.repository.registry().clone())
+    }
+
+    /// Gives all jobs of a registry other credentials.
+    pub fn set_access(&self, registry: &Registry, access: &Access) {
+        let mut state = self.inner.state.borrow_mut();
+        for (&id, job) in &mut state.jobs {
+            if job.outer.is_some() || job.source.repository.registry() != registry {
+                continue;
+            }
+            if let Some(worker) = &job.worker {
+                worker.post(&Request::Access {
+                    job: id,
+                    access: access.clone(),
+                });
+            }
+            for request in &mut job.waiting {
+                if let Request::Open { access: first, .. } = request {
+                    first.clone_from(access);
+                }
+            }
         }
     }
 
@@ -463,6 +492,7 @@ fn job_of_request(request: &Request) -> Option<JobId> {
         Request::Hello { .. } => None,
         Request::Open { job, .. }
         | Request::OpenInner { job, .. }
+        | Request::Access { job, .. }
         | Request::Cancel { job }
         | Request::Close { job }
         | Request::View { job, .. }
@@ -487,6 +517,7 @@ fn job_of_event(event: &Event) -> Option<JobId> {
         | Event::Place { job, .. }
         | Event::Exporting { job, .. }
         | Event::Exported { job, .. }
+        | Event::Renew { job, .. }
         | Event::ReadFailed { job, .. } => Some(*job),
     }
 }

@@ -16,7 +16,7 @@ use layerscope_core::view::problem::Problem;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::{Effects, Inner, export, status};
+use super::{Effects, Inner, export, login, status};
 use crate::browser::page;
 use crate::state::Load;
 use crate::state::file::{
@@ -92,7 +92,7 @@ fn begin(inner: &Inner, source: LayerSource) {
     let repository = &source.repository;
     let access = Access {
         authorization: inner.client.authorization(repository),
-        credentials: inner.client.credentials(repository.registry()),
+        ..login::access(inner, repository.registry())
     };
     let job = inner.pool.open(source.clone(), access);
     inner.background.borrow_mut().retain(|j| *j != job);
@@ -244,6 +244,7 @@ pub(super) fn on_event(inner: &Rc<Inner>, event: Event, bytes: Option<Vec<u8>>) 
     let current = |job: JobId| state.job() == Some(job);
     match event {
         Event::Notice { problem } => inner.state.shell.notify(problem),
+        Event::Renew { job, refused } => login::renew_for(inner, job, refused),
         Event::Progress { job, progress } if current(job) => {
             let done = state.set_progress(progress);
             if done {

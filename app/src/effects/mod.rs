@@ -5,6 +5,7 @@ mod blob;
 mod export;
 mod image;
 mod layer;
+mod login;
 mod repo;
 mod settings;
 mod status;
@@ -20,7 +21,7 @@ use layerscope_core::explore::cancel::Cancel;
 use layerscope_core::job::{Event, JobId};
 use layerscope_core::path::EntryPath;
 use layerscope_core::reference::{Reference, Registry, Repository};
-use layerscope_core::registry::client::{Client, Credentials};
+use layerscope_core::registry::client::Client;
 use layerscope_core::registry::endpoint::Endpoint;
 use layerscope_core::route::{Route, legacy};
 use layerscope_core::view::problem::Problem;
@@ -63,6 +64,7 @@ pub(crate) struct Inner {
     client: Client<FetchHttp>,
     pool: LayerPool,
     store: Store,
+    logins: login::Logins,
     /// Ends the loads of the present page.
     cancel: RefCell<Cancel>,
     key: RefCell<Key>,
@@ -94,6 +96,7 @@ impl Effects {
                 client: Client::new(FetchHttp, endpoint()).with_clock(Rc::new(page::PageClock)),
                 pool,
                 store: Store::lazy(),
+                logins: login::Logins::default(),
                 cancel: RefCell::default(),
                 key: RefCell::new(Key::Nothing),
                 origins: RefCell::default(),
@@ -154,25 +157,6 @@ impl Effects {
         self.with(|inner| {
             *inner.key.borrow_mut() = Key::Nothing;
             inner.enter(&location::fragment());
-        });
-    }
-
-    /// Signs in to a registry for as long as the tab lives, and tries again.
-    pub fn sign_in(self, registry: &Registry, username: String, password: String) {
-        self.with(|inner| {
-            let credentials = Credentials { username, password };
-            inner.client.set_credentials(registry, Some(credentials));
-        });
-        let state = self.with(|inner| inner.state);
-        state.shell.set_signed_in(registry.as_str(), true);
-        self.retry();
-    }
-
-    /// Signs out of a registry.
-    pub fn sign_out(self, registry: &Registry) {
-        self.with(|inner| {
-            inner.client.set_credentials(registry, None);
-            inner.state.shell.set_signed_in(registry.as_str(), false);
         });
     }
 
@@ -335,7 +319,9 @@ impl Inner {
 
 /// Starts what a route needs; in the second part of the program.
 pub(crate) fn load(inner: &Rc<Inner>, route: &Route) {
-    inner.load(route);
+    if login::is_here(inner) {
+        inner.load(route);
+    }
 }
 
 /// A worker says something; in the second part of the program.

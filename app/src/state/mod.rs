@@ -9,6 +9,7 @@ pub mod image;
 pub mod layer;
 pub mod listing;
 pub mod load;
+pub mod login;
 pub mod repo;
 pub mod shell;
 pub mod text;
@@ -32,6 +33,8 @@ pub struct State {
     pub export: export::ExportState,
     /// A small blob.
     pub blob: blob::BlobState,
+    /// Sign-ins.
+    pub login: login::LoginState,
     /// What this browser keeps.
     pub cache: cache::CacheState,
 }
@@ -47,6 +50,7 @@ impl State {
             file: file::FileState::new(),
             export: export::ExportState::new(),
             blob: blob::BlobState::new(),
+            login: login::LoginState::new(),
             cache: cache::CacheState::new(),
         }
     }

@@ -58,7 +58,6 @@ pub struct Shell {
     recents: RwSignal<Vec<String>>,
     notices: RwSignal<Vec<(u64, Problem)>>,
     origin: RwSignal<Option<Origin>>,
-    signed_in: RwSignal<Vec<String>>,
     height: RwSignal<f64>,
     pages: RwSignal<Load<Pages>>,
     retry: StoredValue<Option<&'static str>>,
@@ -76,7 +75,6 @@ impl Shell {
             recents: RwSignal::default(),
             notices: RwSignal::default(),
             origin: RwSignal::default(),
-            signed_in: RwSignal::default(),
             height: RwSignal::new(0.0),
             pages: RwSignal::new(Load::Idle),
             retry: StoredValue::new(None),
@@ -189,20 +187,5 @@ impl Shell {
     /// Says where the open layer or blob was come upon.
     pub fn set_origin(self, origin: Option<Origin>) {
         self.origin.set(origin);
-    }
-
-    /// Registries that the user signed in to in this tab.
-    pub fn signed_in(self) -> ReadSignal<Vec<String>> {
-        self.signed_in.read_only()
-    }
-
-    /// Notes a sign-in, or its end.
-    pub fn set_signed_in(self, registry: &str, is: bool) {
-        self.signed_in.update(|list| {
-            list.retain(|r| r != registry);
-            if is {
-                list.push(registry.to_owned());
-            }
-        });
     }
 }

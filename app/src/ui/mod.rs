@@ -81,6 +81,8 @@ fn page_of(route: &Route) -> Page {
     }
 }
 
+pub(crate) use widget::sign_in::sign_in_view;
+
 /// Builds any page but the first; in the second part of the program.
 pub(crate) fn page_view(page: Page) -> AnyView {
     match page {

@@ -3,7 +3,7 @@
 use layerscope_core::digest::Digest;
 use layerscope_core::path::EntryPath;
 use layerscope_core::port::digest_of_key;
-use layerscope_core::reference::{Registry, Repository};
+use layerscope_core::reference::Repository;
 use layerscope_core::route::Route;
 use layerscope_core::view::human;
 use leptos::prelude::*;
@@ -13,6 +13,7 @@ use crate::ui::widget::live::{When, live};
 use super::app;
 use super::widget::problem::ProblemPanel;
 use super::widget::refocus;
+use super::widget::sign_in::Remember;
 use super::widget::skeleton::Skeleton;
 use crate::browser::page;
 use crate::browser::prefs::Theme;
@@ -73,7 +74,7 @@ pub fn Settings() -> impl IntoView {
 #[component]
 fn SignedIn() -> impl IntoView {
     let app = app();
-    let list = app.state.shell.signed_in();
+    let list = app.state.login.list();
     view! {
         <section class="stack tight" aria-labelledby="signed-in">
             <h2 id="signed-in" tabindex="-1">"Signed in"</h2>
@@ -82,22 +83,8 @@ fn SignedIn() -> impl IntoView {
             </When>
             <When when=move || list.with(|l| !l.is_empty())>
                 <ul class="card list">
-                    <For each=move || list.get() key=Clone::clone let(name)>
-                        <li>
-                            <span class="mono">{familiar(&name)}</span>
-                            <button
-                                type="button"
-                                class="btn tiny"
-                                on:click=move |_| {
-                                    if let Ok(registry) = Registry::parse(&name) {
-                                        app.effects.sign_out(&registry);
-                                        refocus(vec!["#signed-in".to_owned()]);
-                                    }
-                                }
-                            >
-                                "Sign out"
-                            </button>
-                        </li>
+                    <For each=move || list.get() key=Clone::clone let(one)>
+                        {signed_in(one)}
                     </For>
                 </ul>
             </When>
@@ -106,32 +93,55 @@ fn SignedIn() -> impl IntoView {
     }
 }
 
+/// A registry, as whom one is signed in to it, and the way out.
+fn signed_in(one: crate::state::login::SignedIn) -> impl IntoView {
+    let app = app();
+    let name = one.registry.familiar().to_owned();
+    let title = format!("Sign out of {name}");
+    let kept = match one.remembered {
+        true => "remembered in this browser",
+        false => "in this tab's memory",
+    };
+    let registry = one.registry.clone();
+    let out = move |_| {
+        app.effects.sign_out(&registry);
+        refocus(vec!["#signed-in".to_owned()]);
+    };
+    view! {
+        <li data-signed-in=one.registry.to_string()>
+            <span class="mono">{name}</span>
+            <span class="muted small">{one.how}", "{kept}</span>
+            <button type="button" class="btn tiny" aria-label=title on:click=out>
+                "Sign out"
+            </button>
+        </li>
+    }
+}
+
 /// Takes sign-ins out of a file of docker's.
 #[component]
 fn Import() -> impl IntoView {
     let app = app();
+    let remember = NodeRef::<leptos::html::Input>::new();
     let told = RwSignal::new(String::new()); // tidy: local
     let chosen = move |event| {
         if let Some(file) = page::ChosenFile::of(&event) {
+            let wanted = remember
+                .get_untracked()
+                .is_some_and(|field| field.checked());
             app.effects
-                .import_sign_ins(file, move |text| told.set(text)); // tidy: local
+                .import_sign_ins(file, wanted, move |text| told.set(text)); // tidy: local
         }
     };
     view! {
-        <label class="stack tight">
-            <span class="muted prose">
-                "Or take the sign-ins of docker's config.json: the file is read here, kept in this tab's memory until "
-                "it is closed, and each password is sent to its own registry's sign-in only."
-            </span>
-            <input type="file" accept=".json,application/json" data-action="import" on:change=chosen/>
-        </label>
+        <p id="import" class="muted prose">
+            "Or take the sign-ins of docker's config.json: the file is read here, and each password is sent to "
+            "its own registry's sign-in only."
+        </p>
+        <Remember field=remember/>
+        <input type="file" accept=".json,application/json" aria-labelledby="import" data-action="import" on:change=chosen/>
         <p role="status" data-imported="">{move || told.get()}</p>
     }
-}
-
-/// A registry's name as users know it.
-fn familiar(registry: &str) -> String {
-    Registry::parse(registry).map_or(registry.to_owned(), |r| r.familiar().to_owned())
 }
 
 /// How much is kept, the limit, and each layer.

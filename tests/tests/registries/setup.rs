@@ -97,10 +97,7 @@ impl Setup {
     }
 
     pub(crate) fn sign_in(&self, username: &str, password: &str) {
-        let credentials = Credentials {
-            username: username.into(),
-            password: password.into(),
-        };
+        let credentials = Credentials::typed(username, password);
         self.client
             .set_credentials(self.registry(), Some(credentials));
     }

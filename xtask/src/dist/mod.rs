@@ -229,19 +229,26 @@ fn finish_page(folder: &Path, id: &str) -> Result<()> {
     })?;
     page = html::with_meta(&page, "layerscope-build", |_| id.to_owned())?;
 
-    let problems = inline_problems(&page);
+    check_page(folder, "index.html", &page)?;
+    fs::write(page_file, page)?;
+    let callback = fs::read_to_string(folder.join("callback.html")).context("no callback.html")?;
+    check_page(folder, "callback.html", &callback)
+}
+
+/// Nothing inline, and nothing that is not there.
+fn check_page(folder: &Path, name: &str, page: &str) -> Result<()> {
+    let problems = inline_problems(page);
     if !problems.is_empty() {
         bail!(
-            "dist/index.html breaks its content security policy: {}",
+            "dist/{name} breaks its content security policy: {}",
             problems.join("; ")
         );
     }
-    for file in html::local_files(&page) {
+    for file in html::local_files(page) {
         if !folder.join(&file).is_file() {
-            bail!("dist/index.html names {file}, which is not there");
+            bail!("dist/{name} names {file}, which is not there");
         }
     }
-    fs::write(page_file, page)?;
     Ok(())
 }
 
@@ -300,10 +307,12 @@ fn downloads(dist: &Path) -> Result<Vec<(String, u64)>> {
     for entry in fs::read_dir(dist).with_context(|| format!("reading {}", dist.display()))? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if [".html", ".css", ".js", ".wasm"]
+        // Where providers of sign-ins send people back to: no part of a visit.
+        let on_the_way_back = name.starts_with("callback.");
+        let is_loaded = [".html", ".css", ".js", ".wasm"]
             .iter()
-            .any(|end| name.ends_with(end))
-        {
+            .any(|end| name.ends_with(end));
+        if is_loaded && !on_the_way_back {
             let packed = dist.join(format!("{name}.br"));
             let sent = if packed.is_file() {
                 packed

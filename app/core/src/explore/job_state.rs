@@ -2,14 +2,18 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
+use std::future::Future;
 use std::ops::Range;
+use std::pin::Pin;
 use std::rc::Rc;
 
 use crate::job::{
     Access, Event, FIRST_ROWS, Found, JobId, LayerSource, Phase, Progress, ReadId, ViewId, ViewSpec,
 };
 use crate::path::EntryPath;
+use crate::reference::Registry;
 use crate::registry::Client;
+use crate::registry::client::{Credentials, Renew};
 use crate::view::listing::Listing;
 use crate::view::problem::Problem;
 
@@ -45,6 +49,29 @@ impl View {
     }
 }
 
+/// Only the page renews sign-ins: a refresh token may be good for one use alone.
+struct AskPage<P> {
+    job: JobId,
+    ports: Rc<P>,
+    answered: Bell,
+}
+
+impl<P: Ports> Renew for AskPage<P> {
+    fn renew<'a>(
+        &'a self,
+        _: &'a Registry,
+        refused: &'a Credentials,
+    ) -> Pin<Box<dyn Future<Output = ()> + 'a>> {
+        let answered = self.answered.next();
+        let event = Event::Renew {
+            job: self.job,
+            refused: refused.clone(),
+        };
+        self.ports.send(event, None);
+        Box::pin(answered)
+    }
+}
+
 pub(super) struct Job<P: Ports> {
     id: JobId,
     pub(super) source: LayerSource,
@@ -60,6 +87,7 @@ pub(super) struct Job<P: Ports> {
     /// Archives that it is inside of.
     pub(super) depth: usize,
     pub(super) progress: RefCell<Progress>,
+    page: Rc<AskPage<P>>,
     reads: RefCell<HashMap<ReadId, Cancel>>,
     views: RefCell<BTreeMap<ViewId, View>>,
     told_at_ms: Cell<f64>,
@@ -74,6 +102,12 @@ impl<P: Ports> Job<P> {
         let client = Client::new(ports.http(), source.endpoint.clone()).with_clock(ports.clone());
         client.set_credentials(source.repository.registry(), access.credentials.clone());
         client.set_authorization(&source.repository, access.authorization.clone());
+        let page = Rc::new(AskPage {
+            job: id,
+            ports: ports.clone(),
+            answered: Bell::default(),
+        });
+        client.set_renewal(page.clone());
         let progress = Progress {
             size: source.size,
             ..Progress::default()
@@ -90,6 +124,7 @@ impl<P: Ports> Job<P> {
             slow: Turns::default(),
             depth: 0,
             progress: RefCell::new(progress),
+            page,
             reads: RefCell::default(),
             views: RefCell::default(),
             told_at_ms: Cell::new(f64::NEG_INFINITY),
@@ -108,6 +143,16 @@ impl<P: Ports> Job<P> {
             depth: outer.depth + 1,
             ..job
         }
+    }
+
+    /// The page says how to be let in from now on.
+    pub(super) fn set_access(&self, access: Access) {
+        let registry = self.source.repository.registry();
+        match access.credentials {
+            Some(credentials) => self.client.replace_credentials(registry, credentials),
+            None => self.client.set_credentials(registry, None),
+        }
+        self.page.answered.ring();
     }
 
     pub(super) fn id(&self) -> JobId {

@@ -87,6 +87,7 @@ impl<P: Ports> LayerSession<P> {
                     inner.open_inner(&outer, &job, &path).await;
                 }
             }
+            Request::Access { job, access } => inner.with(job, |job| job.set_access(access)),
             Request::Cancel { job } => inner.with(job, |job| job.stop.cancel()),
             Request::Close { job } => {
                 let closed = inner.jobs.borrow_mut().remove(&job);

@@ -1,20 +1,18 @@
 //! The client: one registry API, whichever way the registry is reached.
 //!
-//! Nothing is tried twice but a request that was answered 401, once, with a token.
+//! Nothing is tried twice but a request that was answered 401 (`sign_in.rs`).
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::rc::Rc;
 
-use serde::{Deserialize, Serialize};
-
-use super::challenge::{Challenge, challenges};
-use super::endpoint::{Endpoint, host_of};
+use super::challenge::Challenge;
+use super::endpoint::Endpoint;
 use super::error::{Attempt, RegistryError, Wanted};
 use super::known::Known;
 use super::read::{self, Whole, failure};
-use super::token::{self, Cache, MAX_TOKEN_BYTES, TokenAnswer};
+use super::token::Cache;
 use crate::digest::{Algorithm, Digest};
 use crate::manifest::{Document, MAX_MANIFEST_BYTES, ManifestError, schema1_payload};
 use crate::media_type;
@@ -24,21 +22,7 @@ use crate::reference::{ManifestRef, Registry, Repository};
 pub use super::blob::{BlobStream, RangeAnswer};
 pub use super::listing::Page;
 pub use super::read::RateLimit;
-
-/// User name and password (or an access token in its place) for one registry.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Credentials {
-    /// The user name.
-    pub username: String,
-    /// The password.
-    pub password: String,
-}
-
-impl std::fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Credentials { .. }") // secrets never reach a log
-    }
-}
+pub use super::sign_in::{Credentials, Kind, Renew};
 
 /// A manifest whose bytes have the digest it says.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,25 +41,23 @@ pub struct Fetched {
 
 /// Asks registries. One for a page or worker; what it knows of tokens is in it and nowhere else.
 pub struct Client<H: Http> {
-    http: H,
-    endpoint: Endpoint,
+    pub(super) http: H,
+    pub(super) endpoint: Endpoint,
     clock: Option<Rc<dyn Clock>>,
-    state: RefCell<State>,
+    pub(super) state: RefCell<State>,
 }
 
 #[derive(Default)]
-struct State {
-    credentials: HashMap<Registry, Credentials>,
-    tokens: Cache,
+pub(super) struct State {
+    pub(super) credentials: HashMap<Registry, Credentials>,
+    pub(super) tokens: Cache,
     /// Registries that have challenged us: a token is fetched before the first request.
-    challenged: HashMap<Registry, Challenge>,
+    pub(super) challenged: HashMap<Registry, Challenge>,
     /// Registries whose sign-in is by Basic.
-    basic: HashSet<Registry>,
-    manifests: Known,
+    pub(super) basic: HashSet<Registry>,
+    pub(super) manifests: Known,
+    pub(super) renew: Option<Rc<dyn Renew>>,
 }
-
-/// Reads a token answer, the proxy's or a token server's.
-type ParseToken = fn(&[u8]) -> Result<TokenAnswer, &'static str>;
 
 /// What a request is for: decides its token.
 pub(super) struct Purpose<'a> {
@@ -85,7 +67,7 @@ pub(super) struct Purpose<'a> {
 }
 
 impl Purpose<'_> {
-    fn scope(&self) -> String {
+    pub(super) fn scope(&self) -> String {
         match self.repository {
             Some(repository) => pull_scope(repository),
             None => "registry:catalog:*".into(),
@@ -115,31 +97,14 @@ impl<H: Http> Client<H> {
         self
     }
 
+    /// Names somebody who renews sign-ins that have run out.
+    pub fn set_renewal(&self, renew: Rc<dyn Renew>) {
+        self.state.borrow_mut().renew = Some(renew);
+    }
+
     /// How registries are reached.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
-    }
-
-    /// Signs in to a registry from now on, or out of it; tokens got before are forgotten.
-    pub fn set_credentials(&self, registry: &Registry, credentials: Option<Credentials>) {
-        let mut state = self.state.borrow_mut();
-        state.tokens.forget(registry);
-        state.basic.remove(registry);
-        state.manifests.forget(registry);
-        match credentials {
-            Some(c) => state.credentials.insert(registry.clone(), c),
-            None => state.credentials.remove(registry),
-        };
-    }
-
-    /// Whether a user name and password are held for a registry.
-    pub fn has_credentials(&self, registry: &Registry) -> bool {
-        self.state.borrow().credentials.contains_key(registry)
-    }
-
-    /// The user name and password held for a registry, to hand them to a worker.
-    pub fn credentials(&self, registry: &Registry) -> Option<Credentials> {
-        self.state.borrow().credentials.get(registry).cloned()
     }
 
     /// Takes over an `Authorization` value for a repository, from the page to a worker.
@@ -391,188 +356,7 @@ impl<H: Http> Client<H> {
         }
     }
 
-    /// Sends a request; on 401 gets a token, and sends it once more.
-    async fn send(
-        &self,
-        purpose: &Purpose<'_>,
-        request: HttpRequest,
-    ) -> Result<HttpResponse<H::Body>, RegistryError> {
-        let scope = purpose.scope();
-        let kept = self.cached(purpose.registry, &scope);
-        let header = match kept.is_some() {
-            true => kept.clone(),
-            false => self.renewed(purpose, &scope).await?,
-        };
-        let first = self.dispatch(purpose, &request, header).await?;
-        // An error of the proxy itself would be about the proxy, and no token helps.
-        let own = first.headers.get("x-layerscope-error").is_some();
-        if first.status == 400 && kept.is_some() && !own {
-            // Public ECR says "bad request" to a token that has run out.
-            self.forget_token(purpose.registry, &scope);
-            return match self.renewed(purpose, &scope).await? {
-                None => Ok(first),
-                header => self.dispatch(purpose, &request, header).await,
-            };
-        }
-        if first.status != 401 || own {
-            return Ok(first);
-        }
-        self.forget_token(purpose.registry, &scope);
-        let all = challenges(&first.headers);
-        let Some(challenge) = self.choose(purpose.registry, &all) else {
-            return Ok(first);
-        };
-        let wanted: Vec<&str> = challenge.scopes().collect();
-        let wanted = match wanted.is_empty() {
-            true => scope.clone(),
-            false => wanted.join(" "),
-        };
-        let Some(header) = self.authorize(purpose, &challenge, &scope, &wanted).await? else {
-            return Ok(first);
-        };
-        let mut general = challenge;
-        // The scope of this repository is not the next one's; a word of its own is for all.
-        general
-            .params
-            .retain(|(name, v)| name != "error" && (name != "scope" || !v.contains(':')));
-        let registry = purpose.registry.clone();
-        self.state.borrow_mut().challenged.insert(registry, general);
-        self.dispatch(purpose, &request, Some(header)).await
-    }
-
-    /// A token fetched by the challenge of an earlier answer: saves the request that would be
-    /// refused. None where the registry has not challenged us.
-    async fn renewed(
-        &self,
-        purpose: &Purpose<'_>,
-        scope: &str,
-    ) -> Result<Option<String>, RegistryError> {
-        let known = {
-            let state = self.state.borrow();
-            state.challenged.get(purpose.registry).cloned()
-        };
-        match known {
-            Some(challenge) => {
-                let wanted = challenge.param("scope").unwrap_or(scope);
-                self.authorize(purpose, &challenge, scope, wanted).await
-            }
-            None => Ok(None),
-        }
-    }
-
-    fn forget_token(&self, registry: &Registry, scope: &str) {
-        self.state.borrow_mut().tokens.remove(registry, scope);
-    }
-
-    async fn dispatch(
-        &self,
-        purpose: &Purpose<'_>,
-        request: &HttpRequest,
-        header: Option<String>,
-    ) -> Result<HttpResponse<H::Body>, RegistryError> {
-        let mut request = request.clone();
-        if let Some(header) = header {
-            request = request.with_header("authorization", header);
-        }
-        let sent = self.http.send(request).await;
-        sent.map_err(|error| network(purpose, error))
-    }
-
-    /// The challenge to meet: Bearer before Basic; Basic only with something to send.
-    fn choose(&self, registry: &Registry, all: &[Challenge]) -> Option<Challenge> {
-        let bearer = all.iter().find(|c| c.is_bearer());
-        let basic = all.iter().find(|c| c.is_basic());
-        let basic = basic.filter(|_| self.has_credentials(registry));
-        if let Some(found) = bearer.or(basic) {
-            return Some(found.clone());
-        }
-        // CORS may hide the header from us, but the proxy has read it and can be asked.
-        let blind = all.is_empty() && !self.endpoint.is_direct();
-        blind.then(Challenge::default)
-    }
-
-    fn cached(&self, registry: &Registry, scope: &str) -> Option<String> {
-        let now = self.now_ms();
-        let state = self.state.borrow();
-        if state.basic.contains(registry) {
-            return state.credentials.get(registry).map(token::basic_header);
-        }
-        state.tokens.get(registry, scope, now)
-    }
-
-    /// Gets the header that a challenge asks for and keeps it; none if there is no way.
-    async fn authorize(
-        &self,
-        purpose: &Purpose<'_>,
-        challenge: &Challenge,
-        scope: &str,
-        wanted: &str,
-    ) -> Result<Option<String>, RegistryError> {
-        let registry = purpose.registry;
-        let credentials = self.credentials(registry);
-        if challenge.is_basic() {
-            return Ok(credentials.map(|c| self.use_basic(registry, &c)));
-        }
-        let scopes: Vec<String> = wanted.split(' ').map(str::to_owned).collect();
-        let (request, parse): (HttpRequest, ParseToken) = match &self.endpoint {
-            Endpoint::Proxy { base } => (
-                token::proxy_request(
-                    base,
-                    registry,
-                    purpose.repository,
-                    &scopes,
-                    credentials.as_ref(),
-                ),
-                token::parse_proxy_token,
-            ),
-            Endpoint::Direct { plain_http } => (
-                token::direct_request(
-                    registry,
-                    *plain_http,
-                    challenge,
-                    &scopes,
-                    credentials.as_ref(),
-                )
-                .map_err(|e| bad_answer(purpose, &e.to_string()))?,
-                token::parse_token,
-            ),
-        };
-        let host = host_of(&request.url).to_owned();
-        let asked = Purpose {
-            attempt: self.attempt(registry, format!("a token for {scope} (asked {host})")),
-            registry,
-            repository: purpose.repository,
-        };
-        let response = self.dispatch(&asked, &request, None).await?;
-        if response.status != 200 {
-            let with = credentials.is_some();
-            // The user asked for the manifest, not for the token: errors speak of that.
-            return Err(failure(purpose.attempt.clone(), response, with).await);
-        }
-        let bytes = self.body(&asked, response, MAX_TOKEN_BYTES).await?;
-        let answer = parse(&bytes).map_err(|why| bad_answer(purpose, why))?;
-        Ok(match answer {
-            TokenAnswer::None => None,
-            TokenAnswer::Basic => credentials.map(|c| self.use_basic(registry, &c)),
-            TokenAnswer::Bearer { token, expires_s } => {
-                let header = format!("Bearer {token}");
-                let now = self.now_ms();
-                let mut state = self.state.borrow_mut();
-                let kept = header.clone();
-                state
-                    .tokens
-                    .put(registry, scope, kept, Some(expires_s), now);
-                Some(header)
-            }
-        })
-    }
-
-    fn use_basic(&self, registry: &Registry, credentials: &Credentials) -> String {
-        self.state.borrow_mut().basic.insert(registry.clone());
-        token::basic_header(credentials)
-    }
-
-    fn now_ms(&self) -> Option<f64> {
+    pub(super) fn now_ms(&self) -> Option<f64> {
         self.clock.as_ref().map(|c| c.now_ms())
     }
 }

@@ -1,11 +1,14 @@
 //! Sign-ins out of docker's `config.json` (docker's `cli/config/types`; podman's `auth.json` has
 //! the same form).
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::client::Credentials;
+use crate::path::visible;
 use crate::reference::Registry;
 
 /// Largest file that is read: real ones have under 10 KiB.
@@ -13,6 +16,10 @@ pub const MAX_CONFIG_BYTES: u64 = 1 << 20;
 
 /// Most sign-ins taken.
 const MAX_SIGN_INS: usize = 100;
+
+/// Most helpers named, and the most characters of a name: real ones are `osxkeychain` and the like.
+const MAX_HELPERS: usize = 8;
+const MAX_HELPER_LEN: usize = 40;
 
 /// The user name that says that the password is an identity token: docker's own word.
 pub const IDENTITY_USER: &str = "<token>";
@@ -25,6 +32,9 @@ pub struct SignIns {
     /// Entries without a password (a credential helper of the system has it), or for something
     /// else than a whole registry.
     pub left_out: usize,
+    /// Credential helpers of the system that the file names, as they can be shown: a page cannot
+    /// ask them.
+    pub helpers: Vec<String>,
 }
 
 /// Reads a file.
@@ -39,11 +49,13 @@ pub fn parse(bytes: &[u8]) -> Result<SignIns, &'static str> {
     let value: Value = serde_json::from_slice(bytes).map_err(|_| "it is not JSON")?;
     let auths = value.get("auths").and_then(Value::as_object);
     let helpers = value.get("credHelpers").and_then(Value::as_object);
+    let store = value.get("credsStore");
     let mut out = SignIns {
         left_out: helpers.map_or(0, serde_json::Map::len),
+        helpers: helper_names(helpers.into_iter().flat_map(|h| h.values()).chain(store)),
         ..SignIns::default()
     };
-    if auths.is_none() && helpers.is_none() && value.get("credsStore").is_none() {
+    if auths.is_none() && helpers.is_none() && store.is_none() {
         return Err("it has no \"auths\"");
     }
     for (name, entry) in auths.into_iter().flatten() {
@@ -53,6 +65,14 @@ pub fn parse(bytes: &[u8]) -> Result<SignIns, &'static str> {
         }
     }
     Ok(out)
+}
+
+/// Each name once.
+fn helper_names<'a>(values: impl Iterator<Item = &'a Value>) -> Vec<String> {
+    let names = values.filter_map(Value::as_str).filter(|n| !n.is_empty());
+    let short = names.map(|name| name.chars().take(MAX_HELPER_LEN).collect::<String>());
+    let shown: BTreeSet<String> = short.map(|n| visible(n.as_bytes())).collect();
+    shown.into_iter().take(MAX_HELPERS).collect()
 }
 
 /// A host, or an address as docker once wrote it: `https://index.docker.io/v1/`.
@@ -69,23 +89,17 @@ fn credentials(entry: &Value) -> Option<Credentials> {
         (!text.is_empty()).then(|| text.to_owned())
     };
     if let Some(token) = text("identitytoken") {
-        return Some(Credentials {
-            username: IDENTITY_USER.to_owned(),
-            password: token,
-        });
+        return Some(Credentials::typed(IDENTITY_USER, token));
     }
     if let (Some(username), Some(password)) = (text("username"), text("password")) {
-        return Some(Credentials { username, password });
+        return Some(Credentials::typed(username, password));
     }
     let pair = STANDARD.decode(text("auth")?.trim()).ok()?;
     let pair = String::from_utf8(pair).ok()?;
     // docker pads it with zeros at times.
     let (username, password) = pair.trim_end_matches('\0').split_once(':')?;
     let whole = !username.is_empty() && !password.is_empty();
-    whole.then(|| Credentials {
-        username: username.to_owned(),
-        password: password.to_owned(),
-    })
+    whole.then(|| Credentials::typed(username, password))
 }
 
 #[cfg(test)]
@@ -126,6 +140,10 @@ mod tests {
             Ok((&[], 5)),
         );
         check(r#"{"credsStore":"desktop"}"#, Ok((&[], 0)));
+        let helped =
+            r#"{"credsStore":"desktop","credHelpers":{"gcr.io":"gcloud","b.io":"gcloud","c":1}}"#;
+        let helpers = parse(helped.as_bytes()).unwrap().helpers;
+        assert_eq!(helpers, ["desktop", "gcloud"]);
         check("{}", Err("it has no \"auths\""));
         check("[]", Err("it has no \"auths\""));
         check("{\"auths\":", Err("it is not JSON"));

@@ -13,7 +13,9 @@ pub mod error;
 mod known;
 pub mod link;
 mod listing;
+pub mod login;
 mod read;
+mod sign_in;
 pub mod token;
 
 pub use client::{Client, Credentials};

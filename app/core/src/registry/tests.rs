@@ -39,10 +39,7 @@ fn direct(http: &MemoryHttp) -> Client<MemoryHttp> {
 }
 
 fn me() -> Credentials {
-    Credentials {
-        username: "me".into(),
-        password: "secret".into(),
-    }
+    Credentials::typed("me", "secret")
 }
 
 fn challenge(text: &str) -> Answer {

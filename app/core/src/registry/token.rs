@@ -8,12 +8,16 @@ use serde_json::Value;
 
 use super::challenge::Challenge;
 use super::client::Credentials;
+use super::docker_config::IDENTITY_USER;
 use crate::path::encode_bytes;
 use crate::port::{HttpRequest, Method};
 use crate::reference::{Registry, Repository};
 
 /// Most bytes of a token answer that are read; the proxy's bound.
 pub const MAX_TOKEN_BYTES: u64 = 64 << 10;
+
+/// The client_id that token servers see.
+const CLIENT_ID: &str = "layerscope";
 
 /// Seconds that a token is good for when nothing is said (token specification: `expires_in`).
 pub const DEFAULT_EXPIRES_S: u64 = 60;
@@ -167,14 +171,15 @@ const KNOWN_REALMS: [(&str, &str); 4] = [
 ];
 
 /// Asks a challenge's own token server, in direct mode. Credentials go to the registry's own host
-/// and to those known to belong to it, to no one else.
-pub fn direct_request(
+/// and to those known to belong to it, to no one else. Where there are two requests, the second is
+/// for a server that does not know the first.
+pub fn direct_requests(
     registry: &Registry,
     plain_http: bool,
     challenge: &Challenge,
     scopes: &[String],
     credentials: Option<&Credentials>,
-) -> Result<HttpRequest, RealmError> {
+) -> Result<Vec<HttpRequest>, RealmError> {
     let realm = challenge.param("realm").ok_or(RealmError::Unusable)?;
     let (scheme, rest) = realm.split_once("://").ok_or(RealmError::Unusable)?;
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -218,11 +223,45 @@ pub fn direct_request(
     for scope in scopes {
         add("scope", scope);
     }
-    let request = HttpRequest::get(url);
+    let get = HttpRequest::get(url);
     Ok(match credentials {
-        Some(c) => request.with_header("authorization", basic_header(c)),
-        None => request,
+        Some(c) if c.username == IDENTITY_USER => {
+            let post = refresh_request(realm, challenge, scopes, &c.password);
+            vec![post, get.with_header("authorization", basic_header(c))]
+        }
+        Some(c) => vec![get.with_header("authorization", basic_header(c))],
+        None => vec![get],
     })
+}
+
+/// OAuth2 by POST with a refresh (identity) token; the scopes are one word for word.
+fn refresh_request(
+    realm: &str,
+    challenge: &Challenge,
+    scopes: &[String],
+    refresh: &str,
+) -> HttpRequest {
+    let scope = scopes.join(" ");
+    let form: Vec<String> = [
+        ("grant_type", "refresh_token"),
+        ("service", challenge.param("service").unwrap_or_default()),
+        ("client_id", CLIENT_ID),
+        ("scope", &scope),
+        ("refresh_token", refresh),
+    ]
+    .iter()
+    .map(|(name, value)| format!("{name}={}", encode_bytes(value.as_bytes(), false)))
+    .collect();
+    HttpRequest {
+        method: Method::Post,
+        url: realm.to_owned(),
+        headers: vec![(
+            "content-type".into(),
+            "application/x-www-form-urlencoded".into(),
+        )],
+        body: Some(form.join("&").into_bytes()),
+        fresh: false,
+    }
 }
 
 /// Authorization headers by registry and scope, in memory.
@@ -350,10 +389,7 @@ mod tests {
     }
 
     fn me() -> Credentials {
-        Credentials {
-            username: "me".into(),
-            password: "pä:ss".into(),
-        }
+        Credentials::typed("me", "pä:ss")
     }
 
     #[test]
@@ -391,13 +427,14 @@ mod tests {
         };
         let me = me();
         let plain = registry.is_loopback();
-        let got = direct_request(
+        let got = direct_requests(
             &registry,
             plain,
             &challenge,
             &["r:x:pull".into()],
             with.then_some(&me),
         );
+        let got = got.map(|mut all| all.remove(0));
         if let Ok(r) = &got {
             assert_eq!(r.header("authorization").is_some(), with);
         }

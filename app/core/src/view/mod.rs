@@ -6,5 +6,6 @@ pub mod compression;
 pub mod human;
 pub mod json;
 pub mod listing;
+pub mod login;
 pub mod problem;
 pub mod tags;

@@ -74,11 +74,8 @@ impl From<&RegistryError> for Problem {
             } => Problem::new(
                 "CREDENTIALS_REFUSED",
                 "The sign-in was refused",
-                said(
-                    message,
-                    format!("{registry} did not accept the user name and password."),
-                ),
-                "Check them. Many registries want an access token in place of the password.",
+                said(message, format!("{registry} did not accept the sign-in.")),
+                "Check user name and password: many registries want an access token in place of the password. A sign-in elsewhere may have run out, or not be meant for this.",
             ),
             RegistryError::Unauthorized {
                 schemes, message, ..

@@ -11,6 +11,7 @@ pub mod live;
 pub mod problem;
 pub mod progress;
 pub mod refbox;
+pub mod sign_in;
 pub mod skeleton;
 pub mod text;
 pub mod window;

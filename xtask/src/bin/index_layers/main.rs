@@ -93,7 +93,7 @@ fn image(arguments: &Arguments, output: &Output) -> Result<()> {
     if let Some(username) = arguments.user.clone() {
         let password = std::env::var(PASSWORD_VARIABLE)
             .with_context(|| format!("--user needs the password in {PASSWORD_VARIABLE}"))?;
-        let credentials = Credentials { username, password };
+        let credentials = Credentials::typed(username, password);
         client.set_credentials(reference.registry(), Some(credentials));
     }
     let layers = layers(&client, &reference, arguments.platform.as_deref())?;

@@ -1,5 +1,6 @@
 //! A whole layer worker, natively: network, store, hasher, clock and files are in memory.
 
+mod access;
 mod bare;
 mod failures;
 mod flow;

@@ -1,0 +1,256 @@
+use std::cell::Cell;
+use std::rc::Rc;
+
+use super::*;
+use crate::media_type::OCI_INDEX;
+use crate::port::memory::{Answer, MemoryHttp, run};
+use crate::reference::{ManifestRef, Repository};
+use crate::view::problem::Problem;
+
+const INDEX: &str = r#"{"schemaVersion":2,"manifests":[]}"#;
+/// A copy between repositories needs a token for both.
+const TWO: &str = r#"Bearer realm="https://r.example/token",service="r s",scope="repository:a/b:pull repository:c:pull,push""#;
+
+fn repo() -> Repository {
+    Repository::parse("r.example/a/b").unwrap()
+}
+
+fn index() -> Answer {
+    Answer::ok(INDEX).header("Content-Type", OCI_INDEX)
+}
+
+fn challenge(text: &str) -> Answer {
+    Answer::status(401).header("WWW-Authenticate", text)
+}
+
+fn token(text: &str) -> Answer {
+    Answer::ok(format!(r#"{{"token":"{text}","scheme":"bearer"}}"#))
+}
+
+fn client(http: &MemoryHttp, direct: bool) -> Client<MemoryHttp> {
+    let endpoint = match direct {
+        true => Endpoint::Direct { plain_http: false },
+        false => Endpoint::proxy("http://p"),
+    };
+    Client::new(http.clone(), endpoint)
+}
+
+fn get(client: &Client<MemoryHttp>) -> Result<(), String> {
+    let by = ManifestRef::parse("v1").unwrap();
+    let got = run(client.manifest(&repo(), &by));
+    got.map(|_| ()).map_err(|error| Problem::from(&error).code)
+}
+
+fn body(request: &HttpRequest) -> String {
+    String::from_utf8(request.body.clone().unwrap_or_default()).unwrap()
+}
+
+#[test]
+fn a_token_for_several_repositories() {
+    let http = MemoryHttp::script([challenge(TWO), token("T"), index()]);
+    assert_eq!(get(&client(&http, true)), Ok(()));
+    assert_eq!(
+        http.requests()[1].url,
+        "https://r.example/token?service=r%20s&scope=repository%3Aa%2Fb%3Apull&scope=repository%3Ac%3Apull%2Cpush"
+    );
+    let http = MemoryHttp::script([challenge(TWO), token("T"), index()]);
+    assert_eq!(get(&client(&http, false)), Ok(()));
+    let asked = body(&http.requests()[1]);
+    let both = r#""scope":["repository:a/b:pull","repository:c:pull,push"]"#;
+    assert!(asked.contains(both), "{asked}");
+    let last = http.requests().pop().unwrap();
+    assert_eq!(last.header("authorization"), Some("Bearer T"));
+}
+
+/// Bearer is taken, wherever it stands: in one header, or in several.
+#[test]
+fn several_challenges() {
+    let bearer = r#"Bearer realm="https://r.example/token",service="r""#;
+    let basic = r#"Basic realm="x, y""#;
+    let one = challenge(&format!("Negotiate, {basic}, {bearer}"));
+    let other = challenge(&format!("{bearer}, {basic}"));
+    let two = challenge(basic).header("WWW-Authenticate", bearer);
+    let three = challenge("Negotiate")
+        .header("WWW-Authenticate", bearer)
+        .header("WWW-Authenticate", basic);
+    for answer in [one, other, two, three] {
+        let http = MemoryHttp::script([answer, token("T"), index()]);
+        let client = client(&http, true);
+        client.set_credentials(repo().registry(), Some(Credentials::typed("me", "pw")));
+        assert_eq!(get(&client), Ok(()));
+        let all = http.requests();
+        assert!(
+            all[1].url.starts_with("https://r.example/token?"),
+            "{}",
+            all[1].url
+        );
+        assert_eq!(all[2].header("authorization"), Some("Bearer T"));
+    }
+}
+
+/// OAuth2 by POST with an identity token, and by GET where the token server does not know that.
+#[test]
+fn an_identity_token_directly() {
+    let identity = Credentials::typed(super::super::docker_config::IDENTITY_USER, "i/d");
+    let asked = |answers: Vec<Answer>| {
+        let http = MemoryHttp::script(answers);
+        let client = client(&http, true);
+        client.set_credentials(repo().registry(), Some(identity.clone()));
+        (get(&client), http.requests())
+    };
+    let (got, all) = asked(vec![challenge(TWO), token("T"), index()]);
+    assert_eq!((got, all.len()), (Ok(()), 3));
+    assert_eq!(
+        (all[1].method, &*all[1].url),
+        (Method::Post, "https://r.example/token")
+    );
+    assert_eq!(all[1].header("authorization"), None);
+    assert_eq!(
+        all[1].header("content-type"),
+        Some("application/x-www-form-urlencoded")
+    );
+    assert_eq!(
+        body(&all[1]),
+        "grant_type=refresh_token&service=r%20s&client_id=layerscope&scope=repository%3Aa%2Fb%3Apull%20repository%3Ac%3Apull%2Cpush&refresh_token=i%2Fd"
+    );
+    for status in [404, 405] {
+        let (got, all) = asked(vec![
+            challenge(TWO),
+            Answer::status(status),
+            token("T"),
+            index(),
+        ]);
+        assert_eq!((got, all[2].method), (Ok(()), Method::Get));
+        assert!(
+            all[2]
+                .header("authorization")
+                .is_some_and(|h| h.starts_with("Basic "))
+        );
+        assert!(all[2].url.contains("&scope=repository%3Ac"));
+    }
+    // Refused is refused.
+    let (got, all) = asked(vec![challenge(TWO), Answer::status(401)]);
+    assert_eq!(
+        (got.unwrap_err().as_str(), all.len()),
+        ("CREDENTIALS_REFUSED", 2)
+    );
+    // And it goes to no stranger.
+    let stranger = challenge(r#"Bearer realm="https://evil.example/token""#);
+    let (got, all) = asked(vec![stranger]);
+    assert_eq!((got.unwrap_err().as_str(), all.len()), ("BAD_ANSWER", 1));
+}
+
+/// Gives other credentials, or none.
+struct Gives {
+    client: Rc<Client<MemoryHttp>>,
+    next: Option<Credentials>,
+    asked: Rc<Cell<u32>>,
+}
+
+impl Renew for Gives {
+    fn renew<'a>(
+        &'a self,
+        registry: &'a Registry,
+        _: &'a Credentials,
+    ) -> Pin<Box<dyn Future<Output = ()> + 'a>> {
+        self.asked.set(self.asked.get() + 1);
+        if let Some(next) = &self.next {
+            self.client.replace_credentials(registry, next.clone());
+        }
+        Box::pin(async {})
+    }
+}
+
+/// What came of it, the requests' methods and Authorization, and how often it was to be renewed.
+fn renewing(
+    kind: Kind,
+    gives: bool,
+    answers: Vec<Answer>,
+) -> (Result<(), String>, Vec<String>, u32) {
+    let http = MemoryHttp::script(answers);
+    let client = Rc::new(client(&http, false));
+    let held = |password: &str| Credentials {
+        username: "u".into(),
+        password: password.into(),
+        kind,
+    };
+    let asked = Rc::new(Cell::new(0));
+    client.set_renewal(Rc::new(Gives {
+        client: client.clone(),
+        next: gives.then(|| held("new")),
+        asked: asked.clone(),
+    }));
+    client.set_credentials(repo().registry(), Some(held("old")));
+    let got = get(&client);
+    let line = |request: &HttpRequest| {
+        let body = body(request);
+        let sent = ["old", "new"].into_iter().find(|word| body.contains(word));
+        let header = request.header("authorization");
+        format!(
+            "{} {}",
+            request.method.name(),
+            header.or(sent).unwrap_or("-")
+        )
+    };
+    (got, http.requests().iter().map(line).collect(), asked.get())
+}
+
+#[test]
+fn a_sign_in_that_has_run_out_is_renewed() {
+    let bearer = || challenge(r#"Bearer realm="https://r.example/token""#);
+    let refused = || {
+        Answer::status(401)
+            .header("x-layerscope-error", "UNAUTHORIZED")
+            .body(r#"{"errors":[{"message":"no"}]}"#)
+    };
+    // The token server takes it.
+    let answers = vec![bearer(), refused(), bearer(), token("T"), index()];
+    let (got, sent, asked) = renewing(Kind::Login, true, answers);
+    assert_eq!((got, asked), (Ok(()), 1));
+    assert_eq!(
+        sent,
+        ["GET -", "POST old", "GET -", "POST new", "GET Bearer T"]
+    );
+    // The registry itself takes it, as it is.
+    let answers = vec![challenge("Basic"), index()];
+    let (got, sent, asked) = renewing(Kind::Bearer, true, answers);
+    assert_eq!((got, asked), (Ok(()), 1));
+    assert_eq!(sent, ["GET Bearer old", "GET Bearer new"]);
+    // Once: what is refused anew is refused.
+    let answers = vec![challenge("Basic"), challenge("Basic"), index()];
+    let (got, sent, asked) = renewing(Kind::Bearer, true, answers);
+    assert_eq!(
+        (got.unwrap_err().as_str(), sent.len(), asked),
+        ("CREDENTIALS_REFUSED", 2, 1)
+    );
+    // There is nothing new to be had.
+    let (got, sent, asked) = renewing(Kind::Login, false, vec![bearer(), refused(), index()]);
+    assert_eq!(
+        (got.unwrap_err().as_str(), sent.len(), asked),
+        ("CREDENTIALS_REFUSED", 2, 1)
+    );
+    // Passwords are not renewed.
+    let (got, _, asked) = renewing(Kind::Typed, true, vec![bearer(), refused(), index()]);
+    assert_eq!(
+        (got.unwrap_err().as_str(), asked),
+        ("CREDENTIALS_REFUSED", 0)
+    );
+    // Nor is anything asked where the trouble is another.
+    let (_, _, asked) = renewing(Kind::Login, true, vec![Answer::status(404), index()]);
+    assert_eq!(asked, 0);
+}
+
+#[test]
+fn replacing_keeps_what_the_old_ones_got() {
+    let bearer = challenge(r#"Bearer realm="https://r.example/token""#);
+    let http = MemoryHttp::script([bearer, token("T"), index()]);
+    let client = client(&http, false);
+    let registry = repo();
+    client.set_credentials(registry.registry(), Some(Credentials::typed("u", "old")));
+    get(&client).unwrap();
+    client.replace_credentials(registry.registry(), Credentials::typed("u", "new"));
+    assert_eq!(client.authorization(&registry).as_deref(), Some("Bearer T"));
+    assert!(format!("{:?}", client.credentials(registry.registry())).contains("Credentials"));
+    client.set_credentials(registry.registry(), None);
+    assert_eq!(client.authorization(&registry), None);
+}

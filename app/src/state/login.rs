@@ -1,0 +1,79 @@
+//! Where one is signed in, and where one can sign in.
+
+use layerscope_core::reference::Registry;
+use layerscope_core::registry::login::Offer;
+use leptos::prelude::*;
+
+/// A registry that the user is signed in to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SignedIn {
+    /// The registry.
+    pub registry: Registry,
+    /// As whom, or at whom.
+    pub how: String,
+    /// Kept in this browser.
+    pub remembered: bool,
+}
+
+/// What is known of sign-ins; no secret is in it.
+#[derive(Clone, Copy)]
+pub struct LoginState {
+    list: RwSignal<Vec<SignedIn>>,
+    offers: RwSignal<Option<(Registry, Vec<Offer>)>>,
+    leaving: RwSignal<bool>,
+}
+
+impl LoginState {
+    pub(super) fn new() -> Self {
+        LoginState {
+            list: RwSignal::default(),
+            offers: RwSignal::default(),
+            leaving: RwSignal::new(false),
+        }
+    }
+
+    /// Where one is signed in.
+    pub fn list(self) -> ReadSignal<Vec<SignedIn>> {
+        self.list.read_only()
+    }
+
+    /// Notes a sign-in.
+    pub fn add(self, one: SignedIn) {
+        self.list.update(|list| {
+            list.retain(|other| other.registry != one.registry);
+            list.push(one);
+        });
+    }
+
+    /// Notes the end of one.
+    pub fn remove(self, registry: &Registry) {
+        self.list
+            .update(|list| list.retain(|one| one.registry != *registry));
+    }
+
+    /// The providers of the registry that was asked about last.
+    pub fn offers(self) -> ReadSignal<Option<(Registry, Vec<Offer>)>> {
+        self.offers.read_only()
+    }
+
+    /// Whether a registry's providers are known; a question about it is not to be asked twice.
+    pub fn knows(self, registry: &Registry) -> bool {
+        self.offers
+            .with_untracked(|known| known.as_ref().is_some_and(|(of, _)| of == registry))
+    }
+
+    /// Says who can be signed in at.
+    pub fn set_offers(self, registry: Registry, offers: Vec<Offer>) {
+        self.offers.set(Some((registry, offers)));
+    }
+
+    /// The page is about to go to a provider.
+    pub fn leaving(self) -> ReadSignal<bool> {
+        self.leaving.read_only()
+    }
+
+    /// The page goes to a provider, or does not after all.
+    pub fn set_leaving(self, is: bool) {
+        self.leaving.set(is);
+    }
+}
