@@ -23,7 +23,7 @@ use ring::{
 };
 use serde_json::{Value, json};
 
-use crate::net::Server;
+use crate::net::{Server, client};
 
 /// Who signs; the registry's configuration names the same.
 pub const ISSUER: &str = "layerscope-corpus";
@@ -33,6 +33,8 @@ pub const SERVICE: &str = "layerscope-registry";
 pub const USER: &str = "alice";
 /// The user's password.
 pub const PASSWORD: &str = "secret";
+/// Before an access token that stands in a password's place.
+const ACCESS_TOKEN_USER: &str = "oauth2accesstoken:";
 /// Repositories below this are not for anonymous readers.
 pub const PRIVATE_PREFIX: &str = "private/";
 
@@ -52,6 +54,8 @@ struct Issuer {
     certificate_der: Vec<u8>,
     ttl_seconds: AtomicU64,
     requests: Mutex<Vec<TokenRequest>>,
+    /// Where a provider says whose an access token is.
+    userinfo: Mutex<Option<String>>,
 }
 
 /// A running token server.
@@ -83,6 +87,7 @@ impl TokenServer {
             certificate_der: certificate.der().to_vec(),
             ttl_seconds: AtomicU64::new(ttl_seconds),
             requests: Mutex::default(),
+            userinfo: Mutex::default(),
         });
         let router = Router::new()
             .route("/token", get(token))
@@ -109,6 +114,12 @@ impl TokenServer {
         &self.certificate_pem
     }
 
+    /// From now on an access token of this provider is as good as a password, with the user name
+    /// that Google's registries have for that.
+    pub fn trust_provider(&self, userinfo: &str) {
+        *lock(&self.issuer.userinfo) = Some(userinfo.to_owned());
+    }
+
     /// Changes how long tokens live from now on.
     pub fn set_ttl(&self, seconds: u64) {
         self.issuer.ttl_seconds.store(seconds, Ordering::Relaxed);
@@ -116,16 +127,21 @@ impl TokenServer {
 
     /// Every question so far.
     pub fn requests(&self) -> Vec<TokenRequest> {
-        self.issuer
-            .requests
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .clone()
+        lock(&self.issuer.requests).clone()
     }
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
 /// The user of a Basic header: none without one, an error with a wrong one.
-fn user_from_header(value: Option<&header::HeaderValue>) -> Result<Option<String>, ()> {
+async fn user_from_header(
+    issuer: &Issuer,
+    value: Option<&header::HeaderValue>,
+) -> Result<Option<String>, ()> {
     let Some(value) = value else { return Ok(None) };
     let encoded = value
         .to_str()
@@ -133,6 +149,18 @@ fn user_from_header(value: Option<&header::HeaderValue>) -> Result<Option<String
         .strip_prefix("Basic ")
         .ok_or(())?;
     let plain = STANDARD.decode(encoded).map_err(|_| ())?;
+    let userinfo = lock(&issuer.userinfo).clone();
+    let token = plain.strip_prefix(ACCESS_TOKEN_USER.as_bytes());
+    if let Some((userinfo, token)) = userinfo.zip(token) {
+        let token = std::str::from_utf8(token).map_err(|_| ())?;
+        let asked = client().get(userinfo).bearer_auth(token).send().await;
+        let answer = asked.map_err(|_| ())?;
+        if answer.status() != 200 {
+            return Err(()); // run out, or another's
+        }
+        let claims: Value = answer.json().await.map_err(|_| ())?;
+        return Ok(Some(claims["sub"].as_str().ok_or(())?.to_owned()));
+    }
     let right = format!("{USER}:{PASSWORD}");
     (plain == right.as_bytes())
         .then(|| Some(USER.to_owned()))
@@ -162,17 +190,14 @@ async fn token(State(issuer): State<Arc<Issuer>>, request: Request) -> Response 
         .filter(|(name, _)| name == "scope")
         .flat_map(|(_, value)| value.split(' ').map(str::to_owned).collect::<Vec<_>>())
         .collect();
-    let user = user_from_header(request.headers().get(header::AUTHORIZATION));
+    let sent = request.headers().get(header::AUTHORIZATION);
+    let user = user_from_header(&issuer, sent).await;
     let status = if user.is_ok() { 200 } else { 401 };
-    issuer
-        .requests
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
-        .push(TokenRequest {
-            scopes: scopes.clone(),
-            user: user.clone().unwrap_or_default(),
-            status,
-        });
+    lock(&issuer.requests).push(TokenRequest {
+        scopes: scopes.clone(),
+        user: user.clone().unwrap_or_default(),
+        status,
+    });
     let Ok(user) = user else {
         let body =
             json!({"errors": [{"code": "UNAUTHORIZED", "message": "wrong user or password"}]});

@@ -13,6 +13,7 @@ mod formats;
 mod indices;
 mod keys;
 mod large;
+mod login;
 mod main_job;
 mod pages;
 mod sign_in;
@@ -31,6 +32,11 @@ fn stage() -> Option<(Corpus, Proxy, Browser)> {
 
 /// A proxy that may read from all three registries and ask the token server.
 fn proxy(corpus: &Corpus) -> Proxy {
+    Proxy::start(&flags(corpus)).unwrap()
+}
+
+/// The flags of such a proxy.
+fn flags(corpus: &Corpus) -> Vec<String> {
     let hosts = [
         corpus.anonymous.host(),
         corpus.basic.host(),
@@ -44,7 +50,7 @@ fn proxy(corpus: &Corpus) -> Proxy {
         .collect();
     flags.push("--realm".into());
     flags.push(format!("{}={}", corpus.bearer.host(), corpus.tokens.host()));
-    Proxy::start(&flags).unwrap()
+    flags
 }
 
 /// The text of a file as the page shows it: lines, without the last line's end.

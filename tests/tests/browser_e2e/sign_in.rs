@@ -140,10 +140,10 @@ fn out_of_docker_s_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("config.json");
     // alice:secret
-    let auths = serde_json::json!({"auths": {
-        &host: {"auth": "YWxpY2U6c2VjcmV0"},
-        "ghcr.io": {},
-    }});
+    let auths = serde_json::json!({
+        "auths": {&host: {"auth": "YWxpY2U6c2VjcmV0"}, "ghcr.io": {}},
+        "credsStore": "desktop",
+    });
     std::fs::write(&file, auths.to_string()).unwrap();
     page.load_ready("#/settings");
     let choose = |file: &std::path::Path| {
@@ -155,7 +155,8 @@ fn out_of_docker_s_file() {
     let told = choose(&file);
     assert_eq!(
         told,
-        "Signed in to 1 registry; 1 entry without a password in the file left out."
+        "Signed in to 1 registry; 1 entry without a password in the file left out. \
+         Passwords that docker keeps by a program of this machine (desktop) are not in the file, and a page cannot ask for them."
     );
     browser.screenshot("sign-ins");
     page.go(&format!("#/image/{host}/made/tree:latest"));
