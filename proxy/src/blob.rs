@@ -16,6 +16,8 @@ use crate::location::LocationKey;
 use crate::params::Params;
 use crate::range;
 use crate::redirect::{self, Answer};
+use crate::room::Room;
+use crate::sip::Thirst;
 use crate::stream::WatchedBody;
 use crate::target::{Digest, Registry, Repository};
 use crate::upstream::{self, host_shown};
@@ -26,6 +28,7 @@ use crate::upstream::{self, host_shown};
 pub async fn blob(
     State(proxy): State<Arc<Proxy>>,
     Extension(client): Extension<ClientKey>,
+    room: Option<Extension<Room>>,
     method: Method,
     RawQuery(query): RawQuery,
     request: HeaderMap,
@@ -70,7 +73,14 @@ pub async fn blob(
     })??;
 
     let host = host_shown(&found.url);
+    let answer = &found.response;
+    proxy.learn(
+        &registry,
+        &repository,
+        (answer.status(), answer.headers(), &found.url),
+    );
     let (parts, body) = found.response.into_parts();
+    let thirst = parts.extensions.get::<Thirst>().cloned();
     let mut down = headers::down(&parts.headers, parts.status, Freshness::Content, private);
     if !parts.status.is_success() {
         let start = upstream::read_start(body, MAX_ERROR_BYTES);
@@ -94,6 +104,11 @@ pub async fn blob(
                 most,
                 host.clone(),
                 metrics,
+                // A call inside the process has no socket.
+                (
+                    room.map(|Extension(room)| room).unwrap_or_default(),
+                    thirst.unwrap_or_default(),
+                ),
                 permit,
             ))
         }

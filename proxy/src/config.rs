@@ -196,6 +196,9 @@ pub enum ConfigError {
         /// What is wrong with it.
         problem: String,
     },
+    /// A number in `[limits]`.
+    #[error("{0}")]
+    Limits(String),
     /// The configuration file, or the file of roots.
     #[error("cannot use {path}: {problem}", path = path.display())]
     File {
@@ -222,6 +225,7 @@ impl Config {
     }
 
     fn from_both(args: Args, file: File) -> Result<Self, ConfigError> {
+        file.limits.check().map_err(ConfigError::Limits)?;
         let listen = args
             .listen
             .or(file.listen)
@@ -455,6 +459,25 @@ mod tests {
         assert_eq!(got.limits.client_rate, 5);
         assert!(!got.sample);
         assert!(config("", "unknown = 1").is_err());
+    }
+
+    #[test]
+    fn numbers_that_nothing_could_work_with() {
+        for (line, told) in [
+            ("streams = 0", "limits.streams is 0"),
+            ("client-rate = 0", "limits.client-rate is 0"),
+            ("connections = 9000000000000000000", "limits.connections"),
+            ("total-s = 0", "limits.total-s is 0"),
+            ("idle-s = 100000", "limits.idle-s is 100000"),
+            ("drain-s = 100000", "limits.drain-s is 100000"),
+            ("drain = 1", "unknown field"),
+            ("streams = -1", "invalid value"),
+        ] {
+            let got = config("", &format!("[limits]\n{line}\n")).unwrap_err();
+            assert!(got.contains(told), "{line}: {got}");
+        }
+        let zero = "[limits]\ndrain-s = 0\nstop-delay-s = 0\nmin-rate = 0\n";
+        assert!(config("", zero).is_ok());
     }
 
     #[test]

@@ -72,14 +72,18 @@ impl Cors {
         )))
     }
 
-    /// The answer to a preflight.
-    pub fn preflight(&self, headers: &HeaderMap) -> Result<Response, ProxyError> {
+    /// The answer to a preflight, or to whoever asks what the route allows.
+    pub fn preflight(
+        &self,
+        headers: &HeaderMap,
+        methods: &'static str,
+    ) -> Result<Response, ProxyError> {
         let allowed = self.check(headers)?;
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NO_CONTENT;
         let out = response.headers_mut();
         for (name, value) in [
-            (header::ALLOW, "GET, HEAD, POST, OPTIONS"),
+            (header::ALLOW, methods),
             (header::CACHE_CONTROL, "no-store"),
         ] {
             out.insert(name, HeaderValue::from_static(value));

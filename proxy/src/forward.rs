@@ -47,6 +47,13 @@ pub struct Small {
     pub url: Url,
 }
 
+impl Small {
+    /// What a refusal is learned from.
+    fn refusal(&self) -> (StatusCode, &HeaderMap, &Url) {
+        (self.status, &self.headers, &self.url)
+    }
+}
+
 impl Proxy {
     /// Checks that a registry may be asked, before anything is resolved.
     pub fn check_served(&self, registry: &Registry) -> Result<(), ProxyError> {
@@ -147,6 +154,7 @@ pub async fn manifest(
     let small = proxy
         .small(&method, &registry, &path, &up, MAX_MANIFEST_BYTES)
         .await?;
+    proxy.learn(&registry, &repository, small.refusal());
     let freshness = match reference {
         Reference::Digest(_) => Freshness::Content,
         Reference::Tag(_) => Freshness::Changing,
@@ -161,6 +169,7 @@ pub async fn manifest(
 /// One of the three lists, its upstream path, and the parameters that name it on our side.
 struct List {
     registry: Registry,
+    repository: Option<Repository>,
     path: String,
     own: String,
     query: Vec<(&'static str, String)>,
@@ -188,6 +197,7 @@ pub async fn tags(
             encoded(&repository.to_string())
         ),
         registry,
+        repository: Some(repository),
         query,
     };
     proxy.list(&params, list, &request).await
@@ -208,6 +218,7 @@ pub async fn catalog(
             encoded(&registry.to_string())
         ),
         registry,
+        repository: None,
         query: page_query(&params)?,
     };
     proxy.list(&params, list, &request).await
@@ -244,6 +255,7 @@ pub async fn referrers(
         path: format!("/v2/{repository}/referrers/{digest}"),
         own,
         registry,
+        repository: Some(repository),
         query,
     };
     proxy.list(&params, list, &request).await
@@ -288,6 +300,9 @@ impl Proxy {
         let mut small = self
             .small(&Method::GET, &list.registry, &path, &up, MAX_LISTING_BYTES)
             .await?;
+        if let Some(repository) = &list.repository {
+            self.learn(&list.registry, repository, small.refusal());
+        }
         if small.status == StatusCode::SEE_OTHER {
             // Not followed for referrers: the list itself is not there.
             small.status = StatusCode::NOT_FOUND;

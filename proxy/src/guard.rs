@@ -8,7 +8,7 @@ use std::time::Instant;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, Method, header};
+use http::{HeaderValue, Method, StatusCode, header};
 
 use crate::Proxy;
 use crate::cors;
@@ -27,6 +27,15 @@ pub const ROUTES: [&str; 8] = [
     "login",
     "info",
 ];
+
+/// What a route of the API allows, for `Allow` (RFC 9110 section 10.2.1).
+fn methods(route: &str) -> &'static str {
+    match route {
+        "manifest" | "blob" => "GET, HEAD, OPTIONS",
+        "token" | "login" => "POST, OPTIONS",
+        _ => "GET, OPTIONS",
+    }
+}
 
 /// The middleware around the API.
 pub async fn guard(State(proxy): State<Arc<Proxy>>, mut request: Request, next: Next) -> Response {
@@ -53,7 +62,7 @@ pub async fn guard(State(proxy): State<Arc<Proxy>>, mut request: Request, next: 
         Err(refusal) => refusal.into_response(),
         Ok(()) if method == Method::OPTIONS => proxy
             .cors
-            .preflight(request.headers())
+            .preflight(request.headers(), methods(route))
             .unwrap_or_else(IntoResponse::into_response),
         Ok(()) => {
             request.extensions_mut().insert(client);
@@ -61,7 +70,11 @@ pub async fn guard(State(proxy): State<Arc<Proxy>>, mut request: Request, next: 
         }
     };
 
+    let refused = response.status() == StatusCode::METHOD_NOT_ALLOWED;
     let out = response.headers_mut();
+    if refused {
+        out.insert(header::ALLOW, HeaderValue::from_static(methods(route)));
+    }
     headers::harden(out);
     out.append(header::VARY, HeaderValue::from_static("Origin"));
     if let Some(origin) = allowed {

@@ -6,8 +6,10 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use governor::clock::{Clock, MonotonicClock};
+use governor::middleware::NoOpMiddleware;
+use governor::state::keyed::DashMapStateStore;
+use governor::{Quota, RateLimiter};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -31,6 +33,11 @@ pub const MAX_HEADER_BYTES: usize = 64 << 10;
 pub const MAX_HOPS: usize = 10;
 /// Keys a rate limiter may hold before those at rest are dropped.
 const MAX_RATE_KEYS: usize = 10_000;
+
+/// No limit on a number is higher: it would be none.
+const MAX_COUNT: u64 = 1_000_000_000;
+/// Nothing waits longer than a day.
+const MAX_SECONDS: u64 = 24 * 60 * 60;
 
 /// The numbers an operator may change, in the file's `[limits]`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -60,6 +67,13 @@ pub struct Limits {
     pub idle_s: u64,
     /// Bytes a second that a registry must give while the client waits, over a minute.
     pub min_rate: u64,
+    /// Seconds for a client to send its request's head, and that a connection may stand unused.
+    pub head_s: u64,
+    /// Seconds after the signal to stop in which `/readyz` says so while connections are still
+    /// taken: what a load balancer needs to notice.
+    pub stop_delay_s: u64,
+    /// Seconds after that in which downloads may go on.
+    pub drain_s: u64,
 }
 
 impl Default for Limits {
@@ -76,6 +90,9 @@ impl Default for Limits {
             total_s: 60,
             idle_s: 60,
             min_rate: 512,
+            head_s: 30,
+            stop_delay_s: 0,
+            drain_s: 20,
         }
     }
 }
@@ -95,6 +112,48 @@ impl Limits {
     pub fn idle(&self) -> Duration {
         Duration::from_secs(self.idle_s)
     }
+
+    /// Names the first number that nothing could work with.
+    ///
+    /// # Errors
+    /// Zero where one is the least, or more than can be counted or waited for.
+    pub fn check(&self) -> Result<(), String> {
+        let counts = [
+            ("client-rate", u64::from(self.client_rate), MAX_COUNT),
+            ("upstream-rate", u64::from(self.upstream_rate), MAX_COUNT),
+            ("streams", self.streams as u64, MAX_COUNT),
+            ("client-streams", self.client_streams as u64, MAX_COUNT),
+            ("requests", self.requests as u64, MAX_COUNT),
+            ("connections", self.connections as u64, MAX_COUNT),
+            (
+                "client-connections",
+                self.client_connections as u64,
+                MAX_COUNT,
+            ),
+            ("connect-s", self.connect_s, MAX_SECONDS),
+            ("total-s", self.total_s, MAX_SECONDS),
+            ("idle-s", self.idle_s, MAX_SECONDS),
+            ("head-s", self.head_s, MAX_SECONDS),
+        ];
+        for (name, value, most) in counts {
+            if !(1..=most).contains(&value) {
+                return Err(format!(
+                    "limits.{name} is {value}; 1 to {most} are possible"
+                ));
+            }
+        }
+        for (name, value) in [
+            ("stop-delay-s", self.stop_delay_s),
+            ("drain-s", self.drain_s),
+        ] {
+            if value > MAX_SECONDS {
+                return Err(format!(
+                    "limits.{name} is {value}; 0 to {MAX_SECONDS} are possible"
+                ));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A client for counting: an IPv4 address, or an IPv6 /64, which is one household.
@@ -111,15 +170,20 @@ impl ClientKey {
     }
 }
 
-/// A rate limit by key, bounded in memory.
-struct Rate<K: std::hash::Hash + Eq + Clone>(DefaultKeyedRateLimiter<K>);
+/// A rate limit by key, bounded in memory. The clock is the system's: governor's own asks the
+/// processor about itself whenever one is made, which a virtual machine answers slowly.
+struct Rate<K: std::hash::Hash + Eq + Clone>(
+    RateLimiter<K, DashMapStateStore<K>, MonotonicClock, NoOpMiddleware<std::time::Instant>>,
+);
 
 impl<K: std::hash::Hash + Eq + Clone> Rate<K> {
     fn new(per_second: u32) -> Self {
         let rate = NonZeroU32::new(per_second).unwrap_or(NonZeroU32::MIN);
         let burst = rate.saturating_mul(NonZeroU32::new(10).unwrap_or(NonZeroU32::MIN));
-        Self(RateLimiter::keyed(
+        Self(RateLimiter::new(
             Quota::per_second(rate).allow_burst(burst),
+            DashMapStateStore::default(),
+            MonotonicClock,
         ))
     }
 
@@ -128,10 +192,9 @@ impl<K: std::hash::Hash + Eq + Clone> Rate<K> {
             self.0.retain_recent();
             self.0.shrink_to_fit();
         }
-        let clock = DefaultClock::default();
         self.0
             .check_key(key)
-            .map_err(|not_until| not_until.wait_time_from(clock.now()))
+            .map_err(|not_until| not_until.wait_time_from(MonotonicClock.now()))
     }
 }
 

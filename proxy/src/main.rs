@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use layerscope_proxy::limits::Limits;
 use layerscope_proxy::{Config, Proxy, SystemResolver, router, serve};
 use tokio::net::TcpListener;
 use tracing_subscriber::Layer;
@@ -29,6 +30,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         return Ok(());
     }
     start_log();
+    open_files(&config.limits);
     let listener = TcpListener::bind(config.listen)
         .await
         .map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
@@ -75,6 +77,34 @@ fn start_log() {
             .init(),
     }
 }
+
+/// Asks the kernel for as many open files as the limits may need: a stream has two sockets. The
+/// usual soft limit of 1024 is there for programs of another time.
+#[cfg(unix)]
+fn open_files(limits: &Limits) {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    /// For the listener, the logs, the app's files, and connections that stand unused.
+    const OTHERS: u64 = 1024;
+    let wanted = (limits.connections + limits.streams + limits.requests) as u64 + OTHERS;
+    let now = getrlimit(Resource::Nofile);
+    let Some(soft) = now.current.filter(|soft| *soft < wanted) else {
+        return;
+    };
+    let mut more = now;
+    more.current = Some(now.maximum.map_or(wanted, |hard| hard.min(wanted)));
+    match setrlimit(Resource::Nofile, more) {
+        Ok(()) if more.current == Some(wanted) => {}
+        _ => tracing::warn!(
+            soft,
+            wanted,
+            "the limit on open files is lower than what limits.connections and others may need"
+        ),
+    }
+}
+
+/// Elsewhere there is no such limit.
+#[cfg(not(unix))]
+fn open_files(_: &Limits) {}
 
 /// Listens for the signals that end the program from now on, not from when it is first awaited.
 #[cfg(unix)]

@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, StatusCode};
 use tokio::time::Instant;
 use url::Url;
 
 use crate::Proxy;
 use crate::challenge::{Challenge, challenges_from_headers};
 use crate::error::ProxyError;
+use crate::policy::same_host;
 use crate::target::{Registry, Repository};
 use crate::upstream::host_shown;
 
@@ -42,11 +43,22 @@ pub enum Scheme {
     },
 }
 
-/// The cache: by registry, and by repository where `/v2/` has no challenge.
+impl Scheme {
+    /// The same without what speaks of one repository.
+    fn of_the_registry(&self) -> Self {
+        let mut all = self.clone();
+        if let Self::Bearer { scope, .. } = &mut all {
+            scope.take_if(|scope| scope.contains(':'));
+        }
+        all
+    }
+}
+
+/// The cache: by registry, and by repository where that has refused, or `/v2/` has no challenge.
 #[derive(Default)]
 pub struct Schemes(Mutex<HashMap<SchemeKey, (Scheme, Instant)>>);
 
-/// A registry, and the repository where only that has a challenge.
+/// A registry, and the repository whose challenge it is.
 type SchemeKey = (Registry, Option<Repository>);
 
 impl Schemes {
@@ -83,6 +95,10 @@ impl Proxy {
         registry: &Registry,
         repository: Option<&Repository>,
     ) -> Result<Scheme, ProxyError> {
+        let own = repository.map(|repository| (registry.clone(), Some(repository.clone())));
+        if let Some(known) = own.as_ref().and_then(|key| self.schemes.get(key)) {
+            return Ok(known);
+        }
         let base = (registry.clone(), None);
         let root = match self.schemes.get(&base) {
             Some(known) => known,
@@ -92,13 +108,9 @@ impl Proxy {
                 asked
             }
         };
-        let Some(repository) = repository.filter(|_| root == Scheme::None) else {
+        let (Some(repository), Some(key), Scheme::None) = (repository, own, &root) else {
             return Ok(root);
         };
-        let key = (registry.clone(), Some(repository.clone()));
-        if let Some(known) = self.schemes.get(&key) {
-            return Ok(known);
-        }
         let tags = format!("/v2/{repository}/tags/list?n=1");
         let mut asked = self.ask(&Method::GET, registry, &tags).await?;
         if asked == Scheme::None {
@@ -108,6 +120,30 @@ impl Proxy {
         }
         self.schemes.put(key, &asked);
         Ok(asked)
+    }
+
+    /// Remembers what a registry's own refusal asks for, so that the token that comes next needs
+    /// no question of its own. `answered` is where the refusal came from: only the registry speaks
+    /// for itself.
+    pub fn learn(
+        &self,
+        registry: &Registry,
+        repository: &Repository,
+        (status, headers, answered): (StatusCode, &HeaderMap, &Url),
+    ) {
+        let own = |url: Url| same_host(&url, answered) && url.scheme() == answered.scheme();
+        if status != StatusCode::UNAUTHORIZED || !self.policy.url(registry, "/v2/").is_ok_and(own) {
+            return;
+        }
+        let Some(scheme) = scheme_from_challenges(&challenges_from_headers(headers)) else {
+            return;
+        };
+        let base = (registry.clone(), None);
+        if self.schemes.get(&base).is_none() {
+            self.schemes.put(base, &scheme.of_the_registry());
+        }
+        self.schemes
+            .put((registry.clone(), Some(repository.clone())), &scheme);
     }
 
     async fn ask(

@@ -27,11 +27,8 @@ use tower::ServiceExt;
 
 use crate::forwarder::Forwarders;
 use crate::limits::{ClientKey, Counts, Limits, MAX_HEADER_BYTES};
+use crate::room::Room;
 
-/// How long a client may take for its request's head, and a connection may stand unused.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long downloads may go on after the signal to stop.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 /// Rest after a failed accept (no file handles left): the next would fail as well.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 
@@ -47,19 +44,25 @@ pub async fn serve(
     draining: Arc<AtomicBool>,
     stop: impl Future<Output = ()>,
 ) {
-    let room = Arc::new(Semaphore::new(limits.connections));
+    let places = Arc::new(Semaphore::new(limits.connections));
     let clients = Counts::new(limits.client_connections);
     let graceful = GracefulShutdown::new();
-    let mut stop = std::pin::pin!(stop);
+    // What balances the load learns from `/readyz` that this one stops, while it is still there.
+    let stopped = async {
+        stop.await;
+        draining.store(true, Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_secs(limits.stop_delay_s)).await;
+    };
+    let mut stopped = std::pin::pin!(stopped);
     loop {
         let accepted = async {
             // The semaphore is never closed; an error would only mean no bound.
-            let permit = room.clone().acquire_owned().await.ok();
+            let permit = places.clone().acquire_owned().await.ok();
             (permit, listener.accept().await)
         };
         let (permit, accepted) = tokio::select! {
             both = accepted => both,
-            () = &mut stop => break,
+            () = &mut stopped => break,
         };
         let (stream, peer) = match accepted {
             Ok(pair) => pair,
@@ -75,12 +78,13 @@ pub async fn serve(
             continue;
         }
         stream.set_nodelay(true).ok();
-        let io = TokioIo::new(Patient::new(stream, limits.idle()));
+        let room = Room::default();
+        let io = TokioIo::new(Patient::new(stream, limits.idle(), room.clone()));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
+            .header_read_timeout(Duration::from_secs(limits.head_s))
             .max_buf_size(MAX_HEADER_BYTES)
-            .serve_connection(io, service_fn(answer_with(router.clone(), peer)));
+            .serve_connection(io, service_fn(answer_with(router.clone(), peer, room)));
         let watched = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = watched.await {
@@ -89,10 +93,9 @@ pub async fn serve(
             drop((permit, counted));
         });
     }
-    draining.store(true, Ordering::Relaxed);
     drop(listener);
     tracing::info!("stopping");
-    if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown())
+    if tokio::time::timeout(Duration::from_secs(limits.drain_s), graceful.shutdown())
         .await
         .is_err()
     {
@@ -102,10 +105,15 @@ pub async fn serve(
 
 type Answering = Pin<Box<dyn Future<Output = Result<axum::response::Response, Infallible>> + Send>>;
 
-fn answer_with(router: Router, peer: SocketAddr) -> impl Fn(Request<Incoming>) -> Answering {
+fn answer_with(
+    router: Router,
+    peer: SocketAddr,
+    room: Room,
+) -> impl Fn(Request<Incoming>) -> Answering {
     move |request| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(room.clone());
         Box::pin(router.clone().oneshot(request))
     }
 }
@@ -116,14 +124,16 @@ struct Patient {
     inner: TcpStream,
     limit: Duration,
     stuck: Option<Pin<Box<Sleep>>>,
+    room: Room,
 }
 
 impl Patient {
-    fn new(inner: TcpStream, limit: Duration) -> Self {
+    fn new(inner: TcpStream, limit: Duration, room: Room) -> Self {
         Self {
             inner,
             limit,
             stuck: None,
+            room,
         }
     }
 
@@ -132,6 +142,7 @@ impl Patient {
         cx: &mut Context<'_>,
         result: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
+        self.room.set_full(result.is_pending());
         if result.is_ready() {
             self.stuck = None;
             return result;

@@ -13,9 +13,15 @@ use tokio::time::{Instant, Sleep};
 
 use crate::limits::{Limits, StreamPermit};
 use crate::metrics::Metrics;
+use crate::room::Room;
+use crate::sip::Thirst;
 
 /// The time over which a registry's rate is looked at.
 const RATE_WINDOW: Duration = Duration::from_secs(60);
+
+/// Bytes in a row that a client takes without its socket ever being full, until it counts as fast.
+/// More than the kernel's buffer for a socket (4 MiB), which fills fast for the slowest client.
+const FAST_BYTES: u64 = 4 << 20;
 
 /// Why a stream was cut. The client sees a transfer that ends early.
 #[derive(Debug, thiserror::Error)]
@@ -77,18 +83,24 @@ pub struct WatchedBody {
     most: u64,
     host: String,
     metrics: Metrics,
+    room: Room,
+    thirst: Thirst,
+    /// Bytes since the client's socket was last full.
+    freely: u64,
     ended: bool,
     _permit: StreamPermit,
 }
 
 impl WatchedBody {
-    /// Watches `inner`; `most` is the operator's bound in bytes, `host` is for the log.
+    /// Watches `inner`; `most` is the operator's bound in bytes, `host` is for the log, `room` is
+    /// that of the client's connection, `thirst` that of the registry's.
     pub fn new(
         inner: Incoming,
         limits: &Limits,
         most: Option<u64>,
         host: String,
         metrics: Metrics,
+        (room, thirst): (Room, Thirst),
         permit: StreamPermit,
     ) -> Self {
         metrics.stream_started();
@@ -102,6 +114,9 @@ impl WatchedBody {
             most: most.unwrap_or(u64::MAX),
             host,
             metrics,
+            room,
+            thirst,
+            freely: 0,
             ended: false,
             _permit: permit,
         }
@@ -115,6 +130,10 @@ impl WatchedBody {
             .map_or(Duration::ZERO, |since| now - since);
         self.sleep.as_mut().reset(now + self.idle);
         self.metrics.streamed(len);
+        self.freely += len;
+        if self.freely >= FAST_BYTES {
+            self.thirst.set(true);
+        }
         self.pace.arrived(waited, len)?;
         if let Some(left) = &mut self.left {
             *left = left
@@ -133,6 +152,8 @@ impl WatchedBody {
 
 impl Drop for WatchedBody {
     fn drop(&mut self) {
+        // The connection's next answer is somebody else's.
+        self.thirst.set(false);
         self.metrics.stream_ended();
     }
 }
@@ -148,6 +169,11 @@ impl Body for WatchedBody {
         let this = &mut *self;
         if this.ended {
             return Poll::Ready(None);
+        }
+        if this.room.poll(cx).is_pending() {
+            this.freely = 0;
+            this.thirst.set(false);
+            return Poll::Pending;
         }
         loop {
             match Pin::new(&mut this.inner).poll_frame(cx) {

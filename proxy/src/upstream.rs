@@ -21,9 +21,10 @@ use crate::connect::{ConnectProblem, Connector, Resolver};
 use crate::error::ProxyError;
 use crate::limits::{Limits, MAX_HEADER_BYTES};
 use crate::policy::Policy;
+use crate::sip::Sipping;
 
-/// Connections kept to one host while nobody uses them.
-const MAX_IDLE_CONNECTIONS: usize = 8;
+/// Connections kept to one host while nobody uses them: as many as one client may have streams.
+const MAX_IDLE_CONNECTIONS: usize = 64;
 
 /// How the proxy names itself to registries.
 const USER_AGENT: &str = concat!("layerscope-proxy/", env!("CARGO_PKG_VERSION"));
@@ -31,7 +32,7 @@ const USER_AGENT: &str = concat!("layerscope-proxy/", env!("CARGO_PKG_VERSION"))
 /// The HTTP client behind every request that leaves this machine.
 #[derive(Clone)]
 pub struct Upstream {
-    client: Client<HttpsConnector<Connector>, Full<Bytes>>,
+    client: Client<Sipping<HttpsConnector<Connector>>, Full<Bytes>>,
     limits: Limits,
 }
 
@@ -54,7 +55,7 @@ impl Upstream {
             .pool_timer(TokioTimer::new())
             .pool_max_idle_per_host(MAX_IDLE_CONNECTIONS)
             .http1_max_buf_size(MAX_HEADER_BYTES)
-            .build(connector);
+            .build(Sipping(connector));
         Ok(Self { client, limits })
     }
 

@@ -115,6 +115,17 @@ async fn methods() {
             (405, "METHOD_NOT_ALLOWED"),
             "{method} {path}"
         );
+        // Whoever asks what is allowed, is told the same.
+        let allowed = reply.header("allow");
+        assert!(
+            !allowed.is_empty() && !allowed.contains(method),
+            "{method} {path}: {allowed}"
+        );
+        let asked = send(&app, request("OPTIONS", path, &[])).await;
+        assert_eq!(
+            (asked.status.as_u16(), asked.header("allow")),
+            (204, allowed)
+        );
     }
     get(&app, "/api/v1/nothing")
         .await

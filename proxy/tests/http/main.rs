@@ -6,11 +6,13 @@
 
 mod assets;
 mod blob;
+mod bounds;
 mod callers;
 mod forward;
 mod login;
 mod process;
 mod redirect;
+mod round_trips;
 mod sample;
 mod secrets;
 mod support;

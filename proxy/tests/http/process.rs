@@ -8,7 +8,7 @@ use tokio::process::{Child, Command};
 
 use crate::support::*;
 
-async fn start(flags: &str) -> (Child, String) {
+pub async fn start(flags: &str) -> (Child, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_layerscope-proxy"))
         .args(["--listen", "127.0.0.1:0"])
         .args(flags.split_whitespace())
@@ -32,14 +32,14 @@ async fn start(flags: &str) -> (Child, String) {
     (child, address.to_owned())
 }
 
-async fn open(address: &str, path: &str) -> TcpStream {
+pub async fn open(address: &str, path: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let head = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
     stream.write_all(head.as_bytes()).await.unwrap();
     stream
 }
 
-async fn rest(mut stream: TcpStream) -> String {
+pub async fn rest(mut stream: TcpStream) -> String {
     let mut all = Vec::new();
     stream.read_to_end(&mut all).await.unwrap();
     String::from_utf8_lossy(&all).into_owned()

@@ -141,6 +141,8 @@ async fn no_secret_in_the_log() {
         get(&format!("manifest?repository={SECRET}%20&reference=a")).await,
         400
     );
+    let named = format!("/api/v1/tags?registry={SECRET}:{SECRET}@{at}&repository=a");
+    assert_eq!(ask("GET", &named, "").await, 400);
     for user in [SECRET, "<token>"] {
         let body = format!(
             r#"{{"registry":"{at}","repository":"a","username":"{user}","password":"{SECRET}"}}"#

@@ -99,7 +99,6 @@ fn a_short_name_a_token_and_signed_storage() {
         setup.lines(),
         [
             "GET registry-1.docker.io/v2/library/debian/manifests/latest",
-            "GET registry-1.docker.io/v2/",
             "GET auth.docker.io/token",
             "GET registry-1.docker.io/v2/library/debian/manifests/latest",
             "GET registry-1.docker.io/v2/library/debian/blobs/{layer}",

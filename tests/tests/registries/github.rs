@@ -77,10 +77,9 @@ fn a_public_image_wants_a_token() {
     let setup = Setup::new("ghcr.io/owner/image", GHCR);
     setup.opens();
     assert_eq!(
-        setup.lines()[..5],
+        setup.lines()[..4],
         [
             "GET ghcr.io/v2/owner/image/manifests/latest",
-            "GET ghcr.io/v2/",
             "GET ghcr.io/token",
             "GET ghcr.io/v2/owner/image/manifests/latest",
             "GET ghcr.io/v2/owner/image/blobs/{layer}",
