@@ -13,6 +13,7 @@ pub mod corpus;
 pub mod double;
 pub mod hosts;
 pub mod net;
+pub mod nginx;
 pub mod oidc;
 pub mod page;
 pub mod process;

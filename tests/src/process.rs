@@ -97,6 +97,11 @@ impl Process {
         self.child.id()
     }
 
+    /// Whether it is over.
+    pub fn has_ended(&mut self) -> io::Result<bool> {
+        Ok(self.child.try_wait()?.is_some())
+    }
+
     /// Waits until `pick` finds something in a line of either output; an early end of the process
     /// or `limit` is an error that quotes what it said.
     pub fn wait_for<T>(

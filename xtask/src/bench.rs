@@ -122,6 +122,11 @@ pub fn run(workspace: &Workspace, options: Options<'_>) -> Result<()> {
         figures.take(&mut command)
     })?;
 
+    shell::timed("measuring the proxy beside nginx", || {
+        let mut command = stage::program(workspace, "proxy_bench")?;
+        figures.take(command.arg(options.rounds.to_string()))
+    })?;
+
     let summary = folder.join(match options.layer {
         Layer::Small => "summary-small.json", // says little, and must not stand for what says more
         Layer::File(_) | Layer::Large => "summary.json",

@@ -3,7 +3,10 @@
 
 pub mod app;
 pub mod layer;
+pub mod load;
+pub mod many;
 pub mod rival;
+pub mod start;
 
 use std::collections::BTreeMap;
 

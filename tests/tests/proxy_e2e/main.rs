@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)] // a test's panic is its message
 
 mod ask;
+mod replicas;
 mod signed;
 
 use std::time::{Duration, Instant};
