@@ -43,7 +43,8 @@ fn main() -> io::Result<()> {
     write("foreign", foreign()?)?;
     write("reference", text(REFERENCES))?;
     write("link", text(LINKS))?;
-    write("challenge", text(CHALLENGES))
+    write("challenge", text(CHALLENGES))?;
+    write("target", text(TARGETS))
 }
 
 const REFERENCES: &[&str] = &[
@@ -57,6 +58,19 @@ const REFERENCES: &[&str] = &[
     "#/fs/localhost:5000/a/b@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/usr/b%FFin?lines=10-20&q=x*",
     "#/compare/debian:11,debian:12?pa=linux/amd64",
     "#/layers/a.example/b@sha512:00/x.jar!/y",
+];
+
+/// Queries of the proxy: good ones, and what must not become another host or another path.
+const TARGETS: &[&str] = &[
+    "registry=ghcr.io&repository=a/b&reference=latest",
+    "registry=docker.io&repository=library/debian&reference=sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+    "registry=%5B2001%3Adb8%3A%3A1%5D%3A5000&repository=a.b__c-d&reference=V1_0.x",
+    "registry=127.0.0.1:5000&repository=a&reference=multihash%2Bbase58%3AQmRZ&n=100&cursor=bGFzdD14Jm49Mg",
+    "registry=0x7f.1&repository=../a&reference=%2e%2e",
+    "registry=user:pw@a.example&repository=a%2F..%2Fb&reference=a%3Fb%23c",
+    "registry=sample.localhost&registry=a.example&repository=a&reference=b",
+    "registry=A.Example:443&repository=a//b&reference=a+b&last=%ff%00",
+    "registry=1.2.3.4.&repository=%E9&reference=",
 ];
 
 const LINKS: &[&str] = &[

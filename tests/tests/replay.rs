@@ -80,3 +80,8 @@ fn link() {
 fn challenge() {
     replay("challenge", targets::challenge);
 }
+
+#[test]
+fn target() {
+    replay("target", targets::target);
+}

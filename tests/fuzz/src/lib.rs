@@ -23,6 +23,12 @@ use layerscope_inflate::{
     Checkpoint, DefaultEngine, Engine, GzipError, GzipIndex, GzipIndexBuilder, GzipLimits,
     GzipOptions, GzipReader, MinizEngine, Trade,
 };
+use layerscope_proxy::{
+    link::query_from_cursor,
+    params::Params,
+    policy::{Policy, host_from_url},
+    target,
+};
 
 /// Uncompressed bytes that one input may give; keeps an input in milliseconds.
 const MAX_OUT: u64 = 4 << 20;
@@ -526,4 +532,53 @@ pub fn challenge(data: &[u8]) {
         }
         challenge.scopes().for_each(drop);
     }
+}
+
+/// The proxy's query: whatever is in it, what is accepted is dialled by its own name, asked for
+/// below `/v2/` of what it names, and says the same when it is written out and read again.
+pub fn target(data: &[u8]) {
+    let Ok(query) = std::str::from_utf8(data) else {
+        return;
+    };
+    let Ok(params) = Params::from_query(Some(query)) else {
+        return;
+    };
+    let _ = params.page_len();
+    if let Ok(Some(cursor)) = params.get("cursor")
+        && let Ok(next) = query_from_cursor(cursor)
+    {
+        assert!(
+            next.bytes()
+                .all(|byte| byte.is_ascii_graphic() && byte != b'#')
+        );
+    }
+    let Ok(registry) = params.parsed::<target::Registry>("registry") else {
+        return;
+    };
+    let policy = Policy {
+        any: true,
+        ..Policy::default()
+    };
+    let again = registry.to_string().parse::<target::Registry>();
+    assert_eq!(again.as_ref(), Ok(&registry), "the registry of {query:?}");
+    let served = policy.check_served(&registry).is_ok();
+    let repository = params.parsed::<target::Repository>("repository");
+    let reference = params.parsed::<target::Reference>("reference");
+    let (Ok(repository), Ok(reference)) = (repository, reference) else {
+        return;
+    };
+    let path = format!("/v2/{repository}/manifests/{reference}");
+    let url = policy
+        .url(&registry, &path)
+        .expect("checked parts make a URL");
+    assert_eq!(url.path(), path, "nothing is normalised away in {query:?}");
+    assert_eq!(
+        (url.scheme(), url.query(), url.fragment()),
+        ("https", None, None)
+    );
+    assert_eq!((url.username(), url.password()), ("", None));
+    let dialled = &registry.dialled().host;
+    assert_eq!(host_from_url(&url).as_ref(), Some(dialled), "{query:?}");
+    assert!(!served || url.port_or_known_default() == Some(443));
+    assert!(policy.check_foreign(&url, &url).is_ok());
 }
