@@ -8,6 +8,7 @@ mod counts;
 mod dist;
 mod fuzz;
 mod index;
+mod operators;
 mod serve;
 mod shell;
 mod stage;
@@ -89,6 +90,8 @@ enum Command {
         #[arg(long)]
         allow_unoptimised: bool,
     },
+    /// Build the proxy as one static program with the app inside, for a container
+    StaticProxy,
     /// Check by reading the tree what ARCHITECTURE.md promises
     Tidy,
 }
@@ -123,6 +126,8 @@ fn main() -> ExitCode {
             },
         )
         .map(|_| ()),
+        Command::StaticProxy => dist::run_if_stale(&workspace, &dist::Options::release())
+            .and_then(|()| operators::static_proxy(&workspace)),
         Command::Tidy => tidy::run(&workspace),
     };
     match result {

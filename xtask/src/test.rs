@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use crate::counts::Counts;
 use crate::tools::Tools;
 use crate::workspace::Workspace;
-use crate::{bench, dist, fuzz, serve, shell, stage, tidy};
+use crate::{bench, dist, fuzz, operators, serve, shell, stage, tidy};
 
 /// The packages that are compiled for wasm32.
 const WASM_PACKAGES: [&str; 6] = [
@@ -41,7 +41,7 @@ struct Step {
     action: fn(&mut Runner<'_>) -> Result<()>,
 }
 
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 13] = [
     Step {
         name: "tidy",
         about: "the tree keeps ARCHITECTURE.md's invariants",
@@ -95,6 +95,12 @@ const STEPS: [Step; 12] = [
         about: "registries, proxy and browser end to end",
         after: &["dist", "proxy"],
         action: end_to_end,
+    },
+    Step {
+        name: "operators",
+        about: "the API is as it is described, the deployment as Kubernetes takes it",
+        after: &["dist", "proxy"],
+        action: |runner| operators::run(runner.workspace),
     },
     Step {
         name: "fuzz",

@@ -9,8 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use sha2::{Digest as _, Sha256};
 
 use crate::shell;
+use crate::workspace::Workspace;
 
 /// Bundles the app.
 const TRUNK_VERSION: &str = "0.21.14";
@@ -64,24 +66,72 @@ impl Tools {
 
     /// The standard library for wasm32.
     pub fn wasm_target(&self) -> Result<()> {
-        let arguments = ["--print", "target-libdir", "--target", WASM_TARGET];
+        self.target(WASM_TARGET)
+    }
+
+    /// Python with what `xtask/python-tools.txt` pins.
+    pub fn python(&self, workspace: &Workspace) -> Result<PathBuf> {
+        let list = workspace.root.join("xtask/python-tools.txt");
+        let text = std::fs::read(&list).with_context(|| format!("reading {}", list.display()))?;
+        let digest = Sha256::digest(&text);
+        let version: String = digest[..4].iter().map(|b| format!("{b:02x}")).collect();
+        let place = self.root.join(format!("python-{version}"));
+        let program = place.join("bin").join("python");
+        if program.is_file() {
+            return Ok(program);
+        }
+        let Some(python) = shell::on_path("python3") else {
+            bail!("Python is missing; on Debian, as root: apt-get install -y python3-venv");
+        };
+        let by_hand = format!(
+            "python3 -m venv {0} && {0}/bin/python -m pip install -r {1}",
+            place.display(),
+            list.display()
+        );
+        self.install(
+            &place,
+            "schemathesis and others for Python",
+            &by_hand,
+            |partial| {
+                shell::run(Command::new(&python).args(["-m", "venv"]).arg(partial))?;
+                // By the interpreter: a moved environment's scripts name the place it was made at.
+                shell::run(
+                    Command::new(partial.join("bin").join("python"))
+                        .args([
+                            "-m",
+                            "pip",
+                            "install",
+                            "--quiet",
+                            "--disable-pip-version-check",
+                        ])
+                        .args(["--only-binary", ":all:", "-r"])
+                        .arg(&list),
+                )
+            },
+        )?;
+        Ok(program)
+    }
+
+    /// The standard library for a target.
+    pub fn target(&self, target: &str) -> Result<()> {
+        let arguments = ["--print", "target-libdir", "--target", target];
         let installed =
             || shell::probe("rustc", &arguments).is_some_and(|dir| Path::new(dir.trim()).is_dir());
         if installed() {
             return Ok(());
         }
-        let by_hand = format!("rustup target add {WASM_TARGET}");
+        let by_hand = format!("rustup target add {target}");
         if shell::on_path("rustup").is_none() {
             bail!(
-                "Rust's {WASM_TARGET} target is missing and rustup is not there to add it; with rustup: {by_hand}"
+                "Rust's {target} target is missing and rustup is not there to add it; with rustup: {by_hand}"
             );
         }
-        shell::timed(&format!("adding Rust's {WASM_TARGET} target"), || {
-            shell::run(Command::new("rustup").args(["target", "add", WASM_TARGET]))
+        shell::timed(&format!("adding Rust's {target} target"), || {
+            shell::run(Command::new("rustup").args(["target", "add", target]))
         })
         .with_context(|| format!("run by hand: {by_hand}"))?;
         if !installed() {
-            bail!("Rust's {WASM_TARGET} target is still missing after `{by_hand}`");
+            bail!("Rust's {target} target is still missing after `{by_hand}`");
         }
         Ok(())
     }
