@@ -32,7 +32,8 @@ pub const ROUTES: [&str; 8] = [
 fn methods(route: &str) -> &'static str {
     match route {
         "manifest" | "blob" => "GET, HEAD, OPTIONS",
-        "token" | "login" => "POST, OPTIONS",
+        "token" => "POST, OPTIONS",
+        "login" => "GET, POST, OPTIONS",
         _ => "GET, OPTIONS",
     }
 }
