@@ -42,8 +42,9 @@ pub struct Tree {
     earlier: HashMap<u32, Vec<u32>>,
     inserted: u32,
     full: bool,
-    /// The directory of the last entry, with its key: the next entry is often in it too.
-    last_dir: (Vec<u8>, NodeId),
+    /// The nodes of the table of contents' directories, by its numbers of them; [`NONE`] where none
+    /// was asked for yet. An entry in a known directory is found by its last component alone.
+    places: Vec<u32>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -103,7 +104,7 @@ impl Tree {
             earlier: HashMap::new(),
             inserted: 0,
             full: false,
-            last_dir: (Vec::new(), Self::ROOT),
+            places: Vec::new(),
         }
     }
 
@@ -111,34 +112,24 @@ impl Tree {
     /// any.
     pub fn update(&mut self, toc: &Toc) -> bool {
         let before = self.inserted;
-        let (mut path, mut key) = (Vec::new(), Vec::new());
+        let new = toc.len().saturating_sub(before) as usize;
+        self.nodes.reserve(new);
+        self.by_name
+            .reserve(new, |(hash, _): &(u32, u32)| spread(*hash));
         while self.inserted < toc.len() {
-            let ordinal = self.inserted;
-            toc.path_into(ordinal, &mut path);
-            normalise_into(&path, &mut key);
-            self.insert(ordinal, &key, toc.kind(ordinal) == Some(EntryKind::Dir));
+            self.add(toc, self.inserted);
             self.inserted += 1;
         }
         self.inserted != before
     }
 
-    fn insert(&mut self, ordinal: u32, key: &[u8], is_dir: bool) {
-        let cut = key.iter().rposition(|b| *b == b'/');
-        let (dir_key, name) = match cut {
-            Some(cut) => (&key[..cut], &key[cut + 1..]),
-            None => (&[][..], key),
-        };
-        let node = if key.is_empty() {
-            Some(Self::ROOT)
-        } else {
-            self.directory(dir_key)
-                .and_then(|dir| self.child_or_new(dir, name))
-        };
-        let Some(node) = node else {
+    /// Adds an entry of the table of contents.
+    fn add(&mut self, toc: &Toc, ordinal: u32) {
+        let Some(node) = self.node_of(toc, ordinal) else {
             self.full = true;
             return;
         };
-        if is_dir {
+        if toc.kind(ordinal) == Some(EntryKind::Dir) {
             self.make_dir(node);
         }
         let before = std::mem::replace(&mut self.nodes[node.0 as usize].ordinal, ordinal);
@@ -150,19 +141,31 @@ impl Tree {
         }
     }
 
-    /// The node of a directory, made with all above it if it is not there. `None` if full.
-    fn directory(&mut self, key: &[u8]) -> Option<NodeId> {
-        if self.last_dir.0 == key {
-            return Some(self.last_dir.1);
+    /// The node of an entry's name, made with all above it if it is not there. `None` if full.
+    fn node_of(&mut self, toc: &Toc, ordinal: u32) -> Option<NodeId> {
+        let (dir, name) = toc.place(ordinal).unwrap_or_default();
+        let name = name.strip_suffix(b"/").unwrap_or(name);
+        if name.is_empty() || name == b"." {
+            return self.node_at(&toc.path(ordinal).unwrap_or_default());
         }
-        let mut node = Self::ROOT;
-        for name in components(key) {
-            node = self.child_or_new(node, name)?;
-        }
-        self.last_dir.0.clear();
-        self.last_dir.0.extend_from_slice(key);
-        self.last_dir.1 = node;
-        Some(node)
+        let place = dir as usize;
+        let known = self.places.get(place).copied().unwrap_or(NONE);
+        let parent = if known == NONE {
+            let parent = self.node_at(toc.dir(dir))?;
+            if self.places.len() <= place {
+                self.places.resize(place + 1, NONE);
+            }
+            self.places[place] = parent.0;
+            parent
+        } else {
+            NodeId(known)
+        };
+        self.child_or_new(parent, name)
+    }
+
+    /// The node of a raw path, made with all above it if it is not there. `None` if full.
+    fn node_at(&mut self, path: &[u8]) -> Option<NodeId> {
+        components(path).try_fold(Self::ROOT, |node, name| self.child_or_new(node, name))
     }
 
     fn child_or_new(&mut self, parent: NodeId, name: &[u8]) -> Option<NodeId> {
@@ -332,6 +335,7 @@ impl Tree {
             + self.names.capacity()
             + self.dirs.capacity() * size_of::<Dir>()
             + self.by_name.capacity() * 9
+            + self.places.capacity() * 4
             + self
                 .earlier
                 .values()

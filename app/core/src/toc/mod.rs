@@ -251,6 +251,17 @@ impl Toc {
         }
     }
 
+    /// An entry's directory as a number, equal for entries whose raw names have the same text before
+    /// the last component, and that component, with a slash if it ends with one.
+    pub(crate) fn place(&self, ordinal: u32) -> Option<(u32, &[u8])> {
+        self.record(ordinal).map(|r| (r.dir, self.name(r)))
+    }
+
+    /// The raw text of a directory's number, with its slash; empty if there is none of this number.
+    pub(crate) fn dir(&self, number: u32) -> &[u8] {
+        self.dirs.get(number).unwrap_or_default()
+    }
+
     /// What an entry is.
     pub fn kind(&self, ordinal: u32) -> Option<EntryKind> {
         self.record(ordinal).map(|r| r.kind)

@@ -227,3 +227,23 @@ fn deep_and_wide_names_take_no_stack_and_little_memory() {
     let each = (tree.memory() + toc.memory()) / names.len();
     assert!(each < 240, "{each} bytes an entry");
 }
+
+proptest::proptest! {
+    #[test]
+    fn every_entry_is_where_its_normalised_name_is(
+        paths in proptest::collection::vec("(\\./|/)?([ab.]{0,2}/){0,3}[ab.]{0,2}/?", 0..30),
+    ) {
+        let lines: Vec<&str> = paths.iter().map(String::as_str).collect();
+        let (tree, _) = tree_from_lines(&lines);
+        let keys: Vec<Vec<u8>> = paths.iter().map(|path| normalised(path.as_bytes())).collect();
+        for key in &keys {
+            let node = tree.find(key).expect("it was added");
+            let same = (0u32..).zip(&keys).filter(|(_, other)| *other == key);
+            let mut ordinals: Vec<u32> = same.map(|(ordinal, _)| ordinal).collect();
+            let last = ordinals.pop();
+            proptest::prop_assert_eq!(tree.path(node), key.as_slice());
+            proptest::prop_assert_eq!(tree.ordinal(node), last);
+            proptest::prop_assert_eq!(tree.earlier(node), ordinals);
+        }
+    }
+}
