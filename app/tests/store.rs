@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use js_sys::{Promise, Reflect};
-use layerscope_app::browser::store::{DEFAULT_BUDGET_BYTES, Store};
+use layerscope_app::browser::store::{DEFAULT_BUDGET_BYTES, Store, TOUCH_AFTER};
 use layerscope_app::browser::timer;
 use layerscope_core::explore::cancel::{Cancel, Cancelled};
 use layerscope_core::port::{IndexStore, StoreError};
@@ -91,7 +91,7 @@ async fn the_least_recently_used_goes_first() {
     put(&store, "a", 400).await;
     put(&store, "b", 400).await;
     assert!(store.get("a").await.unwrap().is_some());
-    timer::sleep(Duration::from_millis(100)).await; // the time of use is written behind the answer
+    timer::sleep(TOUCH_AFTER + Duration::from_millis(500)).await;
     put(&store, "c", 300).await;
     assert_eq!(keys(&store).await, ["c", "a"]);
     assert_eq!(store.used().await.unwrap(), 700);

@@ -73,6 +73,9 @@ fn main() {
                 spawn_local(async move { session.handle(request).await });
             });
             session.announce();
+            if let Some(digest) = scope::expected_layer() {
+                spawn_local(async move { session.expect(&digest).await });
+            }
         }
     }
 }

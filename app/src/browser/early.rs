@@ -29,6 +29,11 @@ pub fn take_worker() -> Option<Worker> {
     take(WORKER)?.dyn_into().ok()
 }
 
+/// The worker's loader is reading a record.
+pub fn has_record() -> bool {
+    Reflect::has(&js_sys::global(), &STORED.into()).unwrap_or(false)
+}
+
 /// The stored record of this key, if it is the one that is being read already. None in it if there
 /// is no such record, or it could not be read: then it is as if it were not there.
 pub fn take_record(key: &str) -> Option<impl Future<Output = Option<Vec<u8>>> + use<>> {

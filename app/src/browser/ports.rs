@@ -15,6 +15,7 @@ use layerscope_core::job::Event;
 use layerscope_core::port::{Body, Clock, EventSink, Http, HttpRequest};
 use wasm_bindgen_futures::spawn_local;
 
+use super::early;
 use super::error::BrowserError;
 use super::fetch::FetchHttp;
 use super::hash::{self, BrowserHash};
@@ -44,7 +45,10 @@ impl BrowserPorts {
     /// Those of a worker whose program's second part comes this way.
     pub fn new(load_formats: LoadFormats) -> Self {
         let store = Store::lazy();
-        store.connect_early();
+        // Where the record is coming already, nothing else of the store is needed soon.
+        if !early::has_record() {
+            store.connect_early();
+        }
         BrowserPorts {
             store,
             app_config: RefCell::default(),

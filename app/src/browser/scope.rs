@@ -1,6 +1,7 @@
 //! A worker's own global scope: its role, its build, what it hears and says.
 
 use js_sys::Reflect;
+use layerscope_core::digest::Digest;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{DedicatedWorkerGlobalScope, MessageEvent};
@@ -31,6 +32,12 @@ pub fn role() -> Role {
         Some(scope) if scope.name() == HASH_ROLE => Role::Hash,
         _ => Role::Layer,
     }
+}
+
+/// The layer that the page will ask this worker for, by its name: `boot.js` started it beside the
+/// page's program.
+pub fn expected_layer() -> Option<Digest> {
+    scope()?.name().split_once(' ')?.1.parse().ok()
 }
 
 /// The build that this worker is of, as its loader says.

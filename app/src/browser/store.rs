@@ -6,6 +6,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::time::Duration;
 
 use js_sys::{Array, Uint8Array};
 use layerscope_core::explore::cancel::Bell;
@@ -31,6 +32,8 @@ const INDEX: &str = "index";
 const ABOUT: &str = "about";
 const SETTINGS: &str = "settings";
 const STORES: &[&str] = &[INDEX, ABOUT, SETTINGS];
+/// When it is written that an index was used: after the listing that it was read for.
+pub const TOUCH_AFTER: Duration = Duration::from_secs(1);
 const BUDGET: &str = "budget";
 
 /// What is known of a stored index.
@@ -308,9 +311,13 @@ impl IndexStore for Store {
             None => self.read(key).await?,
         };
         if found.is_some() {
-            // Nobody waits for the time of use to be written; without it, eviction is a bit wrong.
+            // Nobody waits for the time of use to be written, but for what was read; without it,
+            // eviction is a bit wrong.
             let (store, key) = (self.clone(), key.to_owned());
-            spawn_local(async move { drop(store.touch(&key).await) });
+            spawn_local(async move {
+                timer::sleep(TOUCH_AFTER).await;
+                drop(store.touch(&key).await);
+            });
         }
         Ok(found)
     }

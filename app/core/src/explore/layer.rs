@@ -14,6 +14,7 @@ use crate::toc::Toc;
 use crate::tree::{Resolved, Tree};
 use crate::view::listing::Listing;
 
+use super::ahead::Stored;
 use super::inner::Held;
 use super::kept::Kept;
 use super::read::{Opened, Source};
@@ -118,10 +119,16 @@ impl Layer {
         self.compression().is_some_and(Compression::needs_decoder)
     }
 
-    /// Takes an index from the store.
+    /// Takes a whole index.
     pub(super) fn set_whole(&mut self, index: LayerIndex, title: Option<&str>) {
         self.list_bare(&index, title);
         self.content = Content::Whole(Box::new(index));
+    }
+
+    /// Takes an index from the store, with the tree of its entries.
+    pub(super) fn set_stored(&mut self, stored: Stored, title: Option<&str>) {
+        self.tree = stored.tree;
+        self.set_whole(stored.index, title);
     }
 
     /// Takes an archive whose bytes were checked so far.

@@ -8,6 +8,7 @@
 //! yields after every slice, so nothing else ever waits for it. State is borrowed only between two
 //! awaits, never across one.
 
+mod ahead;
 pub mod cancel;
 pub mod error;
 mod export;

@@ -4,11 +4,13 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use crate::digest::Digest;
 use crate::job::{Access, Event, JobId, LayerSource, Phase, Request};
 use crate::path::EntryPath;
 use crate::port::StoreError;
 use crate::view::problem::Problem;
 
+use super::ahead::Ahead;
 use super::job_state::Job;
 use super::ports::Ports;
 use super::{export, read, stream};
@@ -33,6 +35,7 @@ pub(super) struct Inner<P: Ports> {
     stranger: Cell<bool>,
     jobs: RefCell<HashMap<JobId, Rc<Job<P>>>>,
     store_trouble_told: Cell<bool>,
+    pub(super) ahead: Ahead,
 }
 
 impl<P: Ports> LayerSession<P> {
@@ -45,6 +48,7 @@ impl<P: Ports> LayerSession<P> {
                 stranger: Cell::new(false),
                 jobs: RefCell::default(),
                 store_trouble_told: Cell::new(false),
+                ahead: Ahead::default(),
             }),
         }
     }
@@ -54,6 +58,13 @@ impl<P: Ports> LayerSession<P> {
     pub fn announce(&self) {
         let build = self.inner.build.clone();
         self.inner.ports.send(Event::Ready { build }, None);
+    }
+
+    /// Reads what is stored of the layer that the page is expected to open, while the page is still
+    /// loading.
+    pub async fn expect(&self, digest: &Digest) {
+        let inner = &self.inner;
+        inner.ahead.read(inner.ports.store(), digest).await;
     }
 
     /// Does what a request asks and tells the outcome by events. Each call is to be run as a task

@@ -2,10 +2,11 @@
 //! end to end.
 
 use crate::job::{Phase, Verified};
-use crate::layer_index::{BlobDigests, BuildError, LayerIndex};
+use crate::layer_index::{BlobDigests, BuildError};
 use crate::port::{Hash, IndexStore, index_key};
 use crate::view::problem::Problem;
 
+use super::ahead::Stored;
 use super::cancel::Cancelled;
 use super::error::ExploreError;
 use super::feed::Feed;
@@ -59,32 +60,45 @@ pub(super) async fn open<P: Ports>(session: &Inner<P>, job: &Job<P>) {
 /// Takes the index from the store. A missing one, a damaged one and one of another version are all
 /// the same: it is made again.
 async fn restore<P: Ports>(session: &Inner<P>, job: &Job<P>) -> bool {
-    let key = index_key(&job.source.digest);
-    let stored = match job.stop.guard(job.ports.store().get(&key)).await {
-        Ok(Ok(Some(stored))) => stored,
-        Ok(Err(error)) => {
-            session.store_trouble(error);
-            return false;
-        }
-        Ok(Ok(None)) | Err(Cancelled) => return false,
+    let stored = match job.stop.guard(session.ahead.take(&job.source.digest)).await {
+        Ok(Some(found)) => found,
+        Ok(None) => read_stored(session, job).await.map(Box::new),
+        Err(Cancelled) => None,
     };
-    let index = LayerIndex::from_bytes(&stored).ok();
-    let Some(index) = index.filter(|index| *index.digest() == job.source.digest) else {
-        if let Err(error) = job.ports.store().remove(&key).await {
-            session.store_trouble(error);
-        }
+    let Some(stored) = stored else {
         return false;
     };
-    let size = index.blob_len();
-    job.layer.borrow_mut().set_whole(index, job.source.title());
+    let (size, stored_len) = (stored.index.blob_len(), stored.stored_len);
+    job.layer
+        .borrow_mut()
+        .set_stored(*stored, job.source.title());
     job.advance(|progress| {
         progress.phase = Phase::Done;
         progress.size = Some(size);
         progress.verified = Verified::Blob;
         progress.from_store = true;
-        progress.index_bytes = Some(stored.len() as u64);
+        progress.index_bytes = Some(stored_len);
     });
     true
+}
+
+async fn read_stored<P: Ports>(session: &Inner<P>, job: &Job<P>) -> Option<Stored> {
+    let key = index_key(&job.source.digest);
+    let bytes = match job.stop.guard(job.ports.store().get(&key)).await {
+        Ok(Ok(bytes)) => bytes?,
+        Ok(Err(error)) => {
+            session.store_trouble(error);
+            return None;
+        }
+        Err(Cancelled) => return None,
+    };
+    let stored = Stored::read(&bytes, &job.source.digest);
+    if stored.is_none()
+        && let Err(error) = job.ports.store().remove(&key).await
+    {
+        session.store_trouble(error);
+    }
+    stored
 }
 
 /// Streams the blob through the builder and the hasher, to its end.

@@ -1,6 +1,7 @@
 //! A whole layer worker, natively: network, store, hasher, clock and files are in memory.
 
 mod access;
+mod ahead;
 mod bare;
 mod failures;
 mod flow;

@@ -346,12 +346,21 @@ impl World {
     /// Sends a request and lets it run until it first waits.
     pub(super) fn post(&mut self, request: Request) {
         let session = self.session.clone();
-        let mut task: Pin<Box<dyn Future<Output = ()>>> =
-            Box::pin(async move { session.handle(request).await });
+        self.start(async move { session.handle(request).await });
+    }
+
+    fn start(&mut self, task: impl Future<Output = ()> + 'static) {
+        let mut task: Pin<Box<dyn Future<Output = ()>>> = Box::pin(task);
         let mut context = Context::from_waker(Waker::noop());
         if task.as_mut().poll(&mut context).is_pending() {
             self.tasks.push(task);
         }
+    }
+
+    /// Lets the session read what is stored of a layer until it first waits.
+    pub(super) fn expect(&mut self, blob: &Blob) {
+        let (session, digest) = (self.session.clone(), blob.digest.clone());
+        self.start(async move { session.expect(&digest).await });
     }
 
     /// Gives every task one turn.
