@@ -18,6 +18,7 @@ pub mod path;
 pub mod port;
 pub mod reference;
 pub mod registry;
+pub mod rootfs;
 pub mod route;
 pub mod soci;
 pub mod tar;

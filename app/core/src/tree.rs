@@ -29,6 +29,18 @@ pub const MAX_NODES: u32 = 8_000_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeId(u32);
 
+impl NodeId {
+    /// Its place among the nodes of its tree, in the order in which they were made.
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    /// The node at a place; below [`Tree::node_count`], or it is no node.
+    pub(crate) fn from_index(index: usize) -> NodeId {
+        NodeId(index as u32) // below MAX_NODES
+    }
+}
+
 /// The directory tree of one layer.
 #[derive(Debug, Clone)]
 pub struct Tree {
@@ -123,11 +135,25 @@ impl Tree {
         self.inserted != before
     }
 
+    /// [`Tree::update`] for those that are wanted; the others count as added.
+    pub(crate) fn update_with(&mut self, toc: &Toc, wanted: impl Fn(u32) -> bool) {
+        for ordinal in (self.inserted..toc.len()).filter(|ordinal| wanted(*ordinal)) {
+            self.add(toc, ordinal);
+        }
+        self.inserted = self.inserted.max(toc.len());
+    }
+
+    /// Adds one entry, those before it or not; none if the tree is full.
+    pub(crate) fn insert(&mut self, toc: &Toc, ordinal: u32) -> Option<NodeId> {
+        self.inserted = ordinal + 1; // bounded by Limits::ENTRIES
+        self.add(toc, ordinal)
+    }
+
     /// Adds an entry of the table of contents.
-    fn add(&mut self, toc: &Toc, ordinal: u32) {
+    fn add(&mut self, toc: &Toc, ordinal: u32) -> Option<NodeId> {
         let Some(node) = self.node_of(toc, ordinal) else {
             self.full = true;
-            return;
+            return None;
         };
         if toc.kind(ordinal) == Some(EntryKind::Dir) {
             self.make_dir(node);
@@ -139,6 +165,7 @@ impl Tree {
         if let Some(parent) = self.parent(node) {
             self.touch(parent);
         }
+        Some(node)
     }
 
     /// The node of an entry's name, made with all above it if it is not there. `None` if full.
@@ -164,7 +191,7 @@ impl Tree {
     }
 
     /// The node of a raw path, made with all above it if it is not there. `None` if full.
-    fn node_at(&mut self, path: &[u8]) -> Option<NodeId> {
+    pub(crate) fn node_at(&mut self, path: &[u8]) -> Option<NodeId> {
         components(path).try_fold(Self::ROOT, |node, name| self.child_or_new(node, name))
     }
 
@@ -312,6 +339,11 @@ impl Tree {
         std::iter::successors(Some(first), next)
             .take_while(|id| *id != NONE)
             .map(NodeId)
+    }
+
+    /// How many nodes there are, the root among them.
+    pub(crate) fn node_count(&self) -> usize {
+        self.nodes.len()
     }
 
     /// How many entries have been added.

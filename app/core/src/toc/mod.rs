@@ -272,6 +272,11 @@ impl Toc {
         self.record(ordinal).map_or(0, |r| r.size)
     }
 
+    /// An entry's mode field as it is; 0 if there is no such entry.
+    pub fn mode(&self, ordinal: u32) -> u32 {
+        self.record(ordinal).map_or(0, |r| r.mode)
+    }
+
     /// An entry's modification time in seconds since 1970 and nanoseconds.
     pub fn mtime(&self, ordinal: u32) -> (i64, u32) {
         self.record(ordinal)

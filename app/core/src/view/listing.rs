@@ -16,7 +16,7 @@ use crate::path::EntryPath;
 use crate::toc::{EntryKind, Toc};
 use crate::tree::{NodeId, Resolved, Tree, natural, normalise_into, normalised};
 
-use pattern::Pattern;
+pub(crate) use pattern::Pattern;
 use row::{row_from_node, row_from_ordinal};
 
 /// Rows made at one time: some screens. A page that wants more asks again.
@@ -44,7 +44,12 @@ pub struct Listing {
     rows: Vec<RowRef>,
     bytes: u64,
     generation: u32,
+    /// The tree that the rows are of; see [`Listing::refresh_by`].
+    stamp: u32,
 }
+
+/// Says whether an entry is listed: by its ordinal, and its path from the directory searched.
+pub(crate) type Choose<'a> = dyn FnMut(u32, &[u8]) -> bool + 'a;
 
 /// A directory's children by name, as they were at a version of it.
 #[derive(Debug)]
@@ -80,6 +85,7 @@ impl Listing {
             rows: Vec::new(),
             bytes: 0,
             generation: 0,
+            stamp: 0,
         }
     }
 
@@ -91,6 +97,28 @@ impl Listing {
     /// Takes in what the tree has got since the last time. True if the listing may have changed;
     /// its generation has grown by one then. Must be called once before there are rows.
     pub fn refresh(&mut self, tree: &Tree, toc: &Toc) -> bool {
+        let mut pattern = self.pattern.take();
+        let changed = self.refresh_by(tree, toc, self.stamp, &mut |_, path| {
+            pattern.as_mut().is_some_and(|p| p.matches(path))
+        });
+        self.pattern = pattern;
+        changed
+    }
+
+    /// The same with another rule for what a search lists. A tree with another stamp than before is
+    /// another tree.
+    pub(crate) fn refresh_by(
+        &mut self,
+        tree: &Tree,
+        toc: &Toc,
+        stamp: u32,
+        choose: &mut Choose<'_>,
+    ) -> bool {
+        if self.stamp != stamp {
+            self.stamp = stamp;
+            self.made = false;
+        }
+        let searches = self.spec.mode != ViewMode::Dir;
         let base = locate(tree, toc, self.spec.at.as_bytes());
         let same_base = self.made && base == self.base;
         let new_entries = self.seen != tree.len();
@@ -105,17 +133,16 @@ impl Listing {
         let dir = base.filter(|node| tree.is_dir(*node, toc));
         // Where the path names a file or nothing, the answer can change with any entry: a
         // duplicate, a link's target, a longer part of the path.
-        let changed = match (&self.pattern, dir) {
-            (None, Some(dir)) => !same_base || tree.version(dir) != self.version,
-            (None, None) => true,
-            (Some(_), _) => true,
+        let changed = match (searches, dir) {
+            (false, Some(dir)) => !same_base || tree.version(dir) != self.version,
+            (false, None) | (true, _) => true,
         };
         self.version = dir.map_or(0, |dir| tree.version(dir));
         if changed {
             self.rows = match dir {
                 None => Vec::new(),
-                Some(dir) if self.pattern.is_none() => self.children(dir, tree, toc),
-                Some(dir) => self.entries_under(dir, tree, toc),
+                Some(dir) if !searches => self.children(dir, tree, toc),
+                Some(dir) => self.entries_under(dir, tree, toc, choose),
             };
             let size = |row: &RowRef| match row {
                 RowRef::Entry(ordinal) => toc.size(*ordinal),
@@ -232,8 +259,14 @@ impl Listing {
     }
 
     /// Every entry under a directory that matches.
-    fn entries_under(&mut self, dir: NodeId, tree: &Tree, toc: &Toc) -> Vec<RowRef> {
-        self.match_new(dir, tree, toc);
+    fn entries_under(
+        &mut self,
+        dir: NodeId,
+        tree: &Tree,
+        toc: &Toc,
+        choose: &mut Choose<'_>,
+    ) -> Vec<RowRef> {
+        self.match_new(dir, tree, toc, choose);
         let is_matched = |ordinal: &u32| {
             let word = self
                 .matched
@@ -271,10 +304,7 @@ impl Listing {
     }
 
     /// Tries the entries that were not looked at yet.
-    fn match_new(&mut self, dir: NodeId, tree: &Tree, toc: &Toc) {
-        let Some(pattern) = &mut self.pattern else {
-            return;
-        };
+    fn match_new(&mut self, dir: NodeId, tree: &Tree, toc: &Toc, choose: &mut Choose<'_>) {
         let base = tree.path(dir);
         self.matched.resize(tree.len().div_ceil(64) as usize, 0);
         let (mut raw, mut path) = (Vec::new(), Vec::new());
@@ -285,7 +315,7 @@ impl Listing {
                 [] => Some(path.as_slice()),
                 base => path.strip_prefix(base).and_then(|p| p.strip_prefix(b"/")),
             };
-            if below.is_some_and(|below| !below.is_empty() && pattern.matches(below)) {
+            if below.is_some_and(|below| !below.is_empty() && choose(ordinal, below)) {
                 self.matched[ordinal as usize / 64] |= 1 << (ordinal % 64);
             }
         }

@@ -7,7 +7,7 @@ const MAX_TEXT: usize = 1024;
 
 /// A search text, ready to be tried on many paths.
 #[derive(Debug)]
-pub(super) struct Pattern {
+pub(crate) struct Pattern {
     how: How,
     any_case: bool,
     lowered: Vec<u8>,
@@ -25,7 +25,7 @@ impl Pattern {
     /// A text with `*` or `?` is a pattern: `*` is any run of bytes, slashes too, `?` is one byte.
     /// Without a slash it has to match the last component, otherwise the path. Other texts match
     /// wherever they occur. ASCII case counts only if the text has a capital.
-    pub(super) fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         let text = &text.as_bytes()[..text.len().min(MAX_TEXT)];
         let how = if text.iter().any(|b| matches!(b, b'*' | b'?')) {
             How::Glob {
@@ -43,7 +43,7 @@ impl Pattern {
     }
 
     /// Tries it on a path.
-    pub(super) fn matches(&mut self, path: &[u8]) -> bool {
+    pub(crate) fn matches(&mut self, path: &[u8]) -> bool {
         let path = if self.any_case {
             self.lowered.clear();
             self.lowered.extend(path.iter().map(u8::to_ascii_lowercase));

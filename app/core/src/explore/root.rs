@@ -1,0 +1,469 @@
+//! The layers of an image as one file system.
+//!
+//! Each layer is a job of its own in this worker, which opens as any layer does and speaks under
+//! the id of the whole. They are laid one over the other as they come to their ends, the lowest
+//! first; what is listed grows by whole layers. A file is read by the job of the layer that it is
+//! from.
+
+use std::future::poll_fn;
+use std::ops::Range;
+use std::rc::Rc;
+use std::task::Poll;
+
+use crate::archive::ArchiveError;
+use crate::job::{Access, Event, Found, LayerSource, Phase, ReadId, Row, Target, ViewInfo};
+use crate::job::{Verified, ViewMode};
+use crate::path::EntryPath;
+use crate::rootfs::Fate;
+use crate::rootfs::RootFs;
+use crate::rootfs::ask::{MAX_WASTE, PackagesAnswer, RootAnswer, RootAsk};
+use crate::rootfs::packages::{
+    self, APK_INSTALLED, DPKG_INFO, DPKG_STATUS, DPKG_STATUS_D, Packages,
+};
+use crate::rootfs::query::Query;
+use crate::rootfs::waste::Waste;
+use crate::toc::Toc;
+use crate::tree::{NodeId, Resolved, Tree};
+use crate::view::listing::{self, Listing, MAX_OTHERS};
+use crate::view::problem::Problem;
+
+use super::error::ExploreError;
+use super::formats::Local;
+use super::job_state::Job;
+use super::ports::Ports;
+use super::session::Inner;
+use super::{read, stream};
+
+/// Layers of one image that stream at once: one is unpacked while the next one's bytes are on
+/// their way. They share a thread, so more would only share its time.
+const STREAMS: usize = 2;
+
+/// What a session needs of layers that are laid one over the other.
+pub(super) trait Merged {
+    /// Puts the next layer over those that are there.
+    fn add(&mut self, toc: &Toc, out_len: u64);
+    fn toc(&self) -> &Toc;
+    /// Uncompressed bytes of all layers.
+    fn out_len(&self) -> u64;
+    /// The layer in which an entry's bytes are, and its ordinal there.
+    fn part_of(&self, ordinal: u32) -> Option<(usize, u32)>;
+    /// The entry of the file that a path names, links followed.
+    fn file_at(&self, path: &EntryPath) -> Option<u32>;
+    fn refresh(&self, listing: &mut Listing) -> bool;
+    fn info(&self, listing: &Listing, complete: bool) -> ViewInfo;
+    fn rows(&self, listing: &Listing, range: Range<u32>) -> Vec<Row>;
+    fn position(&self, listing: &Listing, path: &EntryPath) -> Option<u32>;
+    fn root(&self) -> &RootFs;
+}
+
+#[derive(Default)]
+struct Root {
+    fs: RootFs,
+    out_len: u64,
+    /// Grows with each layer: the trees are others then.
+    stamp: u32,
+}
+
+impl Root {
+    fn tree(&self, listing: &Listing) -> &Tree {
+        match listing.spec().hidden {
+            true => self.fs.all(),
+            false => self.fs.visible(),
+        }
+    }
+
+    fn told(&self, mut row: Row) -> Row {
+        row.version = row.ordinal.and_then(|ordinal| self.fs.version(ordinal));
+        row
+    }
+
+    /// A row of any version.
+    fn row(&self, ordinal: u32) -> Option<Row> {
+        listing::row(self.fs.all(), self.fs.toc(), ordinal).map(|row| self.told(row))
+    }
+
+    /// All versions of a name but one, the lowest first.
+    fn others(&self, node: NodeId, but: u32) -> Vec<Row> {
+        let all = self.fs.all();
+        let ordinals = all.earlier(node).iter().copied().chain(all.ordinal(node));
+        ordinals
+            .filter(|ordinal| *ordinal != but)
+            .filter_map(|ordinal| self.row(ordinal))
+            .take(MAX_OTHERS)
+            .collect()
+    }
+
+    /// A name that no layer shows in the end, by its last version.
+    fn hidden(&self, path: &EntryPath) -> Option<Found> {
+        let (all, toc) = (self.fs.all(), self.fs.toc());
+        let node = listing::locate(all, toc, path.as_bytes())?;
+        let ordinal = all.ordinal(node).filter(|_| !all.is_dir(node, toc))?;
+        Some(Found::Entry {
+            row: self.row(ordinal)?,
+            others: self.others(node, ordinal),
+            target: None,
+        })
+    }
+}
+
+impl Merged for Root {
+    fn add(&mut self, toc: &Toc, out_len: u64) {
+        self.fs.add_layer(toc);
+        self.fs.update();
+        self.out_len = self.out_len.saturating_add(out_len);
+        self.stamp += 1;
+    }
+
+    fn toc(&self) -> &Toc {
+        self.fs.toc()
+    }
+
+    fn out_len(&self) -> u64 {
+        self.out_len
+    }
+
+    fn part_of(&self, ordinal: u32) -> Option<(usize, u32)> {
+        let file = self.fs.toc().hardlink_target(ordinal).unwrap_or(ordinal);
+        let version = self.fs.version(file)?;
+        Some((usize::from(version.layer), version.ordinal))
+    }
+
+    fn file_at(&self, path: &EntryPath) -> Option<u32> {
+        let tree = self.fs.visible();
+        match tree.resolve(path.as_bytes(), true, self.fs.toc()) {
+            Resolved::Node(node) => tree.ordinal(node),
+            _ => self.fs.all().ordinal(self.fs.all().find(path.as_bytes())?),
+        }
+    }
+
+    fn refresh(&self, listing: &mut Listing) -> bool {
+        let hidden = listing.spec().hidden;
+        let mut query = match &listing.spec().mode {
+            ViewMode::Search(text) => Query::new(text),
+            ViewMode::Dir | ViewMode::Flat => Query::new(""),
+        };
+        let mut choose = |ordinal: u32, path: &[u8]| {
+            let listed = self.fs.version(ordinal).is_some_and(|v| match v.fate {
+                Fate::Visible => true,
+                Fate::Unplaced => false,
+                _ => hidden,
+            });
+            listed && query.matches(&self.fs, ordinal, path)
+        };
+        listing.refresh_by(self.tree(listing), self.fs.toc(), self.stamp, &mut choose)
+    }
+
+    fn info(&self, listing: &Listing, complete: bool) -> ViewInfo {
+        let tree = self.tree(listing);
+        let mut info = listing.info(tree, self.fs.toc(), complete);
+        if matches!(info.found, Found::Missing { .. })
+            && let Some(hidden) = self.hidden(&listing.spec().at)
+        {
+            info.found = hidden;
+            return info;
+        }
+        info.found = match info.found {
+            Found::Directory { row } => Found::Directory {
+                row: row.map(|row| self.told(row)),
+            },
+            Found::Entry { row, target, .. } => {
+                let node = self.fs.all().find(row.path.as_bytes());
+                let others = node.zip(row.ordinal);
+                Found::Entry {
+                    others: others.map_or(Vec::new(), |(node, o)| self.others(node, o)),
+                    target: target.map(|target| match target {
+                        Target::Entry(row) => Target::Entry(self.told(row)),
+                        other => other,
+                    }),
+                    row: self.told(row),
+                }
+            }
+            missing => missing,
+        };
+        info
+    }
+
+    fn rows(&self, listing: &Listing, range: Range<u32>) -> Vec<Row> {
+        let rows = listing.rows(self.tree(listing), self.fs.toc(), range.start, range.end);
+        rows.into_iter().map(|row| self.told(row)).collect()
+    }
+
+    fn position(&self, listing: &Listing, path: &EntryPath) -> Option<u32> {
+        listing.position(self.tree(listing), self.fs.toc(), path.as_bytes())
+    }
+
+    fn root(&self) -> &RootFs {
+        &self.fs
+    }
+}
+
+/// Opens all layers and lays them one over the other.
+pub(super) async fn open<P: Ports>(
+    session: &Inner<P>,
+    job: &Rc<Job<P>>,
+    sources: Vec<LayerSource>,
+    access: Access,
+) -> Result<(), ExploreError> {
+    let count = sources.len() as u32; // bounded by the manifest's size
+    let parts: Vec<Rc<Job<P>>> = sources
+        .into_iter()
+        .map(|source| {
+            let part = Job::new(job.id(), source, &access, job.ports.clone());
+            let whole = Rc::downgrade(job);
+            part.set_on_progress(Box::new(move || {
+                if let Some(whole) = whole.upgrade() {
+                    gather(&whole);
+                    whole.tick_progress();
+                }
+            }));
+            Rc::new(part)
+        })
+        .collect();
+    let size = parts.iter().map(|part| part.source.size).sum();
+    job.set_parts(parts.clone());
+    job.layer.borrow_mut().set_merged(Box::new(Root::default()));
+    job.advance(|progress| {
+        progress.phase = Phase::Streaming;
+        progress.size = size;
+        progress.layers = Some((0, count));
+    });
+    let mut waiting = parts.iter();
+    let mut running: Vec<Local<'_, ()>> = Vec::new();
+    let mut merged = 0;
+    while let Some(next) = parts.get(merged) {
+        if !is_over(next) {
+            while running.len() < STREAMS
+                && let Some(part) = waiting.next()
+            {
+                running.push(Box::pin(stream::open(session, part)));
+            }
+            one_of(&mut running).await;
+            continue;
+        }
+        if next.progress.borrow().phase != Phase::Done {
+            let told = problem_of(next, merged, count);
+            job.advance(|progress| {
+                progress.phase = Phase::Failed;
+                progress.problem = told;
+            });
+            return Ok(());
+        }
+        {
+            let layer = next.layer.borrow();
+            let mut whole = job.layer.borrow_mut();
+            whole.add_layer(layer.toc(), layer.out_len());
+        }
+        let damage = problem_of(next, merged, count);
+        let verified = next.progress.borrow().verified;
+        merged += 1;
+        gather(job);
+        job.advance(|progress| {
+            progress.problem = progress.problem.take().or(damage);
+            progress.layers = Some((merged as u32, count));
+            progress.verified = match merged {
+                1 => verified,
+                _ => progress.verified.min(verified),
+            };
+        });
+        job.ports.yield_now().await;
+    }
+    gather(job);
+    job.advance(|progress| {
+        progress.phase = Phase::Done;
+        if count == 0 {
+            progress.verified = Verified::Blob; // the manifest itself says that there is nothing
+        }
+    });
+    Ok(())
+}
+
+fn is_over<P: Ports>(part: &Job<P>) -> bool {
+    !part.is_growing()
+}
+
+/// What is wrong with a layer, by its place.
+fn problem_of<P: Ports>(part: &Job<P>, index: usize, count: u32) -> Option<Problem> {
+    let progress = part.progress.borrow();
+    let mut problem = progress.problem.clone()?;
+    problem.cause = format!("Layer {} of {count}: {}", index + 1, problem.cause);
+    Some(problem)
+}
+
+/// Runs futures until one of them has ended, which is taken out.
+async fn one_of(running: &mut Vec<Local<'_, ()>>) {
+    poll_fn(|context| {
+        let before = running.len();
+        running.retain_mut(|future| future.as_mut().poll(context).is_pending());
+        match running.len() < before || before == 0 {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    })
+    .await;
+}
+
+/// Adds up how the layers stand.
+fn gather<P: Ports>(job: &Job<P>) {
+    let mut sum = (0_u64, 0.0_f64, true, None);
+    for part in job.parts() {
+        let p = part.progress.borrow();
+        // One that is here without having been read counts as read.
+        let received = match p.phase {
+            Phase::Done => part.source.size.or(p.size).unwrap_or(p.received),
+            _ => p.received,
+        };
+        sum.0 = sum.0.saturating_add(received);
+        sum.1 = sum.1.max(p.elapsed_ms);
+        sum.2 &= p.from_store;
+        sum.3 = sum.3.take().or_else(|| p.note.clone());
+    }
+    let mut progress = job.progress.borrow_mut();
+    (progress.received, progress.elapsed_ms) = (sum.0, sum.1);
+    (progress.from_store, progress.note) = (sum.2, sum.3);
+}
+
+/// Bytes of one of a package database's files; Debian's largest is some MiB.
+const MAX_DATABASE: u64 = 64 << 20;
+/// What is read here was asked for by no read of the page.
+const NO_READ: ReadId = 0;
+
+/// What a file of a package database is.
+enum Part {
+    DpkgStatus,
+    DpkgList(Vec<u8>),
+    Apk,
+}
+
+/// Reads what is installed.
+async fn packages<P: Ports>(job: &Job<P>) -> PackagesAnswer {
+    let files = match job.layer.borrow().merged() {
+        Some(merged) => database(merged.root()),
+        None => Vec::new(),
+    };
+    let mut packages = Packages::default();
+    let mut problem = None;
+    for (part, ordinal) in files {
+        let bytes = match read_whole(job, ordinal).await {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                problem = Some(Problem::from(&error).cause);
+                break;
+            }
+        };
+        let layer = job.layer.borrow();
+        let Some(merged) = layer.merged() else {
+            break;
+        };
+        match part {
+            Part::DpkgStatus => packages.add_dpkg_status(&bytes),
+            Part::DpkgList(name) => packages.add_dpkg_list(merged.root(), &name, &bytes),
+            Part::Apk => packages.add_apk(merged.root(), &bytes),
+        }
+    }
+    let layer = job.layer.borrow();
+    match layer.merged() {
+        Some(merged) => PackagesAnswer {
+            problem,
+            ..PackagesAnswer::of(&packages, merged.root())
+        },
+        None => PackagesAnswer::default(),
+    }
+}
+
+/// The files of all package databases: stanzas before lists, lists in the archive's order.
+fn database(root: &RootFs) -> Vec<(Part, u32)> {
+    let name = |ordinal: u32| {
+        let path = root.toc().path(ordinal).unwrap_or_default();
+        let at = path.iter().rposition(|b| *b == b'/').map_or(0, |at| at + 1);
+        path[at..].to_vec()
+    };
+    let mut out = Vec::new();
+    let status = packages::file_at(root, DPKG_STATUS);
+    out.extend(status.map(|ordinal| (Part::DpkgStatus, ordinal)));
+    let mut lists = packages::files_in(root, DPKG_INFO);
+    // With lists, the digests say the same again.
+    lists.retain(|ordinal| name(*ordinal).ends_with(b".list"));
+    for ordinal in packages::files_in(root, DPKG_STATUS_D) {
+        match packages::dpkg_list(&name(ordinal)) {
+            Some(_) => lists.push(ordinal),
+            None => out.push((Part::DpkgStatus, ordinal)),
+        }
+    }
+    out.extend(lists.into_iter().map(|o| (Part::DpkgList(name(o)), o)));
+    let apk = APK_INSTALLED
+        .iter()
+        .find_map(|path| packages::file_at(root, path));
+    out.extend(apk.map(|ordinal| (Part::Apk, ordinal)));
+    out
+}
+
+/// All bytes of a file.
+async fn read_whole<P: Ports>(job: &Job<P>, ordinal: u32) -> Result<Vec<u8>, ExploreError> {
+    let part = job.part_of(ordinal);
+    let (job, ordinal) = match &part {
+        Some((part, ordinal)) => (&**part, *ordinal),
+        None => (job, ordinal),
+    };
+    let mut bytes = Vec::new();
+    loop {
+        let at = bytes.len() as u64;
+        let (opened, turn) = read::open(job, ordinal, at, u64::MAX).await?;
+        let total = opened.total;
+        if total > MAX_DATABASE {
+            return Err(ArchiveError::TooLarge {
+                limit: MAX_DATABASE,
+            }
+            .into());
+        }
+        let mut take = |piece: &[u8]| {
+            bytes.extend_from_slice(piece);
+            Ok(())
+        };
+        read::pump(job, NO_READ, opened, &mut take).await?;
+        drop(turn);
+        if bytes.len() as u64 >= total || bytes.len() as u64 == at {
+            return Ok(bytes);
+        }
+    }
+}
+
+/// Answers what only such a job knows, about the layers that are here.
+pub(super) async fn answer<P: Ports>(job: &Job<P>, read: ReadId, ask: Vec<u8>) {
+    let Ok(ask) = postcard::from_bytes::<RootAsk>(&ask) else {
+        return; // of another build, which was told so
+    };
+    if ask == RootAsk::Packages {
+        // Given up when the job is closed.
+        if let Ok(answer) = job.stop.guard(packages(job)).await {
+            tell(job, read, &RootAnswer::Packages(answer));
+        }
+        return;
+    }
+    let answer = {
+        let layer = job.layer.borrow();
+        let Some(merged) = layer.merged() else {
+            return;
+        };
+        match ask {
+            RootAsk::Layers => RootAnswer::Layers(merged.root().layer_facts()),
+            RootAsk::Sizes { at } => RootAnswer::Sizes(merged.root().sizes(&at)),
+            RootAsk::Packages => return, // answered above
+            RootAsk::Waste => {
+                let parts = job.parts();
+                let here = merged.root().layers().len();
+                let layers: Vec<_> = parts.iter().take(here).map(|p| p.layer.borrow()).collect();
+                let tocs = layers.iter().map(|layer| layer.toc());
+                RootAnswer::Waste(Waste::of(tocs, MAX_WASTE).into())
+            }
+        }
+    };
+    tell(job, read, &answer);
+}
+
+fn tell<P: Ports>(job: &Job<P>, read: ReadId, answer: &RootAnswer) {
+    // Each of its parts can be packed.
+    if let Ok(packed) = postcard::to_allocvec(answer) {
+        let job_id = job.id();
+        job.send(Event::Root { job: job_id, read }, Some(packed));
+    }
+}

@@ -1,0 +1,81 @@
+//! Where an entry goes when a layer is unpacked over those below it.
+
+use super::RootFs;
+use crate::toc::EntryKind;
+use crate::tree::{MAX_LINKS, NodeId, Tree};
+
+/// Components walked for one name, all its links' targets included; more is taken for a circle.
+const MAX_STEPS: u32 = 100_000;
+
+impl RootFs {
+    /// The place of a name as the layers stand now, with no slash before or after it: `..` goes up,
+    /// at most to the root; symbolic links in its directories are followed, the last component's
+    /// only if `last` is set. None if the links go in a circle.
+    pub(super) fn place(&self, raw: &[u8], last: bool) -> Option<Vec<u8>> {
+        let mut todo = cleaned(raw);
+        todo.reverse();
+        let mut key = Vec::with_capacity(raw.len());
+        // None where nothing is yet.
+        let mut node = Some(Tree::ROOT);
+        let (mut links, mut steps) = (0, 0);
+        while let Some(name) = todo.pop() {
+            steps += 1;
+            if steps > MAX_STEPS {
+                return None;
+            }
+            if name == b".." {
+                // Of a link's target: the directory above the one that was reached.
+                key.truncate(key.iter().rposition(|b| *b == b'/').unwrap_or(0));
+                node = self.all.find(&key).filter(|node| self.is_there(*node));
+                continue;
+            }
+            let child = node.and_then(|node| self.all.child(node, name));
+            let child = child.filter(|child| self.is_there(*child));
+            let link = child.filter(|_| last || !todo.is_empty());
+            if let Some(target) = link.and_then(|node| self.symlink(node)) {
+                links += 1;
+                if links > MAX_LINKS || todo.len() + target.len() > MAX_STEPS as usize {
+                    return None;
+                }
+                if target.first() == Some(&b'/') {
+                    key.clear();
+                    node = Some(Tree::ROOT);
+                }
+                todo.extend(names(target).rev());
+                continue;
+            }
+            if !key.is_empty() {
+                key.push(b'/');
+            }
+            key.extend_from_slice(name);
+            node = child;
+        }
+        Some(key)
+    }
+
+    /// The target of a symbolic link that is there.
+    fn symlink(&self, node: NodeId) -> Option<&[u8]> {
+        if self.is(node) != super::Live::Entry {
+            return None;
+        }
+        let ordinal = self.all.ordinal(node)?;
+        (self.toc.kind(ordinal) == Some(EntryKind::Symlink)).then(|| self.toc.link(ordinal))
+    }
+}
+
+fn names(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
+    path.split(|b| *b == b'/')
+        .filter(|name| !name.is_empty() && *name != b".")
+}
+
+/// The components of a name; `..` takes the one before it away, and is nothing at the root.
+fn cleaned(path: &[u8]) -> Vec<&[u8]> {
+    let mut out: Vec<&[u8]> = Vec::new();
+    for name in names(path) {
+        match name {
+            b".." => drop(out.pop()),
+            name => out.push(name),
+        }
+    }
+    out
+}

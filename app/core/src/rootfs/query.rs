@@ -1,0 +1,354 @@
+//! What a search over a root file system asks for: a name, and what the entry is.
+//!
+//! Words of the form `type:file`, `size:>1M`, `mode:setuid`, `owner:0`, `group:tty`, `layer:3` say what an entry
+//! has to be; all of them have to hold. What is left is the name: as in a layer's search, or after
+//! `re:` a regular expression, which is looked for anywhere in the path. A word that makes no sense as
+//! one of these is taken for a part of the name.
+
+use regex_lite::{Regex, RegexBuilder};
+
+use super::RootFs;
+use crate::toc::{EntryKind, Toc};
+use crate::view::listing::Pattern;
+
+/// Bytes of a regular expression; nobody types more, and it takes memory by its length.
+const MAX_REGEX: usize = 1024;
+/// Bytes of its compiled form.
+const MAX_REGEX_SIZE: usize = 1 << 20;
+
+/// A search, ready to be tried on many entries.
+#[derive(Debug)]
+pub struct Query {
+    filters: Vec<Filter>,
+    name: Name,
+}
+
+#[derive(Debug)]
+enum Name {
+    Any,
+    Pattern(Pattern),
+    Regex(Regex),
+    /// It is no regular expression.
+    Nothing(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Filter {
+    Kind(Kind),
+    Size {
+        min: u64,
+        max: u64,
+    },
+    /// One of these bits is set.
+    Mode(u32),
+    /// Permission bits are these.
+    ExactMode(u32),
+    Owner(Vec<u8>),
+    Group(Vec<u8>),
+    Layer(u16),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    One(EntryKind),
+    Device,
+}
+
+/// Names of `type:`.
+const KINDS: [(&str, Kind); 9] = [
+    ("file", Kind::One(EntryKind::File)),
+    ("dir", Kind::One(EntryKind::Dir)),
+    ("symlink", Kind::One(EntryKind::Symlink)),
+    ("hardlink", Kind::One(EntryKind::Hardlink)),
+    ("char", Kind::One(EntryKind::Char)),
+    ("block", Kind::One(EntryKind::Block)),
+    ("fifo", Kind::One(EntryKind::Fifo)),
+    ("device", Kind::Device),
+    ("link", Kind::One(EntryKind::Symlink)),
+];
+
+/// Names of `mode:`, with the bits of which one has to be set.
+const MODES: [(&str, u32); 6] = [
+    ("setuid", 0o4000),
+    ("setgid", 0o2000),
+    ("setid", 0o6000),
+    ("sticky", 0o1000),
+    ("world-writable", 0o002),
+    ("executable", 0o111),
+];
+
+impl Query {
+    /// Reads a search text.
+    pub fn new(text: &str) -> Query {
+        if let Some((front, regex)) = split_regex(text) {
+            let (filters, rest) = words(front);
+            let name = match rest.is_empty() {
+                true => compile(regex),
+                false => Name::Nothing("what stands before re: is no filter".to_owned()),
+            };
+            return Query { filters, name };
+        }
+        let (filters, rest) = words(text);
+        let name = match rest.as_str() {
+            "" => Name::Any,
+            rest => Name::Pattern(Pattern::new(rest)),
+        };
+        Query { filters, name }
+    }
+
+    /// Why it finds nothing, if it cannot be read.
+    pub fn problem(&self) -> Option<&str> {
+        match &self.name {
+            Name::Nothing(why) => Some(why),
+            _ => None,
+        }
+    }
+
+    /// Tries an entry of a root file system; `path` is its name from the directory that is searched.
+    pub fn matches(&mut self, root: &RootFs, ordinal: u32, path: &[u8]) -> bool {
+        let named = match &mut self.name {
+            Name::Any => true,
+            Name::Pattern(pattern) => pattern.matches(path),
+            Name::Regex(regex) => match std::str::from_utf8(path) {
+                Ok(path) => regex.is_match(path),
+                // Expressions are text; a byte that is none matches `.` and its like.
+                Err(_) => regex.is_match(&String::from_utf8_lossy(path)),
+            },
+            Name::Nothing(_) => false,
+        };
+        named && self.filters.iter().all(|f| f.holds(root, ordinal))
+    }
+}
+
+/// The text before `re:` and the expression after it, which goes to the end: it may have blanks.
+fn split_regex(text: &str) -> Option<(&str, &str)> {
+    match text.strip_prefix("re:") {
+        Some(regex) => Some(("", regex)),
+        None => text.split_once(" re:"),
+    }
+}
+
+/// The filters among the words of a text, and the other words.
+fn words(text: &str) -> (Vec<Filter>, String) {
+    let mut filters = Vec::new();
+    let mut rest: Vec<&str> = Vec::new();
+    for word in text.split(' ') {
+        match filter(word) {
+            Some(filter) => filters.push(filter),
+            None => rest.push(word),
+        }
+    }
+    // Blanks in a name stay; those around filters do not count.
+    (filters, rest.join(" ").trim().to_owned())
+}
+
+fn filter(word: &str) -> Option<Filter> {
+    let (name, value) = word.split_once(':')?;
+    if value.is_empty() {
+        return None;
+    }
+    Some(match name {
+        "type" => Filter::Kind(KINDS.iter().find(|(n, _)| *n == value)?.1),
+        "size" => size(value)?,
+        "mode" => match MODES.iter().find(|(n, _)| *n == value) {
+            Some((_, bits)) => Filter::Mode(*bits),
+            None => Filter::ExactMode(
+                u32::from_str_radix(value, 8)
+                    .ok()
+                    .filter(|m| *m <= 0o7777)?,
+            ),
+        },
+        "owner" => Filter::Owner(value.as_bytes().to_vec()),
+        "group" => Filter::Group(value.as_bytes().to_vec()),
+        "layer" => Filter::Layer(value.parse::<u16>().ok()?.checked_sub(1)?),
+        _ => return None,
+    })
+}
+
+/// `>1M`, `<10k`, `0`; k, M and G are powers of 1,000, as sizes are shown; KiB and its like of 1,024.
+fn size(value: &str) -> Option<Filter> {
+    let (sign, number) = match value.strip_prefix(['>', '<']) {
+        Some(number) => (value.chars().next(), number),
+        None => (None, value),
+    };
+    let (digits, unit) = match number.char_indices().find(|(_, c)| c.is_ascii_alphabetic()) {
+        Some((at, _)) => number.split_at(at),
+        None => (number, ""),
+    };
+    let unit = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" => 1_000,
+        "m" | "mb" => 1_000_000,
+        "g" | "gb" => 1_000_000_000,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        _ => return None,
+    };
+    let bytes = digits.parse::<u64>().ok()?.checked_mul(unit)?;
+    Some(match sign {
+        Some('>') => Filter::Size {
+            min: bytes.saturating_add(1),
+            max: u64::MAX,
+        },
+        Some(_) => Filter::Size {
+            min: 0,
+            max: bytes.checked_sub(1)?,
+        },
+        None => Filter::Size {
+            min: bytes,
+            max: bytes,
+        },
+    })
+}
+
+fn compile(text: &str) -> Name {
+    if text.len() > MAX_REGEX {
+        return Name::Nothing(format!(
+            "a regular expression has at most {MAX_REGEX} bytes"
+        ));
+    }
+    let built = RegexBuilder::new(text)
+        .case_insensitive(!text.bytes().any(|b| b.is_ascii_uppercase()))
+        .size_limit(MAX_REGEX_SIZE)
+        .build();
+    match built {
+        Ok(regex) => Name::Regex(regex),
+        Err(error) => Name::Nothing(error.to_string()),
+    }
+}
+
+impl Filter {
+    fn holds(&self, root: &RootFs, ordinal: u32) -> bool {
+        let toc = root.toc();
+        let kind = toc.kind(ordinal);
+        match self {
+            Filter::Kind(Kind::One(wanted)) => match kind {
+                Some(EntryKind::Other(_)) => *wanted == EntryKind::File,
+                kind => kind == Some(*wanted),
+            },
+            Filter::Kind(Kind::Device) => {
+                matches!(kind, Some(EntryKind::Char | EntryKind::Block))
+            }
+            Filter::Size { min, max } => {
+                kind.is_some_and(EntryKind::has_data) && (*min..=*max).contains(&toc.size(ordinal))
+            }
+            // The bits of a symbolic link mean nothing, and those of a hard link are its file's.
+            Filter::Mode(_) | Filter::ExactMode(_)
+                if matches!(kind, Some(EntryKind::Symlink | EntryKind::Hardlink)) =>
+            {
+                false
+            }
+            // All of /tmp may be written to by everybody, and anybody may enter a directory.
+            Filter::Mode(bits) => {
+                toc.mode(ordinal) & bits != 0 && (*bits != 0o111 || kind != Some(EntryKind::Dir))
+            }
+            Filter::ExactMode(mode) => toc.mode(ordinal) & 0o7777 == *mode,
+            Filter::Owner(name) => owned(toc, ordinal, name, true),
+            Filter::Group(name) => owned(toc, ordinal, name, false),
+            Filter::Layer(layer) => root.version(ordinal).is_some_and(|v| v.layer == *layer),
+        }
+    }
+}
+
+/// By name or number.
+fn owned(toc: &Toc, ordinal: u32, name: &[u8], user: bool) -> bool {
+    toc.get(ordinal).is_some_and(|entry| {
+        let (id, text) = match user {
+            true => (entry.uid, entry.uname),
+            false => (entry.gid, entry.gname),
+        };
+        text == name || id.to_string().as_bytes() == name
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rootfs::tests::toc;
+    use crate::tree::Tree;
+
+    fn root() -> RootFs {
+        let mut root = RootFs::new();
+        root.add_layer(&toc(&[
+            "d 0 etc",
+            "f 10 etc/passwd",
+            "f 2000000 etc/Big.bin",
+            "s 0 etc/link -> passwd",
+            "c 0 dev/null",
+        ]));
+        root.add_layer(&toc(&[
+            "f 0 etc/empty",
+            "h 0 etc/hard => etc/passwd",
+            "f 5 a b:c",
+        ]));
+        root.update();
+        root
+    }
+
+    #[track_caller]
+    fn check(text: &str, expect: &[&str]) {
+        let root = root();
+        let mut query = Query::new(text);
+        let mut found: Vec<String> = (0..root.toc().len())
+            .filter_map(|ordinal| {
+                let path = root.toc().path(ordinal)?;
+                query
+                    .matches(&root, ordinal, &path)
+                    .then(|| path.escape_ascii().to_string())
+            })
+            .collect();
+        found.sort();
+        assert_eq!(found, expect, "{text}");
+        assert!(root.visible().find(b"etc").is_some_and(|n| n != Tree::ROOT));
+    }
+
+    #[test]
+    fn names_and_filters() {
+        check("passwd", &["etc/passwd"]);
+        check("*.bin", &["etc/Big.bin"]);
+        check("type:symlink", &["etc/link"]);
+        check("type:device", &["dev/null"]);
+        check("type:dir etc", &["etc"]);
+        check("size:>1M", &["etc/Big.bin"]);
+        check("size:<1k type:file layer:1", &["etc/passwd"]);
+        check("size:2mb", &["etc/Big.bin"]);
+        check("size:<1mib size:>9 type:file", &["etc/passwd"]);
+        check("size:0", &["etc/empty"]);
+        check("layer:2 etc", &["etc/empty", "etc/hard"]);
+        check("layer:0", &[]);
+        check("owner:root layer:2 size:5", &["a b:c"]);
+        check("owner:0 group:0 passwd", &["etc/passwd"]);
+        check("owner:1", &[]);
+        check("mode:0755 type:file big", &["etc/Big.bin"]);
+        check("mode:setuid", &[]);
+        check("mode:executable passwd", &["etc/passwd"]);
+        // What is no filter is a name.
+        check("b:c", &["a b:c"]);
+        check("a b:c", &["a b:c"]);
+        check("type:nonsense", &[]);
+    }
+
+    #[test]
+    fn regular_expressions() {
+        check("re:^etc/(passwd|empty)$", &["etc/empty", "etc/passwd"]);
+        check("re:big", &["etc/Big.bin"]);
+        check("re:BIG", &[]);
+        check("layer:1 re:^etc/p", &["etc/passwd"]);
+        check("re:a b", &["a b:c"]);
+        let why = |text: &str| Query::new(text).problem().map(str::to_owned);
+        assert!(why("re:(").is_some());
+        assert!(why("name re:x").is_some());
+        assert!(why(&format!("re:{}", "a".repeat(2000))).is_some());
+        assert!(why("re:a{1000}{1000}{1000}").is_some());
+        assert_eq!(why("re:a"), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read(text in ".{0,40}") {
+            let root = root();
+            Query::new(&text).matches(&root, 1, b"etc/passwd");
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The layers of an image as one file system: which they are, and what is asked about them.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use layerscope_core::digest::Digest;
+use layerscope_core::job::{LayerSource, Request, SociIndex};
+use layerscope_core::manifest::{Descriptor, Document};
+use layerscope_core::media_type::{self, MediaTypeKind};
+use layerscope_core::path::EntryPath;
+use layerscope_core::reference::{ManifestRef, Repository};
+use layerscope_core::rootfs::ask::{RootAnswer, RootAsk};
+use layerscope_core::route::Route;
+use layerscope_core::view::problem::Problem;
+use leptos::prelude::*;
+
+use super::{Effects, Inner, layer};
+use crate::state::layer::ROOT_TYPE;
+
+/// No read of a file has this id: those count up from 1.
+const ASK: u32 = 0;
+
+/// Opens the root file system of an image by its manifest's digest, or another path in the one that
+/// is open. `single`: the digest is that of one layer.
+pub(super) fn load(
+    inner: &Rc<Inner>,
+    repository: &Repository,
+    digest: &Digest,
+    single: bool,
+    same: bool,
+) {
+    if same {
+        if inner.state.layer.job().is_some() {
+            show(inner, true);
+        }
+        return; // else its manifest is on its way, and the place is looked at when it is here
+    }
+    layer::leave(inner);
+    inner.state.layer.wait();
+    inner.state.root.clear();
+    if single {
+        inner.tell_origin(digest);
+        let known = inner.state.shell.origin().get_untracked();
+        let descriptor = known.map_or_else(
+            || Descriptor::of(digest.clone()),
+            |origin| origin.descriptor,
+        );
+        begin(inner, repository, digest, vec![descriptor]);
+        return;
+    }
+    let origins = inner.origins.borrow();
+    let origin = origins.values().find(|o| o.manifest == *digest).cloned();
+    drop(origins);
+    inner.state.shell.set_origin(origin);
+    let itself = inner.clone();
+    let (repository, digest) = (repository.clone(), digest.clone());
+    inner.spawn(async move {
+        match layers_of(&itself, &repository, digest.clone()).await {
+            Ok(layers) => begin(&itself, &repository, &digest, layers),
+            Err(problem) => itself.state.layer.fail(problem),
+        }
+    });
+}
+
+/// The layers that a manifest names; those of the platform that an index prefers.
+async fn layers_of(
+    inner: &Inner,
+    repository: &Repository,
+    digest: Digest,
+) -> Result<Vec<Descriptor>, Problem> {
+    let fetch = async |digest: Digest| {
+        let by = ManifestRef::Digest(digest);
+        inner.client.manifest(repository, &by).await
+    };
+    let mut fetched = fetch(digest).await.map_err(|e| Problem::from(&e))?;
+    if let Document::Index(index) = &fetched.document
+        && let Some(choice) = index.default_choice()
+    {
+        fetched = fetch(choice.digest.clone())
+            .await
+            .map_err(|e| Problem::from(&e))?;
+    }
+    let layers = match fetched.document {
+        Document::Manifest(manifest) if manifest.is_image() => manifest.layers,
+        Document::Schema1(old) => old.layers.into_iter().map(Descriptor::of).collect(),
+        _ => {
+            return Err(Problem::new(
+                "NO_IMAGE",
+                "This is no image",
+                "Its manifest names no layers that could be unpacked one over the other",
+                "Open it as what it is: the way there is the trail above.",
+            ));
+        }
+    };
+    let is_layer = |d: &&Descriptor| {
+        matches!(media_type::kind(&d.media_type), MediaTypeKind::Layer { .. })
+            || d.media_type.is_empty()
+    };
+    match layers.iter().find(|d| !is_layer(d)) {
+        None => Ok(layers),
+        Some(odd) => Err(Problem::new(
+            "ODD_LAYER",
+            "Not all of this image can be unpacked",
+            format!(
+                "The layer {} has the media type {}, which is none of a layer",
+                odd.digest.short(),
+                layerscope_core::path::visible(odd.media_type.as_bytes())
+            ),
+            "Open the layers one by one, from the image's page.",
+        )),
+    }
+}
+
+fn begin(inner: &Rc<Inner>, repository: &Repository, digest: &Digest, layers: Vec<Descriptor>) {
+    let source = LayerSource {
+        endpoint: inner.client.endpoint().clone(),
+        repository: repository.clone(),
+        digest: digest.clone(),
+        size: Some(
+            layers
+                .iter()
+                .fold(0_u64, |sum, d| d.size.saturating_add(sum)),
+        )
+        .filter(|size| *size > 0),
+        media_type: Some(ROOT_TYPE.to_owned()),
+        annotations: Vec::new(),
+        manifest: Some(digest.clone()),
+        soci: SociIndex::Unknown,
+        given: None,
+        whole: false,
+    };
+    layer::begin(inner, source, Arc::from(layers));
+    show(inner, false);
+}
+
+/// Shows what the route of this moment names.
+fn show(inner: &Rc<Inner>, same: bool) {
+    let place = inner.state.shell.place();
+    match place.with_untracked(|p| p.route.clone()) {
+        Route::Layers {
+            path,
+            inner: archives,
+            show,
+            ..
+        } => layer::look_at(inner, &path, &archives, &show, same),
+        Route::Size { path, .. } | Route::Sizes { path, .. } => {
+            let asks = inner.state.root.look_at(path);
+            ask(inner, asks);
+            let job = inner.state.layer.job();
+            let progress = job.and_then(|job| inner.pool.progress(job));
+            on_layers(inner, progress.and_then(|p| p.layers));
+        }
+        _ => {}
+    }
+}
+
+fn ask(inner: &Inner, asks: Vec<RootAsk>) {
+    let Some(job) = inner.state.layer.job() else {
+        return;
+    };
+    for ask in asks {
+        // Each of its parts can be packed.
+        if let Ok(ask) = postcard::to_allocvec(&ask) {
+            inner.pool.post(Request::Root {
+                job,
+                read: ASK,
+                ask,
+            });
+        }
+    }
+}
+
+/// So many layers are in.
+pub(super) fn on_layers(inner: &Inner, layers: Option<(u32, u32)>) {
+    let asks = inner.state.root.set_seen(layers);
+    ask(inner, asks);
+}
+
+/// A worker answers.
+pub(super) fn on_answer(inner: &Inner, bytes: Option<&[u8]>) {
+    let answer = bytes.and_then(|b| postcard::from_bytes::<RootAnswer>(b).ok());
+    if let Some(answer) = answer {
+        // One about a directory that was left meanwhile is as late as any.
+        let at = inner
+            .state
+            .shell
+            .place()
+            .with_untracked(|p| match &p.route {
+                Route::Size { path, .. } | Route::Sizes { path, .. } => Some(path.clone()),
+                _ => None,
+            });
+        let late =
+            matches!(&answer, RootAnswer::Sizes(s) if s.asked != at.unwrap_or(EntryPath::ROOT));
+        if !late {
+            inner.state.root.take(answer);
+        }
+    }
+}
+
+impl Effects {
+    /// Reads what is installed in the image that is open.
+    pub fn read_packages(self) {
+        self.with(|inner| {
+            inner.state.root.begin_packages();
+            ask(inner, vec![RootAsk::Packages]);
+        });
+    }
+}
