@@ -225,6 +225,27 @@ pub enum Request {
         /// How to be let in from now on.
         access: Access,
     },
+    /// Opens the layers of an image, the lowest first, as the file system that they make together.
+    /// The job is asked like a layer's.
+    OpenRoot {
+        /// The job's id.
+        job: JobId,
+        /// What they are together, for messages: its digest is the manifest's.
+        source: LayerSource,
+        /// The layers: a list of [`LayerSource`]s, packed, as in [`Request::Root`].
+        layers: Vec<u8>,
+        /// How to be let in.
+        access: Access,
+    },
+    /// Asks what only such a job knows; answered by [`Event::Root`].
+    Root {
+        /// The job's id.
+        job: JobId,
+        /// The question's id.
+        read: ReadId,
+        /// A [`crate::rootfs::ask::RootAsk`], packed: what reads it is not in every worker's program.
+        ask: Vec<u8>,
+    },
 }
 
 /// How a listing is made.
@@ -238,6 +259,8 @@ pub struct ViewSpec {
     pub sort: SortKey,
     /// Largest, newest or last first.
     pub descending: bool,
+    /// Also what is hidden by later layers; means nothing in one layer.
+    pub hidden: bool,
 }
 
 /// Which entries a listing has.
@@ -402,6 +425,14 @@ pub enum Event {
         /// What was refused.
         refused: crate::registry::client::Credentials,
     },
+    /// What was asked by [`Request::Root`]: a [`crate::rootfs::ask::RootAnswer`], packed, is beside
+    /// the message.
+    Root {
+        /// The job's id.
+        job: JobId,
+        /// The question's id.
+        read: ReadId,
+    },
 }
 
 /// How far shown bytes were checked. The attribute `data-verified` has its name.
@@ -457,6 +488,8 @@ pub struct Progress {
     pub compression: Option<Compression>,
     /// It is no archive but one file, which is listed when all of it has been seen.
     pub bare: bool,
+    /// Of a root file system: layers that are in it, and how many there are.
+    pub layers: Option<(u32, u32)>,
     /// Bytes that the stored index takes, once it is known.
     pub index_bytes: Option<u64>,
     /// What went wrong, if something did; rows read before stay.
@@ -612,6 +645,8 @@ pub struct Row {
     pub extra: Vec<(String, String)>,
     /// Device numbers.
     pub device: Option<(u32, u32)>,
+    /// In a root file system, the layer that it is from, and what became of it.
+    pub version: Option<crate::rootfs::Version>,
 }
 
 impl Row {

@@ -26,6 +26,8 @@ type OnEvent = dyn Fn(Event, Option<Vec<u8>>);
 
 struct Job {
     source: LayerSource,
+    /// All layers of an image together, of which `source` says what they have in common.
+    root: bool,
     /// The job whose worker it shares: it is an archive in that one's files.
     outer: Option<JobId>,
     /// None while it waits for its turn.
@@ -113,9 +115,22 @@ impl LayerPool {
     /// Opens a layer. One that is open already, or was lately, keeps its job; how it stands is
     /// then told again. One that is to be read whole, or by a file, takes the place of one that was not.
     pub fn open(&self, source: LayerSource, access: Access) -> JobId {
+        self.open_as(source, access, None)
+    }
+
+    /// The same for the layers of an image, the lowest first; `source` has the manifest's digest.
+    pub fn open_root(&self, source: LayerSource, layers: &[LayerSource], access: Access) -> JobId {
+        // Each of its parts can be packed.
+        let layers = postcard::to_allocvec(layers).unwrap_or_default();
+        self.open_as(source, access, Some(layers))
+    }
+
+    fn open_as(&self, source: LayerSource, access: Access, layers: Option<Vec<u8>>) -> JobId {
+        let root = layers.is_some();
         let mut state = self.inner.state.borrow_mut();
         let same = |job: &Job| {
             job.outer.is_none()
+                && job.root == root
                 && job.source.digest == source.digest
                 && job.source.repository == source.repository
                 && job.source.endpoint == source.endpoint
@@ -141,13 +156,23 @@ impl LayerPool {
         }
         state.last_job += 1;
         let job = state.last_job;
-        let open = Request::Open {
-            job,
-            source: source.clone(),
-            access,
+        let source_of_job = source.clone();
+        let open = match layers {
+            None => Request::Open {
+                job,
+                source,
+                access,
+            },
+            Some(layers) => Request::OpenRoot {
+                job,
+                source,
+                layers,
+                access,
+            },
         };
         let entry = Job {
-            source,
+            source: source_of_job,
+            root,
             outer: None,
             worker: None,
             waiting: vec![open],
@@ -179,6 +204,7 @@ impl LayerPool {
         }
         let entry = Job {
             source,
+            root: false,
             outer: Some(outer),
             worker,
             waiting,
@@ -223,7 +249,9 @@ impl LayerPool {
                 });
             }
             for request in &mut job.waiting {
-                if let Request::Open { access: first, .. } = request {
+                if let Request::Open { access: first, .. }
+                | Request::OpenRoot { access: first, .. } = request
+                {
                     first.clone_from(access);
                 }
             }
@@ -492,6 +520,8 @@ fn job_of_request(request: &Request) -> Option<JobId> {
         Request::Hello { .. } => None,
         Request::Open { job, .. }
         | Request::OpenInner { job, .. }
+        | Request::OpenRoot { job, .. }
+        | Request::Root { job, .. }
         | Request::Access { job, .. }
         | Request::Cancel { job }
         | Request::Close { job }
@@ -517,6 +547,7 @@ fn job_of_event(event: &Event) -> Option<JobId> {
         | Event::Place { job, .. }
         | Event::Exporting { job, .. }
         | Event::Exported { job, .. }
+        | Event::Root { job, .. }
         | Event::Renew { job, .. }
         | Event::ReadFailed { job, .. } => Some(*job),
     }

@@ -5,6 +5,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::rc::Rc;
 
 use super::error::ExploreError;
 use super::export;
@@ -12,9 +13,9 @@ use super::job_state::Job;
 use super::ports::Ports;
 use super::read::{Source, Take};
 use super::session::Inner;
-use super::{find_index, find_soci, find_source, inner, slow};
+use super::{find_index, find_soci, find_source, inner, root, slow};
 use crate::decode::{self, MakeDecoder};
-use crate::job::ReadId;
+use crate::job::{Access, ReadId};
 use crate::layer_index::EntryReader;
 use crate::path::EntryPath;
 
@@ -38,6 +39,14 @@ type Give<P> = for<'a> fn(
     &'a mut Take<'a>,
 ) -> Local<'a, Result<u64, ExploreError>>;
 
+/// Opens several layers as one: the session, the job, the layers, how to be let in.
+type OpenRoot<P> = for<'a> fn(
+    &'a Inner<P>,
+    &'a Rc<Job<P>>,
+    Vec<u8>,
+    Access,
+) -> Local<'a, Result<(), ExploreError>>;
+
 /// Entries into the second part.
 pub struct Formats<P: Ports> {
     pub(super) find_index:
@@ -49,6 +58,9 @@ pub struct Formats<P: Ports> {
     pub(super) find_in_source: for<'a> fn(&'a Job<P>, Vec<u8>) -> Local<'a, find_index::Outcome>,
     pub(super) find_soci: for<'a> fn(&'a Job<P>) -> Local<'a, find_index::Outcome>,
     pub(super) give: Give<P>,
+    pub(super) open_root: OpenRoot<P>,
+    /// Answers what only a job of several layers knows.
+    pub(super) ask_root: for<'a> fn(&'a Job<P>, ReadId, Vec<u8>) -> Local<'a, ()>,
     pub(super) make_ztoc: for<'a> fn(&'a Job<P>, ReadId) -> Local<'a, export::Outcome>,
 }
 
@@ -74,6 +86,10 @@ impl<P: Ports> Formats<P> {
             give: |job, read, source, reader, take| {
                 Box::pin(slow::give(job, read, source, reader, take))
             },
+            open_root: |session, job, layers, access| {
+                Box::pin(root::open(session, job, layers, access))
+            },
+            ask_root: |job, read, ask| Box::pin(root::answer(job, read, ask)),
             make_ztoc: |job, read| Box::pin(export::ztoc(job, read)),
         }
     }

@@ -76,6 +76,11 @@ pub(super) async fn open<P: Ports>(
         return Err(ArchiveError::TooDeep { limit: MAX_DEPTH }.into());
     }
     let ordinal = find(outer, path).await?;
+    let part = outer.part_of(ordinal);
+    let (outer, ordinal) = match &part {
+        Some((part, ordinal)) => (&**part, *ordinal),
+        None => (outer, ordinal),
+    };
     let limit = MAX_HELD_BYTES.saturating_sub(session.held_bytes());
     let mut builder = ArchiveBuilder::new(limit, decode::decoder);
     let mut failed = None;

@@ -86,6 +86,10 @@ pub(super) struct Job<P: Ports> {
     pub(super) slow: Turns,
     /// Archives that it is inside of.
     pub(super) depth: usize,
+    /// The layers that it is made of, if there are several. They speak under its id.
+    parts: RefCell<Vec<Rc<Job<P>>>>,
+    /// It is such a part: called instead of telling how it stands.
+    on_progress: RefCell<Option<Box<dyn Fn()>>>,
     pub(super) progress: RefCell<Progress>,
     page: Rc<AskPage<P>>,
     reads: RefCell<HashMap<ReadId, Cancel>>,
@@ -123,6 +127,8 @@ impl<P: Ports> Job<P> {
             spans: RefCell::default(),
             slow: Turns::default(),
             depth: 0,
+            parts: RefCell::default(),
+            on_progress: RefCell::default(),
             progress: RefCell::new(progress),
             page,
             reads: RefCell::default(),
@@ -145,8 +151,36 @@ impl<P: Ports> Job<P> {
         }
     }
 
+    /// Makes it one of these layers.
+    pub(super) fn set_parts(&self, parts: Vec<Rc<Self>>) {
+        self.parts.replace(parts);
+    }
+
+    /// The layers that it is made of, if there are several.
+    pub(super) fn parts(&self) -> Vec<Rc<Self>> {
+        self.parts.borrow().clone()
+    }
+
+    fn each_part(&self, act: &dyn Fn(&Self)) {
+        for part in &*self.parts.borrow() {
+            act(part);
+        }
+    }
+
+    /// Makes it a part of a job that is told of its progress.
+    pub(super) fn set_on_progress(&self, on_progress: Box<dyn Fn()>) {
+        self.on_progress.replace(Some(on_progress));
+    }
+
+    /// The part in which an entry's bytes are, and its ordinal there.
+    pub(super) fn part_of(&self, ordinal: u32) -> Option<(Rc<Self>, u32)> {
+        let (part, ordinal) = self.layer.borrow().part_of(ordinal)?;
+        Some((self.parts.borrow().get(part)?.clone(), ordinal))
+    }
+
     /// The page says how to be let in from now on.
     pub(super) fn set_access(&self, access: Access) {
+        self.each_part(&|part| part.set_access(access.clone()));
         let registry = self.source.repository.registry();
         match access.credentials {
             Some(credentials) => self.client.replace_credentials(registry, credentials),
@@ -167,6 +201,8 @@ impl<P: Ports> Job<P> {
     }
 
     pub(super) fn close(&self) {
+        self.each_part(&|part| part.close());
+        self.parts.take();
         self.closed.set(true);
         self.stop.cancel();
         let reads = std::mem::take(&mut *self.reads.borrow_mut());
@@ -222,8 +258,18 @@ impl<P: Ports> Job<P> {
             progress.memory_bytes = progress.memory_bytes.max(memory);
             progress.clone()
         };
+        if let Some(told) = &*self.on_progress.borrow() {
+            return told();
+        }
         let job = self.id;
         self.send(Event::Progress { job, progress }, None);
+    }
+
+    /// Tells how it stands if that is due.
+    pub(super) fn tick_progress(&self) {
+        if self.ports.now_ms() - self.told_at_ms.get() >= TELL_EVERY_MS {
+            self.tell_progress();
+        }
     }
 
     /// Makes every listing again and tells those that have changed.
@@ -344,6 +390,7 @@ impl<P: Ports> Job<P> {
     }
 
     pub(super) fn cancel_read(&self, read: ReadId) {
+        self.each_part(&|part| part.cancel_read(read));
         let cancel = self.reads.borrow_mut().remove(&read);
         if let Some(cancel) = cancel {
             cancel.cancel();

@@ -18,6 +18,7 @@ use super::ahead::Stored;
 use super::inner::Held;
 use super::kept::Kept;
 use super::read::{Opened, Source};
+use super::root::Merged;
 use super::slow::Slow;
 
 /// Plain bytes that are decoded for a read before it counts as slow: some 50 ms of zstd. Where no
@@ -36,6 +37,8 @@ enum Content {
     Whole(Box<LayerIndex>),
     /// It is an archive in another one's files, held in memory.
     Held(Box<dyn Held>),
+    /// It is what the layers of an image make together.
+    Merged(Box<dyn Merged>),
 }
 
 /// One layer, as far as it is known.
@@ -81,7 +84,7 @@ impl Layer {
     /// Gives it what makes decoders.
     pub(super) fn set_decoders(&mut self, decoders: MakeDecoder) -> Result<(), BuildError> {
         match &mut self.content {
-            Content::Nothing | Content::Held(_) => Ok(()),
+            Content::Nothing | Content::Held(_) | Content::Merged(_) => Ok(()),
             Content::Growing(builder) => {
                 let (kept, mut at) = (&mut self.kept, 0);
                 builder.set_decoders(decoders, &mut |plain| pass(kept, &mut at, plain))
@@ -100,14 +103,14 @@ impl Layer {
                 matches!(index.access(), Access::Frames(_)) && !index.has_decoders()
             }
             // Its stream sees to that itself.
-            Content::Nothing | Content::Growing(_) | Content::Held(_) => false,
+            Content::Nothing | Content::Growing(_) | Content::Held(_) | Content::Merged(_) => false,
         }
     }
 
     /// How it is compressed, once that is known.
     pub(super) fn compression(&self) -> Option<Compression> {
         match &self.content {
-            Content::Nothing => None,
+            Content::Nothing | Content::Merged(_) => None,
             Content::Growing(builder) => builder.compression(),
             Content::Whole(index) => Some(index.compression()),
             Content::Held(archive) => Some(archive.compression()),
@@ -141,12 +144,39 @@ impl Layer {
     pub(super) fn held_len(&self) -> u64 {
         match &self.content {
             Content::Held(archive) => archive.len(),
-            Content::Nothing | Content::Growing(_) | Content::Whole(_) => 0,
+            _ => 0,
         }
+    }
+
+    /// Takes what the layers of an image make together, as far as they are here.
+    pub(super) fn set_merged(&mut self, merged: Box<dyn Merged>) {
+        self.content = Content::Merged(merged);
+    }
+
+    /// Puts the next layer over those that are there.
+    pub(super) fn add_layer(&mut self, toc: &Toc, out_len: u64) {
+        if let Content::Merged(merged) = &mut self.content {
+            merged.add(toc, out_len);
+        }
+    }
+
+    pub(super) fn merged(&self) -> Option<&dyn Merged> {
+        match &self.content {
+            Content::Merged(merged) => Some(&**merged),
+            _ => None,
+        }
+    }
+
+    /// Of several layers, the one in which an entry's bytes are, and its ordinal there.
+    pub(super) fn part_of(&self, ordinal: u32) -> Option<(usize, u32)> {
+        self.merged()?.part_of(ordinal)
     }
 
     /// The entry of the file that a path names, links followed.
     pub(super) fn file_at(&mut self, path: &EntryPath) -> Option<u32> {
+        if let Some(merged) = self.merged() {
+            return merged.file_at(path);
+        }
         self.update_tree();
         match self.tree.resolve(path.as_bytes(), true, self.toc()) {
             Resolved::Node(node) => self.tree.ordinal(node),
@@ -166,7 +196,7 @@ impl Layer {
     /// It is one file, not an archive.
     pub(super) fn is_bare(&self) -> bool {
         match &self.content {
-            Content::Nothing => false,
+            Content::Nothing | Content::Merged(_) => false,
             Content::Growing(builder) => {
                 let not_tar = |d: &Damage| d.kind == DamageKind::NotTar;
                 builder.damage().is_some_and(not_tar)
@@ -203,7 +233,7 @@ impl Layer {
         self.content = Content::Whole(whole);
         match &self.content {
             Content::Whole(index) => Ok(index),
-            Content::Nothing | Content::Growing(_) | Content::Held(_) => {
+            _ => {
                 unreachable!("it was set just now")
             }
         }
@@ -213,11 +243,12 @@ impl Layer {
     pub(super) fn whole(&self) -> Option<&LayerIndex> {
         match &self.content {
             Content::Whole(index) => Some(index),
-            Content::Nothing | Content::Growing(_) | Content::Held(_) => None,
+            _ => None,
         }
     }
 
-    fn toc(&self) -> &Toc {
+    /// Its entries so far.
+    pub(super) fn toc(&self) -> &Toc {
         if let Some(bare) = &self.bare {
             return bare;
         }
@@ -226,13 +257,14 @@ impl Layer {
             Content::Growing(builder) => builder.toc(),
             Content::Whole(index) => index.toc(),
             Content::Held(archive) => archive.toc(),
+            Content::Merged(merged) => merged.toc(),
         }
     }
 
     /// What is wrong with the bytes so far. To be no archive is nothing wrong.
     pub(super) fn damage(&self) -> Option<&Damage> {
         let damage = match &self.content {
-            Content::Nothing => None,
+            Content::Nothing | Content::Merged(_) => None,
             Content::Growing(builder) => builder.damage(),
             Content::Whole(index) => index.damage(),
             Content::Held(archive) => archive.damage(),
@@ -252,6 +284,7 @@ impl Layer {
             Content::Growing(builder) => builder.out_len(),
             Content::Whole(index) => index.out_len(),
             Content::Held(archive) => archive.len(),
+            Content::Merged(merged) => merged.out_len(),
         }
     }
 
@@ -263,28 +296,41 @@ impl Layer {
             (None, Content::Growing(builder)) => builder.toc(),
             (None, Content::Whole(index)) => index.toc(),
             (None, Content::Held(archive)) => archive.toc(),
+            (None, Content::Merged(_)) => return, // it has trees of its own
         };
         self.tree.update(toc);
     }
 
     /// Makes a listing again; true if it has changed.
     pub(super) fn refresh(&self, listing: &mut Listing) -> bool {
-        listing.refresh(&self.tree, self.toc())
+        match self.merged() {
+            Some(merged) => merged.refresh(listing),
+            None => listing.refresh(&self.tree, self.toc()),
+        }
     }
 
     /// What a listing has.
     pub(super) fn info(&self, listing: &Listing, complete: bool) -> ViewInfo {
-        listing.info(&self.tree, self.toc(), complete)
+        match self.merged() {
+            Some(merged) => merged.info(listing, complete),
+            None => listing.info(&self.tree, self.toc(), complete),
+        }
     }
 
     /// Rows of a listing.
     pub(super) fn rows(&self, listing: &Listing, range: Range<u32>) -> Vec<Row> {
-        listing.rows(&self.tree, self.toc(), range.start, range.end)
+        match self.merged() {
+            Some(merged) => merged.rows(listing, range),
+            None => listing.rows(&self.tree, self.toc(), range.start, range.end),
+        }
     }
 
     /// Which row of a listing an entry has.
     pub(super) fn position(&self, listing: &Listing, path: &EntryPath) -> Option<u32> {
-        listing.position(&self.tree, self.toc(), path.as_bytes())
+        match self.merged() {
+            Some(merged) => merged.position(listing, path),
+            None => listing.position(&self.tree, self.toc(), path.as_bytes()),
+        }
     }
 
     /// A slow read of a whole layer passes plain bytes that were checked so far.
@@ -321,7 +367,10 @@ impl Layer {
                     reader: EntryReader::of_kept(plan, self.kept.verified()),
                 });
             }
-            Content::Nothing => return Err(ReadError::NotAvailable { available: 0 }),
+            // Whose bytes are in a part, which is asked instead.
+            Content::Nothing | Content::Merged(_) => {
+                return Err(ReadError::NotAvailable { available: 0 });
+            }
             Content::Growing(builder) => builder.plan_read(ordinal, range)?,
             Content::Whole(index) if self.bare.is_none() => index.plan_read(ordinal, range)?,
             Content::Whole(index) if ordinal == 0 => index.plan_inflated(range)?,
@@ -337,7 +386,7 @@ impl Layer {
             let slow = self.slow(&plan);
             let in_range = plan.in_range.clone();
             let reader = match &self.content {
-                Content::Nothing | Content::Held(_) => {
+                Content::Nothing | Content::Held(_) | Content::Merged(_) => {
                     return Err(ReadError::NotAvailable { available: 0 });
                 }
                 Content::Growing(builder) => builder.reader(plan)?,

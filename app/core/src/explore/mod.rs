@@ -23,6 +23,7 @@ mod kept;
 mod layer;
 pub mod ports;
 mod read;
+mod root;
 pub mod session;
 mod slow;
 mod span_cache;

@@ -201,9 +201,11 @@ impl Merged for Root {
 pub(super) async fn open<P: Ports>(
     session: &Inner<P>,
     job: &Rc<Job<P>>,
-    sources: Vec<LayerSource>,
+    sources: Vec<u8>,
     access: Access,
 ) -> Result<(), ExploreError> {
+    // Of this build, or it would not have come so far.
+    let sources: Vec<LayerSource> = postcard::from_bytes(&sources).unwrap_or_default();
     let count = sources.len() as u32; // bounded by the manifest's size
     let parts: Vec<Rc<Job<P>>> = sources
         .into_iter()

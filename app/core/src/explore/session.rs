@@ -11,6 +11,8 @@ use crate::port::StoreError;
 use crate::view::problem::Problem;
 
 use super::ahead::Ahead;
+use super::error::ExploreError;
+use super::formats::Local;
 use super::job_state::Job;
 use super::ports::Ports;
 use super::{export, read, stream};
@@ -98,6 +100,25 @@ impl<P: Ports> LayerSession<P> {
                     inner.open_inner(&outer, &job, &path).await;
                 }
             }
+            Request::OpenRoot {
+                job,
+                source,
+                layers,
+                access,
+            } => {
+                if let Some(job) = inner.add(job, source, &access) {
+                    let opening = async {
+                        let formats = inner.ports.formats().await?;
+                        (formats.open_root)(inner, &job, layers, access).await
+                    };
+                    settle(&job, Box::pin(opening)).await;
+                }
+            }
+            Request::Root { job, read, ask } => {
+                if let (Some(job), Ok(formats)) = (inner.job(job), inner.ports.formats().await) {
+                    (formats.ask_root)(&job, read, ask).await;
+                }
+            }
             Request::Access { job, access } => inner.with(job, |job| job.set_access(access)),
             Request::Cancel { job } => inner.with(job, |job| job.stop.cancel()),
             Request::Close { job } => {
@@ -123,12 +144,12 @@ impl<P: Ports> LayerSession<P> {
                 start,
                 len,
             } => {
-                if let Some(job) = inner.job(job) {
+                if let Some((job, ordinal)) = inner.reader(job, ordinal) {
                     read::read(&job, read, ordinal, start, len).await;
                 }
             }
             Request::Download { job, read, ordinal } => {
-                if let Some(job) = inner.job(job) {
+                if let Some((job, ordinal)) = inner.reader(job, ordinal) {
                     read::download(&job, read, ordinal).await;
                 }
             }
@@ -145,6 +166,12 @@ impl<P: Ports> LayerSession<P> {
 impl<P: Ports> Inner<P> {
     fn job(&self, id: JobId) -> Option<Rc<Job<P>>> {
         self.jobs.borrow().get(&id).cloned()
+    }
+
+    /// The job that has an entry's bytes, and its ordinal there.
+    fn reader(&self, id: JobId, ordinal: u32) -> Option<(Rc<Job<P>>, u32)> {
+        let job = self.job(id)?;
+        Some(job.part_of(ordinal).unwrap_or((job, ordinal)))
     }
 
     fn with(&self, id: JobId, act: impl FnOnce(&Job<P>)) {
@@ -180,14 +207,7 @@ impl<P: Ports> Inner<P> {
             let formats = self.ports.formats().await?;
             (formats.open_inner)(self, outer, job, path).await
         };
-        match job.stop.guard(opening).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => job.advance(|progress| {
-                progress.phase = Phase::Failed;
-                progress.problem = Some(Problem::from(&error));
-            }),
-            Err(_) => job.advance(|progress| progress.phase = Phase::Cancelled),
-        }
+        settle(job, Box::pin(opening)).await;
     }
 
     /// Bytes that are held of archives.
@@ -202,5 +222,17 @@ impl<P: Ports> Inner<P> {
             let problem = Problem::from(error);
             self.ports.send(Event::Notice { problem }, None);
         }
+    }
+}
+
+/// Runs what opens a job, and says where that ends early.
+async fn settle<P: Ports>(job: &Job<P>, opening: Local<'_, Result<(), ExploreError>>) {
+    match job.stop.guard(opening).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => job.advance(|progress| {
+            progress.phase = Phase::Failed;
+            progress.problem = Some(Problem::from(&error));
+        }),
+        Err(_) => job.advance(|progress| progress.phase = Phase::Cancelled),
     }
 }

@@ -2,7 +2,8 @@
 
 use super::world::{Blob, World, gzip, noise, serve};
 use crate::job::{
-    Access, Event, Found, Phase, Progress, Request, SortKey, Target, Verified, ViewMode, ViewSpec,
+    Access, Event, Found, LayerSource, Phase, Progress, Request, SortKey, Target, Verified,
+    ViewMode, ViewSpec,
 };
 use crate::path::EntryPath;
 use crate::port::memory::{Answer, MemoryStore};
@@ -82,9 +83,13 @@ fn open(world: &mut World, blobs: &[Blob]) {
     world.post(Request::OpenRoot {
         job: 1,
         source: source(&blobs[0]),
-        layers: blobs.iter().map(source).collect(),
+        layers: packed(&blobs.iter().map(source).collect::<Vec<_>>()),
         access: Access::default(),
     });
+}
+
+fn packed(layers: &[LayerSource]) -> Vec<u8> {
+    postcard::to_allocvec(layers).unwrap()
 }
 
 fn spec(at: &str, mode: ViewMode) -> ViewSpec {
@@ -277,7 +282,7 @@ fn it_can_be_cancelled_and_is_empty_without_layers() {
     world.post(Request::OpenRoot {
         job: 2,
         source: World::source(&blobs[0], None),
-        layers: Vec::new(),
+        layers: packed(&[]),
         access: Access::default(),
     });
     world.run();

@@ -57,6 +57,7 @@ pub(super) fn row_from_ordinal(tree: &Tree, toc: &Toc, ordinal: u32) -> Option<R
         duplicate: node.is_some_and(|node| !tree.earlier(node).is_empty()),
         extra,
         device: entry.device,
+        version: None,
         path: EntryPath::new(path),
     })
 }
@@ -81,6 +82,7 @@ pub(super) fn row_from_node(tree: &Tree, toc: &Toc, node: NodeId) -> Row {
         duplicate: false,
         extra: Vec::new(),
         device: None,
+        version: None,
     })
 }
 

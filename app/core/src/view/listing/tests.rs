@@ -27,6 +27,7 @@ fn spec(at: &str, mode: ViewMode, sort: SortKey, descending: bool) -> ViewSpec {
         mode,
         sort,
         descending,
+        hidden: false,
     }
 }
 
