@@ -169,6 +169,8 @@ pub struct Show {
     pub sort: SortKey,
     /// `?desc=1`.
     pub descending: bool,
+    /// `?hidden=1`: in a root file system, also what later layers hide.
+    pub hidden: bool,
 }
 
 /// What an image's page shows.
@@ -288,29 +290,64 @@ impl Route {
     /// The path that a layer's page shows: in the layer, or in the innermost archive.
     pub fn shown_path(&self) -> Option<&EntryPath> {
         match self {
-            Route::Fs { path, inner, .. } => Some(inner.last().unwrap_or(path)),
+            Route::Fs { path, inner, .. } | Route::Layers { path, inner, .. } => {
+                Some(inner.last().unwrap_or(path))
+            }
             _ => None,
         }
     }
 
     /// Shows another path there.
     pub fn set_shown_path(&mut self, shown: EntryPath) {
-        if let Route::Fs { path, inner, .. } = self {
+        if let Route::Fs { path, inner, .. } | Route::Layers { path, inner, .. } = self {
             *inner.last_mut().unwrap_or(path) = shown;
         }
     }
 
     /// The file that is shown, opened as the archive that it is.
     pub fn into_archive(mut self) -> Route {
-        if let Route::Fs {
-            inner, entry, show, ..
-        } = &mut self
-        {
+        if let Route::Fs { inner, .. } | Route::Layers { inner, .. } = &mut self {
             inner.push(EntryPath::ROOT);
-            *entry = None;
-            *show = Show::default();
         }
+        self.set_show(Show::default());
         self
+    }
+
+    /// How a file system, or a file in it, is shown; none on other pages.
+    pub fn show(&self) -> Option<&Show> {
+        match self {
+            Route::Fs { show, .. } | Route::Layers { show, .. } => Some(show),
+            _ => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn show_mut(&mut self) -> Option<&mut Show> {
+        match self {
+            Route::Fs { show, .. } | Route::Layers { show, .. } => Some(show),
+            _ => None,
+        }
+    }
+
+    /// Shows it in another way, and of what is there more than once what counts.
+    pub fn set_show(&mut self, new: Show) {
+        match self {
+            Route::Fs { show, entry, .. } => (*show, *entry) = (new, None),
+            Route::Layers { show, layer, .. } => (*show, *layer) = (new, None),
+            _ => {}
+        }
+    }
+
+    /// The root file system of an image, by the digest of its manifest.
+    pub fn layers(repository: Repository, digest: Digest, path: EntryPath) -> Route {
+        Route::Layers {
+            repository,
+            digest,
+            path,
+            inner: Vec::new(),
+            layer: None,
+            show: Show::default(),
+        }
     }
 
     /// A place in a layer.

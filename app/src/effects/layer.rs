@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use layerscope_core::archive::MAX_DEPTH;
 use layerscope_core::digest::Digest;
@@ -9,6 +10,7 @@ use layerscope_core::job::{
     Access, Event, Found, JobId, LayerSource, Phase, Request, Row, RowKind, SociIndex, Verified,
     ViewInfo, ViewMode, ViewSpec,
 };
+use layerscope_core::manifest::Descriptor;
 use layerscope_core::path::EntryPath;
 use layerscope_core::reference::Repository;
 use layerscope_core::route::{ListMode, Route, Show};
@@ -16,13 +18,13 @@ use layerscope_core::view::problem::Problem;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::{Effects, Inner, export, login, status};
+use super::{Effects, Inner, export, login, root, status};
 use crate::browser::page;
 use crate::state::Load;
 use crate::state::file::{
     HEAD_BYTES, HEX_PAGE, MAX_PICTURE, OpenFile, Purpose, Saving, TEXT_BYTES,
 };
-use crate::state::layer::{Ask, Opened};
+use crate::state::layer::{Ask, Opened, ROOT_TYPE};
 use crate::state::text::{Sniff, download_name};
 
 /// Layers that go on streaming after their page was left.
@@ -37,7 +39,6 @@ pub(super) fn load(
     show: &Show,
     same: bool,
 ) {
-    let state = inner.state.layer;
     if !same {
         leave(inner);
         inner.tell_origin(digest);
@@ -61,8 +62,20 @@ pub(super) fn load(
             given: None,
             whole: false,
         };
-        begin(inner, source);
+        begin(inner, source, Arc::default());
     }
+    look_at(inner, path, archives, show, same);
+}
+
+/// Shows a path of what is open.
+pub(super) fn look_at(
+    inner: &Rc<Inner>,
+    path: &EntryPath,
+    archives: &[EntryPath],
+    show: &Show,
+    same: bool,
+) {
+    let state = inner.state.layer;
     open_chain(inner, path, archives);
     let path = archives.last().unwrap_or(path);
     let spec = ViewSpec {
@@ -74,6 +87,7 @@ pub(super) fn load(
         },
         sort: show.sort,
         descending: show.descending,
+        hidden: show.hidden,
     };
     let asked = state
         .look()
@@ -88,18 +102,37 @@ pub(super) fn load(
     post(inner, state.look_at(spec));
 }
 
-fn begin(inner: &Inner, source: LayerSource) {
+/// Opens a layer, or the layers of an image together.
+pub(super) fn begin(inner: &Inner, source: LayerSource, layers: Arc<[Descriptor]>) {
     let repository = &source.repository;
     let access = Access {
         authorization: inner.client.authorization(repository),
         ..login::access(inner, repository.registry())
     };
-    let job = inner.pool.open(source.clone(), access);
+    let is_root = source.media_type.as_deref() == Some(ROOT_TYPE);
+    let job = match is_root {
+        false => inner.pool.open(source.clone(), access),
+        true => {
+            let sources = layers.iter().map(|d| LayerSource {
+                digest: d.digest.clone(),
+                // Nothing is known of one that is named by its digest alone.
+                size: (d.size > 0).then_some(d.size),
+                media_type: Some(d.media_type.clone()).filter(|t| !t.is_empty()),
+                annotations: d.annotations.clone(),
+                ..source.clone()
+            });
+            {
+                let sources: Vec<LayerSource> = sources.collect();
+                inner.pool.open_root(source.clone(), &sources, access)
+            }
+        }
+    };
     inner.background.borrow_mut().retain(|j| *j != job);
     let opened = Opened {
         job,
         source,
         depth: 0,
+        layers,
     };
     inner.base.replace(Some(opened.clone()));
     inner.state.export.set(None);
@@ -145,6 +178,7 @@ fn open_chain(inner: &Rc<Inner>, path: &EntryPath, archives: &[EntryPath]) {
                     ..base.source
                 },
             },
+            layers: base.layers,
         }
     };
     let state = inner.state.layer;
@@ -192,7 +226,7 @@ pub(super) fn reopen(inner: &Inner, change: impl FnOnce(LayerSource) -> LayerSou
     let Some(opened) = inner.base.take() else {
         return;
     };
-    begin(inner, change(opened.source));
+    begin(inner, change(opened.source), opened.layers);
     post(inner, state.look_at(spec));
 }
 
@@ -246,7 +280,9 @@ pub(super) fn on_event(inner: &Rc<Inner>, event: Event, bytes: Option<Vec<u8>>) 
         Event::Notice { problem } => inner.state.shell.notify(problem),
         Event::Renew { job, refused } => login::renew_for(inner, job, refused),
         Event::Progress { job, progress } if current(job) => {
+            let layers = progress.layers;
             let done = state.set_progress(progress);
+            root::on_layers(inner, layers);
             if done {
                 page::mark("layerscope:index-done");
                 read_again_verified(inner);
@@ -349,6 +385,7 @@ pub(super) fn on_event(inner: &Rc<Inner>, event: Event, bytes: Option<Vec<u8>>) 
             total,
             ready,
         } if current(job) => on_download(inner, read, written, total, ready, bytes),
+        Event::Root { job, .. } if current(job) => root::on_answer(inner, bytes.as_deref()),
         Event::Exporting {
             job,
             read,
@@ -395,13 +432,21 @@ fn show_entry(inner: &Rc<Inner>, info: &ViewInfo) {
         return;
     };
     let place = inner.state.shell.place();
-    let wanted = place.with_untracked(|p| match p.route {
-        Route::Fs { entry, .. } => entry,
-        _ => None,
-    });
     let mut all: Vec<Row> = others.clone();
     all.push(row.clone());
-    let chosen = wanted.and_then(|n| all.iter().position(|r| r.ordinal == Some(n)));
+    let chosen = place.with_untracked(|p| match &p.route {
+        Route::Fs { entry, .. } => {
+            let wanted = (*entry)?;
+            all.iter().position(|r| r.ordinal == Some(wanted))
+        }
+        Route::Layers { layer, .. } => {
+            let wanted = layer.as_ref()?;
+            let of = |r: &Row| inner.state.layer.layer_of(r);
+            // Of one layer the last counts.
+            all.iter().rposition(|r| of(r).as_ref() == Some(wanted))
+        }
+        _ => None,
+    });
     let chosen = all.remove(chosen.unwrap_or(all.len() - 1));
     // The target is that of the entry that counts.
     let target = target.clone().filter(|_| chosen.ordinal == row.ordinal);

@@ -7,6 +7,7 @@ mod image;
 mod layer;
 mod login;
 mod repo;
+mod root;
 mod settings;
 mod status;
 
@@ -54,6 +55,8 @@ enum Key {
     Repo(Registry, Option<Repository>),
     Image(Reference),
     Layer(Repository, Digest),
+    /// All layers of an image, or one layer as if it were all.
+    Root(Repository, Digest, bool),
     Blob(Repository, Digest),
     Settings,
 }
@@ -267,7 +270,7 @@ impl Inner {
         if !same {
             self.cancel.replace(Cancel::default()).cancel();
             self.key.replace(key.clone());
-            if !matches!(key, Key::Layer(..)) {
+            if !matches!(key, Key::Layer(..) | Key::Root(..)) {
                 layer::leave(self);
             }
         }
@@ -292,6 +295,15 @@ impl Inner {
                 show,
                 ..
             } => layer::load(self, (repository, digest), path, inner, show, same),
+            Route::Layers {
+                repository, digest, ..
+            }
+            | Route::Sizes {
+                repository, digest, ..
+            } => root::load(self, repository, digest, false, same),
+            Route::Size {
+                repository, digest, ..
+            } => root::load(self, repository, digest, true, same),
             Route::Blob {
                 repository, digest, ..
             } if !same => blob::load(self, repository, digest),
@@ -345,6 +357,15 @@ fn key_of(route: &Route) -> Key {
         Route::Fs {
             repository, digest, ..
         } => Key::Layer(repository.clone(), digest.clone()),
+        Route::Layers {
+            repository, digest, ..
+        }
+        | Route::Sizes {
+            repository, digest, ..
+        } => Key::Root(repository.clone(), digest.clone(), false),
+        Route::Size {
+            repository, digest, ..
+        } => Key::Root(repository.clone(), digest.clone(), true),
         Route::Blob {
             repository, digest, ..
         } => Key::Blob(repository.clone(), digest.clone()),

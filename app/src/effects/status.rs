@@ -79,7 +79,15 @@ fn of(state: State, route: &Route) -> &'static str {
             other => other,
         },
         Route::Blob { .. } => state.blob.bytes().with(load),
-        Route::Fs { .. } => layer(state),
+        Route::Fs { .. } | Route::Layers { .. } => layer(state),
+        Route::Size { .. } | Route::Sizes { .. } => {
+            let failed = state.layer.progress().with(|p| p.phase == Phase::Failed);
+            match state.root.sizes().with(Option::is_some) {
+                _ if failed => ERROR,
+                true => READY,
+                false => LOADING,
+            }
+        }
         _ => ERROR,
     }
 }
@@ -163,24 +171,16 @@ fn title(route: &Route) -> String {
             None => registry.familiar().to_owned(),
         },
         Route::Image { reference, .. } | Route::Search { reference, .. } => reference.familiar(),
-        Route::Fs {
-            path,
-            inner,
-            digest,
-            ..
-        }
-        | Route::Layers {
-            path,
-            inner,
-            digest,
-            ..
-        } => {
+        Route::Fs { path, inner, .. } | Route::Layers { path, inner, .. } => {
             // In an archive's top directory, the archive's name.
             let mut paths = std::iter::once(path).chain(inner);
             let path = paths.rfind(|p| !p.is_root()).unwrap_or(path);
             match path.file_name() {
                 Some(name) => layerscope_core::path::visible(name),
-                None => format!("Layer {}", digest.short()),
+                None => match route {
+                    Route::Fs { digest, .. } => format!("Layer {}", digest.short()),
+                    _ => "Root file system".to_owned(),
+                },
             }
         }
         Route::Size { digest, .. } | Route::Sizes { digest, .. } => {

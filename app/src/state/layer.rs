@@ -1,12 +1,17 @@
 //! The open layer: how it stands, what the route's path is in it, and the rows listed.
 
 use std::ops::Range;
+use std::sync::Arc;
 
+use layerscope_core::digest::Digest;
 use layerscope_core::job::{
     Found, JobId, LayerSource, Phase, Progress, Row, SortKey, ViewId, ViewInfo, ViewMode, ViewSpec,
 };
+use layerscope_core::manifest::Descriptor;
 use layerscope_core::path::EntryPath;
 use leptos::prelude::*;
+
+use layerscope_core::view::problem::Problem;
 
 use super::listing::Listing;
 
@@ -19,7 +24,19 @@ pub struct Opened {
     pub source: LayerSource,
     /// Archives that what is shown is inside of.
     pub depth: usize,
+    /// The layers, the lowest first, if it is the root file system that they make.
+    pub layers: Arc<[Descriptor]>,
 }
+
+impl Opened {
+    /// It is the root file system of several layers.
+    pub fn is_root(&self) -> bool {
+        self.source.media_type.as_deref() == Some(ROOT_TYPE)
+    }
+}
+
+/// What stands for a media type where all layers of an image are opened together: they have none.
+pub const ROOT_TYPE: &str = "layerscope/rootfs";
 
 /// What the route's path names.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -90,6 +107,13 @@ impl LayerState {
         self.opened.with_untracked(|o| o.as_ref().map(|o| o.job))
     }
 
+    /// In a root file system, the digest of the layer that a row is from.
+    pub fn layer_of(self, row: &Row) -> Option<Digest> {
+        let layer = usize::from(row.version?.layer);
+        self.opened
+            .with_untracked(|o| o.as_ref()?.layers.get(layer).map(|d| d.digest.clone()))
+    }
+
     /// How it stands.
     pub fn progress(self) -> ReadSignal<Progress> {
         self.progress.read_only()
@@ -122,6 +146,22 @@ impl LayerState {
         self.list.set(Listing::default());
         self.active.set(None);
         self.opened.set(Some(opened));
+    }
+
+    /// Something is about to be opened, and nothing is known of it yet.
+    pub fn wait(self) {
+        self.progress.set(Progress::default());
+        self.look.set(Look::default());
+        self.list.set(Listing::default());
+    }
+
+    /// It cannot be opened.
+    pub fn fail(self, problem: Problem) {
+        self.progress.set(Progress {
+            phase: Phase::Failed,
+            problem: Some(problem),
+            ..Progress::default()
+        });
     }
 
     /// No layer.
@@ -227,11 +267,13 @@ impl LayerState {
         {
             return Vec::new();
         }
+        let hidden = self.look.with_untracked(|l| l.spec.hidden);
         let spec = ViewSpec {
             at: parent,
             mode: ViewMode::Dir,
             sort: SortKey::Name,
             descending: false,
+            hidden,
         };
         let view = self.new_view();
         self.list

@@ -11,6 +11,7 @@ pub mod listing;
 pub mod load;
 pub mod login;
 pub mod repo;
+pub mod root;
 pub mod shell;
 pub mod text;
 
@@ -27,6 +28,8 @@ pub struct State {
     pub image: image::ImageState,
     /// The layer that is open.
     pub layer: layer::LayerState,
+    /// What is known of the root file system that is open, beside its listing.
+    pub root: root::RootState,
     /// The file in it that is open.
     pub file: file::FileState,
     /// An index of it that is given away.
@@ -47,6 +50,7 @@ impl State {
             repo: repo::RepoState::new(),
             image: image::ImageState::new(),
             layer: layer::LayerState::new(),
+            root: root::RootState::new(),
             file: file::FileState::new(),
             export: export::ExportState::new(),
             blob: blob::BlobState::new(),

@@ -1,7 +1,8 @@
 //! The trail: registry, repository, image, layer, path.
 
+use layerscope_core::digest::Digest;
 use layerscope_core::path::{EntryPath, visible};
-use layerscope_core::reference::{Registry, Repository};
+use layerscope_core::reference::{ManifestRef, Registry, Repository};
 use layerscope_core::route::Route;
 use leptos::prelude::*;
 
@@ -125,19 +126,65 @@ fn trail(route: &Route, origin: Option<&Origin>) -> Vec<Crumb> {
             trail.push(crumb(format!("blob {}", digest.short()), None, true));
             trail
         }
+        Route::Size {
+            repository: r,
+            digest,
+            path,
+        }
+        | Route::Sizes {
+            repository: r,
+            digest,
+            path,
+        } => {
+            let mut trail = match route {
+                Route::Size { .. } => {
+                    let mut trail = from_origin(r, origin);
+                    let to = Route::fs(r.clone(), digest.clone(), EntryPath::ROOT);
+                    trail.push(crumb(layer_name(digest, origin), Some(&to), true));
+                    trail
+                }
+                _ => of_image(r, digest, origin),
+            };
+            let at = |path: EntryPath| {
+                let mut to = route.clone();
+                if let Route::Size { path: at, .. } | Route::Sizes { path: at, .. } = &mut to {
+                    *at = path;
+                }
+                to
+            };
+            trail.push(crumb("sizes", Some(&at(EntryPath::ROOT)), true));
+            for (i, step) in path.ancestors().into_iter().enumerate() {
+                let name = visible(step.file_name().unwrap_or_default());
+                trail.push(crumb(name, Some(&at(step)), i == 0));
+            }
+            last(trail)
+        }
         Route::Fs {
             repository: r,
             digest,
             path,
             inner,
             ..
+        }
+        | Route::Layers {
+            repository: r,
+            digest,
+            path,
+            inner,
+            ..
         } => {
-            let mut trail = from_origin(r, origin);
-            let name = match origin.and_then(|o| o.layer.map(|l| (l, o.layers))) {
-                Some((layer, layers)) => format!("layer {} of {layers}", layer + 1),
-                None => format!("layer {}", digest.short()),
+            let (mut trail, name, mut to) = match route {
+                Route::Fs { .. } => (
+                    from_origin(r, origin),
+                    layer_name(digest, origin),
+                    Route::fs(r.clone(), digest.clone(), EntryPath::ROOT),
+                ),
+                _ => (
+                    of_image(r, digest, origin),
+                    "root file system".to_owned(),
+                    Route::layers(r.clone(), digest.clone(), EntryPath::ROOT),
+                ),
             };
-            let mut to = Route::fs(r.clone(), digest.clone(), EntryPath::ROOT);
             trail.push(crumb(name, Some(&to), true));
             for (depth, path) in std::iter::once(path).chain(inner).enumerate() {
                 if depth > 0 {
@@ -157,6 +204,25 @@ fn trail(route: &Route, origin: Option<&Origin>) -> Vec<Crumb> {
         }
         _ => Vec::new(),
     }
+}
+
+fn layer_name(digest: &Digest, origin: Option<&Origin>) -> String {
+    match origin.and_then(|o| o.layer.map(|l| (l, o.layers))) {
+        Some((layer, layers)) => format!("layer {} of {layers}", layer + 1),
+        None => format!("layer {}", digest.short()),
+    }
+}
+
+/// To the image that a manifest's digest names, by its tag if it was come upon so.
+fn of_image(of: &Repository, manifest: &Digest, origin: Option<&Origin>) -> Vec<Crumb> {
+    if origin.is_some_and(|o| o.manifest == *manifest && o.reference.repository() == of) {
+        return from_origin(of, origin);
+    }
+    let mut trail = repository(of);
+    let by = ManifestRef::Digest(manifest.clone());
+    let image = Route::image(of.reference(by));
+    trail.push(crumb(manifest.short(), Some(&image), true));
+    trail
 }
 
 fn from_origin(of: &Repository, origin: Option<&Origin>) -> Vec<Crumb> {

@@ -4,20 +4,22 @@ use std::sync::Arc;
 
 use layerscope_core::job::{Row, RowKind, Target, Verified};
 use layerscope_core::path::{EntryPath, visible};
+use layerscope_core::reference::Repository;
 use layerscope_core::route::{Render, Route};
 use layerscope_core::view::archive;
 use layerscope_core::view::command;
+use layerscope_core::view::compression;
 use layerscope_core::view::human;
 use leptos::prelude::*;
 
 use crate::ui::widget::live::{When, live};
 
-use super::layer::{bare, is_inside, tar_filter};
+use super::layer::{bare, is_inside, is_of_root, tar_filter};
 use super::widget::badge::VerifiedBadge;
 use super::widget::command::Commands;
 use super::widget::copy::CopyButton;
 use super::widget::hex::{Bytes, HexView};
-use super::widget::listing::{list_route, mode, owner, row_route};
+use super::widget::listing::{fate, hue, list_route, mode, owner, row_route};
 use super::widget::problem::ProblemPanel;
 use super::widget::skeleton::Skeleton;
 use super::widget::text::TextView;
@@ -58,8 +60,12 @@ fn File(entry: Arc<OpenFile>) -> impl IntoView {
             && entry.target.as_ref().is_some_and(|t| t.row().is_some()));
     let commands = {
         let path = row.path.clone();
+        let of_layer = row.clone();
         Signal::derive(
             move || match app.state.shell.place().with(|p| p.route.clone()) {
+                Route::Layers { repository, .. } if has_content && !is_inside(app.state) => {
+                    from_layer(app, &repository, &of_layer, &path)
+                }
                 Route::Fs {
                     repository, digest, ..
                 } if has_content && !is_inside(app.state) => match bare(app.state) {
@@ -106,6 +112,24 @@ fn File(entry: Arc<OpenFile>) -> impl IntoView {
     }
 }
 
+/// How to get a file of a root file system: out of the layer that it is from.
+fn from_layer(
+    app: App,
+    repository: &Repository,
+    row: &Row,
+    path: &EntryPath,
+) -> Vec<command::Command> {
+    let opened = app.state.layer.opened();
+    let layer = opened.with(|o| {
+        let layer = usize::from(row.version?.layer);
+        o.as_ref()?.layers.get(layer).cloned()
+    });
+    layer.map_or(Vec::new(), |layer| {
+        let filter = compression::tar_filter(Some(&layer.media_type), None);
+        command::file(repository, &layer.digest, filter, path)
+    })
+}
+
 /// Into the file, if it looks like an archive: by its name, or by its first bytes once they are
 /// here.
 fn as_folder(app: App, name: &[u8]) -> Option<Route> {
@@ -146,20 +170,35 @@ fn Facts(entry: Arc<OpenFile>) -> impl IntoView {
         .place()
         .with_untracked(|p| p.route.clone());
     let extra = entry.row.extra.clone();
+    let app = app();
+    let origin = from(app, &route, &entry.row);
+    let versions = entry.row.version.is_some();
     let others: Vec<(String, String)> = entry
         .others
         .iter()
         .map(|row| {
-            let place = row
-                .ordinal
-                .map_or(String::new(), |o| format!("entry {o}: "));
+            let place = match row.version {
+                Some(v) => {
+                    let what = fate(v).unwrap_or_else(|| "what counts".to_owned());
+                    format!("layer {}, {what}: ", u32::from(v.layer) + 1)
+                }
+                None => row
+                    .ordinal
+                    .map_or(String::new(), |o| format!("entry {o}: ")),
+            };
             (
-                row_route(&route, row).href(),
+                row_route(app, &route, row).href(),
                 format!("{place}{}", facts_line(row)),
             )
         })
         .collect();
+    let count = others.len();
+    let word = match versions {
+        true => "Other versions of it",
+        false => "This name is in the archive more than once",
+    };
     view! {
+        {origin}
         {(!extra.is_empty()).then(|| view! {
             <details class="fold">
                 <summary>{human::plural(extra.len() as u64, "further attribute", "further attributes")}</summary>
@@ -175,9 +214,9 @@ fn Facts(entry: Arc<OpenFile>) -> impl IntoView {
             </details>
         })}
         {(!others.is_empty()).then(|| view! {
-            <details class="fold">
-                <summary>"This name is in the archive more than once"</summary>
-                <ul class="stack tight">
+            <details class="fold" open=versions>
+                <summary>{word}</summary>
+                <ul class="stack tight" data-versions=count.to_string()>
                     {others
                         .into_iter()
                         .map(|(href, text)| view! { <li class="mono small"><a href=href>{text}</a></li> })
@@ -188,14 +227,38 @@ fn Facts(entry: Arc<OpenFile>) -> impl IntoView {
     }
 }
 
+/// Of a root file system: which layer brought it, and which hid it.
+fn from(app: App, route: &Route, row: &Row) -> Option<AnyView> {
+    let version = row.version?;
+    let Route::Layers { repository, .. } = route else {
+        return None;
+    };
+    let digest = app.state.layer.layer_of(row)?;
+    let layer = usize::from(version.layer);
+    let count = app
+        .state
+        .layer
+        .opened()
+        .with_untracked(|o| o.as_ref().map_or(0, |o| o.layers.len()));
+    let href = Route::fs(repository.clone(), digest.clone(), row.path.clone()).href();
+    let gone = fate(version);
+    Some(
+        view! {
+            <p class="small" data-from-layer=layer + 1>
+                <span class=format!("swatch {}", hue(layer)) aria-hidden="true"></span>
+                "From "<a href=href title=digest.to_string()>"layer "{layer + 1}" of "{count}</a>
+                {gone.map(|gone| view! { ", "<strong class="gone">{gone}</strong> })}
+            </p>
+        }
+        .into_any(),
+    )
+}
+
 /// What is said of an entry that has no bytes of its own.
 #[component]
 fn NoContent(entry: Arc<OpenFile>) -> impl IntoView {
-    let route = app()
-        .state
-        .shell
-        .place()
-        .with_untracked(|p| p.route.clone());
+    let app = app();
+    let route = app.state.shell.place().with_untracked(|p| p.route.clone());
     let row = &entry.row;
     let body = match row.kind {
         RowKind::Symlink | RowKind::Hardlink => {
@@ -208,7 +271,7 @@ fn NoContent(entry: Arc<OpenFile>) -> impl IntoView {
             let leads = entry
                 .target
                 .as_ref()
-                .map(|target| leads(&route, row, target));
+                .map(|target| leads(app, &route, row, target));
             view! {
                 <p>{kind}" link to "<bdi class="mono">{stated}</bdi></p>
                 {leads}
@@ -247,27 +310,34 @@ fn NoContent(entry: Arc<OpenFile>) -> impl IntoView {
 }
 
 /// Where a link leads, in a sentence.
-fn leads(route: &Route, link: &Row, target: &Target) -> AnyView {
+fn leads(app: App, route: &Route, link: &Row, target: &Target) -> AnyView {
+    let (here, has_nothing) = match is_of_root(route) {
+        true => ("In this image that is ", "This image has nothing at "),
+        false => ("In this layer that is ", "This layer has nothing at "),
+    };
     let at = |path: &EntryPath| {
         let path = format!("/{}", path.display());
         view! { <bdi class="mono">{path}</bdi> }
     };
     match target {
         Target::Entry(row) => {
-            let href = row_route(route, row).href();
-            view! { <p>"In this layer that is "<a href=href>{at(&row.path)}</a>"."</p> }.into_any()
+            let href = row_route(app, route, row).href();
+            view! { <p data-link-target=row.path.encode()>{here}<a href=href>{at(&row.path)}</a>"."</p> }.into_any()
         }
         Target::Nothing { path } => view! {
             <p>
-                "This layer has nothing at "{at(path)}
-                ". It may be in another layer of the image, or come to be only in a container that runs."
+                {has_nothing}{at(path)}
+                {match is_of_root(route) {
+                    true => ". It may come to be only in a container that runs.",
+                    false => ". It may be in another layer of the image, or come to be only in a container that runs.",
+                }}
             </p>
         }
         .into_any(),
         Target::Outside { path } => view! {
             <p>
                 "The link leads out, above the top of the layer. In a container that ends at "{at(path)}
-                ", where this layer has nothing."
+                ", where there is nothing."
             </p>
         }
         .into_any(),
@@ -329,10 +399,8 @@ enum Form {
 }
 
 fn form(app: App) -> Form {
-    let wanted = app.state.shell.place().with(|p| match &p.route {
-        Route::Fs { show, .. } => show.render,
-        _ => None,
-    });
+    let place = app.state.shell.place();
+    let wanted = place.with(|p| p.route.show().and_then(|show| show.render));
     app.state.file.head().with(|head| match head {
         Load::Idle | Load::Loading => Form::Waiting,
         Load::Failed(_) => Form::Failed,
@@ -396,7 +464,7 @@ fn ContentTools(form: Memo<Form>) -> impl IntoView {
     let route = app.route();
     let to = move |render: Render| {
         let mut route = route.get();
-        if let Route::Fs { show, .. } = &mut route {
+        if let Some(show) = route.show_mut() {
             show.render = Some(render);
             show.lines = None;
         }
@@ -469,10 +537,9 @@ fn Text() -> impl IntoView {
     let busy = app.state.file.more();
     // The lines that the route names may be further on.
     Effect::new(move |_| {
-        let wanted = app.state.shell.place().with(|p| match &p.route {
-            Route::Fs { show, .. } => show.lines.map_or(0, |l| l.first),
-            _ => 0,
-        });
+        let place = app.state.shell.place();
+        let lines = place.with(|p| p.route.show().and_then(|show| show.lines));
+        let wanted = lines.map_or(0, |l| l.first);
         let have = head.with(|h| h.ready().map_or(0, |h| h.bytes.len() as u64));
         if more() && wanted > doc.with(|d| d.len() as u64) && have < MAX_AUTO_TEXT {
             app.effects.more_text();

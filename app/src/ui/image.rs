@@ -227,7 +227,7 @@ fn Manifest(fetched: Arc<Fetched>) -> impl IntoView {
         Document::Manifest(manifest) => {
             let manifest = manifest.clone();
             view! {
-                <Layers manifest=manifest repository=repository/>
+                <Layers manifest=manifest digest=fetched.digest.clone() repository=repository/>
                 <Summary fetched=fetched.clone()/>
             }
             .into_any()

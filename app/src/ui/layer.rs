@@ -5,6 +5,7 @@ use layerscope_core::job::{Found, Phase};
 use layerscope_core::layer_index::Compression;
 use layerscope_core::path::EntryPath;
 use layerscope_core::reference::Repository;
+use layerscope_core::rootfs::words;
 use layerscope_core::route::{ListMode, Route};
 use layerscope_core::view::command::{self, TarFilter};
 use layerscope_core::view::compression;
@@ -18,11 +19,11 @@ use crate::ui::widget::live::{When, live};
 use super::widget::command::Commands;
 use super::widget::copy::CopyButton;
 use super::widget::exchange::IndexExchange;
-use super::widget::listing::{Listing, place};
+use super::widget::listing::{Listing, is_root, place};
 use super::widget::problem::ProblemPanel;
 use super::widget::progress::LayerProgress;
 use super::widget::refocus;
-use super::{app, file};
+use super::{App, app, file};
 use crate::browser::page;
 use crate::state::State;
 
@@ -35,13 +36,19 @@ fn layer_of(route: &Route) -> Option<(Repository, Digest, EntryPath)> {
             let path = route.shown_path()?;
             Some((repository.clone(), digest.clone(), path.clone()))
         }
+        Route::Layers {
+            repository, digest, ..
+        } => {
+            let path = route.shown_path()?;
+            Some((repository.clone(), digest.clone(), path.clone()))
+        }
         _ => None,
     }
 }
 
 /// The file that is open as a folder, in whose top directory the route is.
 fn archive_name(route: &Route) -> Option<String> {
-    let Route::Fs { path, inner, .. } = route else {
+    let (Route::Fs { path, inner, .. } | Route::Layers { path, inner, .. }) = route else {
         return None;
     };
     let mut paths = std::iter::once(path).chain(inner);
@@ -54,9 +61,17 @@ pub fn is_inside(state: State) -> bool {
     opened.with(|o| o.as_ref().is_some_and(|o| o.depth > 0))
 }
 
+/// What is shown is in the root file system of an image, or in an archive in that.
+pub fn is_of_root(route: &Route) -> bool {
+    matches!(route, Route::Layers { .. })
+}
+
 fn media_type(state: State) -> Option<String> {
     let opened = state.layer.opened();
-    opened.with(|o| o.as_ref().and_then(|o| o.source.media_type.clone()))
+    opened.with(|o| {
+        let o = o.as_ref().filter(|o| !o.is_root())?;
+        o.source.media_type.clone()
+    })
 }
 
 /// How tar is to unpack the layer.
@@ -101,7 +116,7 @@ pub fn Layer() -> impl IntoView {
         layer.with(|l| {
             l.as_ref()
                 .map_or(Vec::new(), |(repository, digest, _)| match bare(state) {
-                    _ if is_inside(state) => Vec::new(),
+                    _ if is_inside(state) || route.with(is_of_root) => Vec::new(),
                     Some(_) => command::blob(repository, digest),
                     None => command::layer(repository, digest, tar_filter(state)),
                 })
@@ -122,12 +137,15 @@ pub fn Layer() -> impl IntoView {
             <div class="panes" class:with-file=move || with_file.get()>
                 <div class="pane list-pane" hidden=move || !listed.get()>
                     <Tools/>
+                    <When when=move || is_root(app)>
+                        <RootTools/>
+                    </When>
                     <Listing/>
                     <Tally/>
                     <When when=move || !with_file.get()>
                         <Commands commands=commands/>
                     </When>
-                    <When when=move || !with_file.get() && !is_inside(state)>
+                    <When when=move || !with_file.get() && !is_inside(state) && !route.with(is_of_root)>
                         <IndexExchange/>
                     </When>
                 </div>
@@ -147,6 +165,8 @@ pub fn Layer() -> impl IntoView {
 const LISTING: &str = ".listing";
 /// What the top of a layer is called.
 const LAYER: &str = "Top of the layer";
+/// What the top of a root file system is called.
+const ROOT: &str = "Root file system";
 
 /// Name, digest, size.
 #[component]
@@ -157,7 +177,12 @@ fn Head() -> impl IntoView {
     let heading = move || {
         layer.with(|l| match l {
             Some((_, _, path)) if !path.is_root() => path.display(),
-            Some(_) => route.with(archive_name).unwrap_or_else(|| LAYER.to_owned()),
+            Some(_) => route
+                .with(archive_name)
+                .unwrap_or_else(|| match route.with(is_of_root) {
+                    true => ROOT.to_owned(),
+                    false => LAYER.to_owned(),
+                }),
             None => String::new(),
         })
     };
@@ -174,12 +199,20 @@ fn Head() -> impl IntoView {
             .or(known)
             .map(human::size)
     };
+    let within = move || {
+        let opened = app.state.layer.opened();
+        let layers = opened.with(|o| o.as_ref().map_or(0, |o| o.layers.len()));
+        match route.with(is_of_root) {
+            true => format!("of {}, ", human::plural(layers as u64, "layer", "layers")),
+            false => "in a layer of ".to_owned(),
+        }
+    };
     view! {
         <div class="layer-head">
-            <h1 class:mono=move || heading() != LAYER><bdi>{live(heading)}</bdi></h1>
-            <span class="muted hide-narrow">"in a layer of "{live(size)}</span>
+            <h1 class:mono=move || ![LAYER, ROOT].contains(&&*heading())><bdi>{live(heading)}</bdi></h1>
+            <span class="muted hide-narrow">{live(within)}{live(size)}</span>
             <span class="digest muted hide-narrow">{live(move || digest.get())}</span>
-            <CopyButton text=digest what="the layer's digest" label="Copy digest"/>
+            <CopyButton text=digest what="the digest" label="Copy digest"/>
         </div>
     }
 }
@@ -211,63 +244,25 @@ fn Tools() -> impl IntoView {
         }
     });
     on_cleanup(move || keys.remove());
-    // Under the directory that is listed, also when a file is open beside it.
-    let base = move || {
-        let at = app.state.layer.list().with_untracked(|l| l.spec.at.clone());
-        place(&route.get_untracked(), at)
-    };
-    let query = Memo::new(move |_| match route.get() {
-        Route::Fs { show, .. } => show.query.unwrap_or_default(),
-        _ => String::new(),
+    let query = query_of(route);
+    let flat = Memo::new(move |_| {
+        route.with(|r| r.show().is_some_and(|show| show.mode == ListMode::Flat))
     });
-    let flat = Memo::new(
-        move |_| matches!(route.get(), Route::Fs { show, .. } if show.mode == ListMode::Flat),
-    );
     let on_search = move |ev| {
         let text = event_target_value(&ev);
-        if let Some(Route::Fs {
-            mut show,
-            repository,
-            digest,
-            path,
-            inner,
-            entry,
-        }) = base()
-        {
-            show.query = (!text.is_empty()).then_some(text);
-            app.effects.adjust(&Route::Fs {
-                repository,
-                digest,
-                path,
-                inner,
-                entry,
-                show,
-            });
-        }
+        search_for(app, text);
     };
     let toggle_flat = move |_| {
-        if let Some(Route::Fs {
-            mut show,
-            repository,
-            digest,
-            path,
-            inner,
-            entry,
-        }) = base()
+        let mut to = base_of(app);
+        if let Some(to) = &mut to
+            && let Some(show) = to.show_mut()
         {
             show.mode = if flat.get_untracked() {
                 ListMode::Dir
             } else {
                 ListMode::Flat
             };
-            app.effects.adjust(&Route::Fs {
-                repository,
-                digest,
-                path,
-                inner,
-                entry,
-                show,
-            });
+            app.effects.adjust(to);
         }
     };
     view! {
@@ -296,6 +291,169 @@ fn Tools() -> impl IntoView {
             </button>
             <span class="rule muted small" id="search-rule">{SEARCH_RULE}</span>
         </div>
+    }
+}
+
+/// The directory that is listed, also when a file is open beside it.
+fn base_of(app: App) -> Option<Route> {
+    let at = app.state.layer.list().with_untracked(|l| l.spec.at.clone());
+    let route = app.state.shell.place().with_untracked(|p| p.route.clone());
+    place(&route, at)
+}
+
+/// Searches under the directory that is listed.
+fn search_for(app: App, text: String) {
+    let mut to = base_of(app);
+    if let Some(to) = &mut to
+        && let Some(show) = to.show_mut()
+    {
+        show.query = (!text.is_empty()).then_some(text);
+        app.effects.adjust(to);
+    }
+}
+
+fn query_of(route: Memo<Route>) -> Memo<String> {
+    Memo::new(move |_| {
+        let query = route.with(|r| r.show().and_then(|show| show.query.clone()));
+        query.unwrap_or_default()
+    })
+}
+
+/// How a search text is read in a root file system (`core::rootfs::query`).
+const FILTER_RULE: &str = "Beside a name, words such as type:file, size:>1M, mode:setuid, \
+    owner:0, group:tty and layer:2 filter; re: and what follows is a regular expression over the \
+    whole path.";
+
+/// A filter's word, its label, and its choices: value and label.
+type Choices = (
+    &'static str,
+    &'static str,
+    &'static [(&'static str, &'static str)],
+);
+
+/// Filters with fields of their own.
+const FILTERS: [Choices; 3] = [
+    (
+        "type",
+        "Type",
+        &[
+            ("file", "Files"),
+            ("dir", "Directories"),
+            ("symlink", "Symbolic links"),
+            ("hardlink", "Hard links"),
+            ("device", "Devices"),
+        ],
+    ),
+    (
+        "size",
+        "Size",
+        &[
+            (">100k", "over 100 kB"),
+            (">1M", "over 1 MB"),
+            (">10M", "over 10 MB"),
+            (">100M", "over 100 MB"),
+            ("0", "empty"),
+        ],
+    ),
+    (
+        "mode",
+        "Mode",
+        &[
+            ("setuid", "setuid"),
+            ("setgid", "setgid"),
+            ("world-writable", "world-writable"),
+            ("sticky", "sticky"),
+            ("executable", "executable"),
+        ],
+    ),
+];
+
+/// What only a root file system has: filters, and what is hidden.
+#[component]
+fn RootTools() -> impl IntoView {
+    let app = app();
+    let route = app.route();
+    let query = query_of(route);
+    let hidden = Memo::new(move |_| route.with(|r| r.show().is_some_and(|show| show.hidden)));
+    let toggle = move |_| {
+        // The list stays as it is, search and all.
+        let mut to = app.state.shell.place().with_untracked(|p| p.route.clone());
+        if let Some(show) = to.show_mut() {
+            show.hidden = !show.hidden;
+            app.effects.adjust(&to);
+        }
+    };
+    let select = move |name: &'static str, label: &'static str, choices: Vec<(String, String)>| {
+        let chosen = Memo::new(move |_| {
+            query.with(|q| words::value(q, name).unwrap_or_default().to_owned())
+        });
+        let change = move |ev| {
+            let value = event_target_value(&ev);
+            let value = (!value.is_empty()).then_some(value);
+            let text = query.with_untracked(|q| words::with_value(q, name, value.as_deref()));
+            search_for(app, text);
+        };
+        view! {
+            <label class="filter">
+                <span class="muted small">{label}</span>
+                <select class="field" name=name on:change=change prop:value=chosen>
+                    <option value="">"any"</option>
+                    {choices
+                        .into_iter()
+                        .map(|(value, label)| {
+                            let mine = value.clone();
+                            view! {
+                                <option value=value selected=move || chosen.with(|c| *c == mine)>{label}</option>
+                            }
+                        })
+                        .collect_view()}
+                </select>
+            </label>
+        }
+    };
+    let layers = move || {
+        let opened = app.state.layer.opened();
+        let count = opened.with(|o| o.as_ref().map_or(0, |o| o.layers.len()));
+        let number = |n: usize| ((n + 1).to_string(), (n + 1).to_string());
+        select("layer", "Layer", (0..count).map(number).collect())
+    };
+    let owned = |list: &[(&str, &str)]| {
+        let pair = |(value, label): &(&str, &str)| ((*value).to_owned(), (*label).to_owned());
+        list.iter().map(pair).collect::<Vec<_>>()
+    };
+    view! {
+        <div class="tools filters">
+            {FILTERS.map(|(name, label, choices)| select(name, label, owned(choices))).collect_view()}
+            {live(layers)}
+            <button
+                type="button"
+                class="btn"
+                data-action="show-hidden"
+                title="Also list what later layers replaced or deleted"
+                aria-pressed=move || hidden.get().to_string()
+                on:click=toggle
+            >
+                "Hidden"
+            </button>
+            {live(move || sizes_of(&route.get()).map(|to| view! {
+                <a class="btn" data-action="sizes" href=to.href()>"Sizes and waste"</a>
+            }))}
+            <span class="rule muted small">{FILTER_RULE}</span>
+        </div>
+    }
+}
+
+/// Where the bytes are of the image whose root file system is shown.
+fn sizes_of(route: &Route) -> Option<Route> {
+    match route {
+        Route::Layers {
+            repository, digest, ..
+        } => Some(Route::Sizes {
+            repository: repository.clone(),
+            digest: digest.clone(),
+            path: EntryPath::ROOT,
+        }),
+        _ => None,
     }
 }
 
@@ -338,12 +496,18 @@ fn Missing(nearest: EntryPath) -> impl IntoView {
     let app = app();
     let route = app.route();
     let path = layer_of(&route.get_untracked()).map_or(String::new(), |l| l.2.display());
-    let problem = Problem::new(
-        "PATH_MISSING",
-        "This layer has no such path",
-        format!("“{path}” is not in it"),
-        "It may be in another layer of the image: each holds only what it adds or changes.",
-    );
+    let (title, remedy) = match route.with_untracked(is_of_root) {
+        true => (
+            "This image has no such path",
+            "A directory that a layer deleted is listed with “Hidden”.",
+        ),
+        false => (
+            "This layer has no such path",
+            "It may be in another layer of the image: each holds only what it adds or changes.",
+        ),
+    };
+    let cause = format!("“{path}” is not in it");
+    let problem = Problem::new("PATH_MISSING", title, cause, remedy);
     let up = place(&route.get_untracked(), nearest.clone());
     view! {
         <ProblemPanel problem=problem/>
@@ -351,7 +515,7 @@ fn Missing(nearest: EntryPath) -> impl IntoView {
             <p>
                 <a href=up.href()>
                     {match nearest.is_root() {
-                        true => "Open the layer's top directory".to_owned(),
+                        true => "Open the top directory".to_owned(),
                         false => format!("Open {}", nearest.display()),
                     }}
                 </a>

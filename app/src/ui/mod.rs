@@ -11,6 +11,7 @@ mod nothing;
 mod repo;
 mod settings;
 mod shell;
+mod sizes;
 mod start;
 mod widget;
 
@@ -62,6 +63,7 @@ pub(crate) enum Page {
     Repo,
     Image,
     Layer,
+    Sizes,
     Blob,
     Settings,
     Help,
@@ -73,7 +75,8 @@ fn page_of(route: &Route) -> Page {
         Route::Start => Page::Start,
         Route::Repo { .. } => Page::Repo,
         Route::Image { .. } | Route::Referrers { .. } => Page::Image,
-        Route::Fs { .. } => Page::Layer,
+        Route::Fs { .. } | Route::Layers { .. } => Page::Layer,
+        Route::Size { .. } | Route::Sizes { .. } => Page::Sizes,
         Route::Blob { .. } => Page::Blob,
         Route::Settings => Page::Settings,
         Route::Help => Page::Help,
@@ -90,6 +93,7 @@ pub(crate) fn page_view(page: Page) -> AnyView {
         Page::Repo => view! { <repo::Repo/> }.into_any(),
         Page::Image => view! { <image::Image/> }.into_any(),
         Page::Layer => view! { <layer::Layer/> }.into_any(),
+        Page::Sizes => view! { <sizes::Sizes/> }.into_any(),
         Page::Blob => view! { <blob::Blob/> }.into_any(),
         Page::Settings => view! { <settings::Settings/> }.into_any(),
         Page::Help => view! { <help::Help/> }.into_any(),

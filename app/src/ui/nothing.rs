@@ -1,7 +1,5 @@
 //! Addresses that lead nowhere, or to pages that are not there yet: said plainly, with ways on.
 
-use layerscope_core::path::EntryPath;
-use layerscope_core::reference::ManifestRef;
 use layerscope_core::route::Route;
 use layerscope_core::view::problem::Problem;
 use leptos::prelude::*;
@@ -54,8 +52,6 @@ fn explain(route: &Route) -> Problem {
             why.clone(),
             "Check the part after # in the address, or type a reference above.",
         ),
-        Route::Layers { .. } => not_yet("The root file system of all layers together"),
-        Route::Size { .. } | Route::Sizes { .. } => not_yet("Where the bytes are"),
         Route::Compare { .. } => not_yet("A comparison of two images"),
         Route::Search { .. } => not_yet("A search over all layers"),
         Route::Local { .. } => not_yet("Something opened from disk"),
@@ -65,24 +61,6 @@ fn explain(route: &Route) -> Problem {
 
 fn ways(route: &Route) -> Vec<(String, Route)> {
     match route {
-        Route::Layers {
-            repository, digest, ..
-        }
-        | Route::Sizes {
-            repository, digest, ..
-        } => {
-            let by = ManifestRef::Digest(digest.clone());
-            vec![(
-                "Open the image, and its layers one by one".to_owned(),
-                Route::image(repository.reference(by)),
-            )]
-        }
-        Route::Size {
-            repository, digest, ..
-        } => vec![(
-            "Open the layer; its list can be sorted by size".to_owned(),
-            Route::fs(repository.clone(), digest.clone(), EntryPath::ROOT),
-        )],
         Route::Compare { left, right, .. } => [left, right]
             .map(|r| (format!("Open {}", r.familiar()), Route::image(r.clone())))
             .into(),

@@ -21,6 +21,8 @@ use crate::state::Load;
 
 /// How much wider than high the map is; styles/root.css has the same.
 const MAP_ASPECT: f64 = 2.4;
+/// Rectangles of less than this share of the width have room for a name alone.
+const NARROW: f64 = 0.12;
 /// Rows of the table of a directory.
 const TABLE_ROWS: usize = 40;
 /// Rows of largest files.
@@ -199,9 +201,13 @@ fn Map(sizes: Arc<SizesAnswer>) -> impl IntoView {
         .zip(&rects)
         .enumerate()
         .map(|(i, (piece, rect))| {
-            let label = below(piece, &base);
+            let whole = below(piece, &base);
+            let label = match rect.w < NARROW {
+                true => name(piece),
+                false => whole.clone(),
+            };
             let title = format!(
-                "{label} {}, {} %",
+                "{whole} {}, {} %",
                 human::size(piece.total.bytes),
                 human::decimal(percent(piece.total.bytes, total), 1)
             );

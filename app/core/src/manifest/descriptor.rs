@@ -69,6 +69,20 @@ impl Descriptor {
         })
     }
 
+    /// Of a blob of which nothing but the digest is known.
+    pub fn of(digest: Digest) -> Descriptor {
+        Descriptor {
+            media_type: String::new(),
+            digest,
+            size: 0,
+            urls: Vec::new(),
+            annotations: Annotations::default(),
+            data: None,
+            artifact_type: None,
+            platform: None,
+        }
+    }
+
     /// The value of an annotation.
     pub fn annotation(&self, key: &str) -> Option<&str> {
         let found = self.annotations.iter().find(|(k, _)| k == key);

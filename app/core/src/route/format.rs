@@ -65,6 +65,7 @@ impl Out {
         let sorted = show.sort != SortKey::Name;
         self.param("sort", sorted.then(|| name_of(&SORTS, &show.sort)));
         self.param("desc", show.descending.then_some("1"));
+        self.param("hidden", show.hidden.then_some("1"));
     }
 }
 

@@ -109,6 +109,7 @@ impl Params<'_> {
             query: self.text("q"),
             sort: self.named("sort", &SORTS).unwrap_or(SortKey::Name),
             descending: self.text("desc").as_deref() == Some("1"),
+            hidden: self.text("hidden").as_deref() == Some("1"),
         }
     }
 }

@@ -276,15 +276,19 @@ fn any_show() -> impl Strategy<Value = Show> {
         0usize..4,
         0usize..5,
         any::<bool>(),
+        any::<bool>(),
     )
-        .prop_map(|(lines, flat, query, sort, render, descending)| Show {
-            render: format::RENDERS.get(render).map(|r| r.1),
-            lines,
-            mode: if flat { ListMode::Flat } else { ListMode::Dir },
-            query,
-            sort: format::SORTS[sort].1,
-            descending,
-        })
+        .prop_map(
+            |(lines, flat, query, sort, render, descending, hidden)| Show {
+                render: format::RENDERS.get(render).map(|r| r.1),
+                lines,
+                mode: if flat { ListMode::Flat } else { ListMode::Dir },
+                query,
+                sort: format::SORTS[sort].1,
+                descending,
+                hidden,
+            },
+        )
 }
 
 proptest! {

@@ -1,8 +1,9 @@
 //! The layers of an image, or the blobs of an artifact: sizes, shares, what made them.
 
+use layerscope_core::digest::Digest;
 use layerscope_core::manifest::{Descriptor, ImageManifest};
 use layerscope_core::media_type::{self, MediaTypeKind};
-use layerscope_core::path::visible;
+use layerscope_core::path::{EntryPath, visible};
 use layerscope_core::reference::Repository;
 use layerscope_core::route::Route;
 use layerscope_core::view::human;
@@ -19,7 +20,12 @@ const HUES: usize = 8;
 
 /// The layers with what made them.
 #[component]
-pub fn Layers(manifest: ImageManifest, repository: Repository) -> impl IntoView {
+pub fn Layers(
+    manifest: ImageManifest,
+    /// The manifest's.
+    digest: Digest,
+    repository: Repository,
+) -> impl IntoView {
     let state = app().state.image;
     let config = state.config();
     let total = manifest.layers_size().max(1);
@@ -60,6 +66,16 @@ pub fn Layers(manifest: ImageManifest, repository: Repository) -> impl IntoView 
         "Blobs"
     };
     let hue_count = count;
+    let together = manifest.is_image().then(|| {
+        (
+            Route::layers(repository.clone(), digest.clone(), EntryPath::ROOT),
+            Route::Sizes {
+                repository: repository.clone(),
+                digest: digest.clone(),
+                path: EntryPath::ROOT,
+            },
+        )
+    });
     view! {
         <section class="stack tight" aria-labelledby="layers">
             <div class="section-head">
@@ -68,6 +84,12 @@ pub fn Layers(manifest: ImageManifest, repository: Repository) -> impl IntoView 
                     {human::plural(hue_count as u64, "blob", "blobs")}", "{human::size(manifest.layers_size())}" compressed"
                 </span>
             </div>
+            {together.map(|(files, sizes)| view! {
+                <p class="row">
+                    <a class="btn main" data-action="root" href=files.href()>"Browse all layers as one file system"</a>
+                    <a class="btn" data-action="sizes" href=sizes.href()>"Sizes and waste"</a>
+                </p>
+            })}
             {(count > 0).then(|| view! { <div class="bars" aria-hidden="true">{bars}</div> })}
             <div class="card">
                 <table class="layer-table">

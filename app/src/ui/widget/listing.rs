@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use layerscope_core::job::{Row, RowKind, SortKey, Verified, ViewMode, ViewSpec};
 use layerscope_core::path::{EntryPath, visible};
+use layerscope_core::rootfs::{Fate, Version};
 use layerscope_core::route::{ListMode, Route, Show as RouteShow};
 use layerscope_core::view::human;
 use leptos::html;
@@ -13,10 +14,11 @@ use super::live::live;
 
 use super::window::{ROW_PX, Scrolled, px};
 use crate::browser::{location, timer};
-use crate::ui::app;
+use crate::ui::{App, app};
 
-/// Columns by which one can sort, in their order.
-const COLUMNS: [(&str, &str, Option<SortKey>); 5] = [
+/// Columns by which one can sort, in their order; the first in a root file system alone.
+const COLUMNS: [(&str, &str, Option<SortKey>); 6] = [
+    ("layer", "Layer", None),
     ("mode", "Mode", None),
     ("owner", "Owner", None),
     ("size right", "Size", Some(SortKey::Size)),
@@ -33,6 +35,7 @@ pub fn Listing() -> impl IntoView {
     let layer = app.state.layer;
     let list = layer.list();
     let route = app.route();
+    let rooted = Memo::new(move |_| is_root(app));
     let scroller = NodeRef::<html::Div>::new();
     let top = RwSignal::new(0.0_f64); // tidy: local
     let page_height = app.state.shell.height();
@@ -144,7 +147,8 @@ pub fn Listing() -> impl IntoView {
             "Enter" | "ArrowRight" => {
                 if let Some(row) = active_row() {
                     ev.prevent_default();
-                    app.effects.go(&row_route(&route.get_untracked(), &row));
+                    app.effects
+                        .go(&row_route(app, &route.get_untracked(), &row));
                 }
                 return;
             }
@@ -163,6 +167,7 @@ pub fn Listing() -> impl IntoView {
     let label = move || {
         list.with(|l| match l.spec.at.file_name() {
             Some(name) => format!("Entries of {}", visible(name)),
+            None if rooted.get_untracked() => "Entries of the root file system".to_owned(),
             None => "Entries of the layer".to_owned(),
         })
     };
@@ -174,9 +179,9 @@ pub fn Listing() -> impl IntoView {
             view! {
                 <p class="empty">
                     {match (complete, filtered) {
-                        (false, _) => "Nothing here yet: the layer is still coming in.",
+                        (false, _) => "Nothing here yet: it is still coming in.",
                         (true, true) => "Nothing matches.",
-                        (true, false) => "This directory is empty in this layer.",
+                        (true, false) => "This directory is empty.",
                     }}
                 </p>
             }
@@ -185,6 +190,7 @@ pub fn Listing() -> impl IntoView {
     view! {
         <div
             class="listing"
+            class:rooted=rooted
             role="grid"
             tabindex="0"
             aria-label=label
@@ -196,6 +202,7 @@ pub fn Listing() -> impl IntoView {
             {live(move || parent.get().and_then(|p| place(&route.get(), p)).map(|up| view! {
                 <div role="rowgroup">
                     <div class="lrow" role="row">
+                        {rooted.get_untracked().then(|| view! { <span class="layer" role="gridcell"></span> })}
                         <span class="mode" role="gridcell"></span>
                         <span class="owner" role="gridcell"></span>
                         <span class="right" role="gridcell"></span>
@@ -215,7 +222,7 @@ pub fn Listing() -> impl IntoView {
                     >
                         <For
                             each=rows
-                            key=|(view, i, row)| (*view, *i, row.as_ref().map(|r| (r.ordinal, r.duplicate)))
+                            key=|(view, i, row)| (*view, *i, row.as_ref().map(|r| (r.ordinal, r.duplicate, r.version)))
                             children=move |(_, i, row)| match row {
                                 Some(row) => row_view(i, row, verified).into_any(),
                                 None => blank(i).into_any(),
@@ -271,23 +278,29 @@ fn Header() -> impl IntoView {
     view! {
         <div role="rowgroup">
             <div class="lhead" role="row" aria-rowindex="1">
-                {COLUMNS.map(cell).collect_view()}
+                {live(move || {
+                    let from = usize::from(!is_root(app));
+                    COLUMNS.into_iter().skip(from).map(cell).collect_view()
+                })}
             </div>
         </div>
     }
 }
 
 /// Sorts what is listed: by the route where it names the directory, else that of the list.
-fn sort_by(app: crate::ui::App, key: SortKey, descending: bool) {
+fn sort_by(app: App, key: SortKey, descending: bool) {
     let list_at = app.state.layer.list().with_untracked(|l| l.spec.at.clone());
     let mut route = app.state.shell.place().with_untracked(|p| p.route.clone());
     let elsewhere = route.shown_path().is_some_and(|path| *path != list_at);
     route.set_shown_path(list_at);
-    if let Route::Fs { show, entry, .. } = &mut route {
-        if elsewhere {
-            *entry = None;
-            *show = RouteShow::default();
-        }
+    if elsewhere {
+        let hidden = route.show().is_some_and(|show| show.hidden);
+        route.set_show(RouteShow {
+            hidden,
+            ..RouteShow::default()
+        });
+    }
+    if let Some(show) = route.show_mut() {
         show.sort = key;
         show.descending = descending;
         app.effects.adjust(&route);
@@ -298,23 +311,22 @@ fn sort_by(app: crate::ui::App, key: SortKey, descending: bool) {
 pub fn place(route: &Route, path: EntryPath) -> Option<Route> {
     let mut to = route.clone();
     to.set_shown_path(path);
-    let Route::Fs { entry, show, .. } = &mut to else {
-        return None;
-    };
-    *entry = None;
-    *show = RouteShow {
+    let show = to.show()?;
+    let show = RouteShow {
         sort: show.sort,
         descending: show.descending,
+        hidden: show.hidden,
         mode: ListMode::Dir,
         ..RouteShow::default()
     };
+    to.set_show(show);
     Some(to)
 }
 
 /// The list as it was made: from a file back to what was searched, where that is how it was found.
 pub fn list_route(route: &Route, spec: &ViewSpec) -> Option<Route> {
     let mut to = place(route, spec.at.clone())?;
-    if let Route::Fs { show, .. } = &mut to {
+    if let Some(show) = to.show_mut() {
         (show.sort, show.descending) = (spec.sort, spec.descending);
         match &spec.mode {
             ViewMode::Dir => {}
@@ -326,23 +338,80 @@ pub fn list_route(route: &Route, spec: &ViewSpec) -> Option<Route> {
 }
 
 /// The page of a row.
-pub fn row_route(route: &Route, row: &Row) -> Route {
+pub fn row_route(app: App, route: &Route, row: &Row) -> Route {
     if row.kind == RowKind::Dir {
         return place(route, row.path.clone()).unwrap_or(Route::Start);
     }
     let mut to = route.clone();
     to.set_shown_path(row.path.clone());
-    let Route::Fs { entry, show, .. } = &mut to else {
-        return Route::Start;
-    };
-    *entry = row.ordinal.filter(|_| row.duplicate);
-    *show = RouteShow::default();
+    let hidden = route.show().is_some_and(|show| show.hidden);
+    to.set_show(RouteShow {
+        hidden,
+        ..RouteShow::default()
+    });
+    match &mut to {
+        Route::Fs { entry, .. } => *entry = row.ordinal.filter(|_| row.duplicate),
+        Route::Layers { layer, inner, .. } if inner.is_empty() && !is_visible(row) => {
+            *layer = app.state.layer.layer_of(row);
+        }
+        _ => {}
+    }
     to
 }
 
+/// What is listed is the root file system of an image, not an archive in it.
+pub fn is_root(app: App) -> bool {
+    let opened = app.state.layer.opened();
+    opened.with(|o| o.as_ref().is_some_and(|o| o.depth == 0 && o.is_root()))
+}
+
+/// No later layer hides it.
+pub fn is_visible(row: &Row) -> bool {
+    row.version.is_none_or(|v| v.fate == Fate::Visible)
+}
+
+/// What became of what is hidden, in few words.
+pub fn fate(version: Version) -> Option<String> {
+    let by = u32::from(version.by) + 1;
+    let same = version.by == version.layer;
+    Some(match version.fate {
+        Fate::Visible => return None,
+        Fate::Replaced if same => "replaced later in its own layer".to_owned(),
+        Fate::Replaced => format!("replaced by layer {by}"),
+        Fate::Deleted => format!("deleted by layer {by}"),
+        Fate::Cleared => format!("its directory was emptied by layer {by}"),
+        Fate::Buried => format!("its directory was replaced by layer {by}"),
+        Fate::Unplaced => "nowhere: its directory is a circle of links".to_owned(),
+    })
+}
+
+/// The colour of a layer; styles/main.css has as many.
+pub fn hue(layer: usize) -> String {
+    format!("hue-{}", layer % 8)
+}
+
+/// The layer of a row: its colour and its number from 1.
+fn layer_cell(app: App, row: &Row) -> AnyView {
+    let Some(version) = row.version else {
+        return view! { <span class="layer" role="gridcell"></span> }.into_any();
+    };
+    let digest = app.state.layer.layer_of(row);
+    let title = digest.map_or(String::new(), |d| d.to_string());
+    let number = u32::from(version.layer) + 1;
+    view! {
+        <span class="layer" role="gridcell" title=title>
+            <span class=format!("swatch {}", hue(usize::from(version.layer))) aria-hidden="true"></span>
+            {number}
+        </span>
+    }
+    .into_any()
+}
+
 fn blank(index: u32) -> impl IntoView {
+    let rooted = is_root(app());
     view! {
         <div class="lrow blank" role="row" aria-rowindex=index + 2 aria-busy="true">
+            {rooted.then(|| view! { <span class="layer" role="gridcell"></span> })}
             <span class="mode" role="gridcell"></span>
             <span class="owner" role="gridcell"></span>
             <span class="right" role="gridcell"></span>
@@ -359,7 +428,10 @@ fn row_view(index: u32, row: Arc<Row>, verified: Memo<Verified>) -> impl IntoVie
     let (base, whole_path) = layer
         .list()
         .with_untracked(|l| (l.spec.at.clone(), l.spec.mode != ViewMode::Dir));
-    let href = row_route(&route, &row).href();
+    let href = row_route(app, &route, &row).href();
+    let rooted = is_root(app);
+    let gone = row.version.and_then(fate);
+    let deleted = gone.clone();
     let (dir, name) = name_parts(&row, &base, whole_path);
     let target = (!row.link.is_root()).then(|| row.link.display());
     let is_active = move || layer.active().get() == Some(index);
@@ -374,10 +446,13 @@ fn row_view(index: u32, row: Arc<Row>, verified: Memo<Verified>) -> impl IntoVie
             data-entry-path=row.path.encode()
             data-entry-type=row.kind.name()
             data-entry-size=row.size.to_string()
+            data-entry-layer=rooted.then(|| app.state.layer.layer_of(&row).map(|d| d.to_string())).flatten()
+            data-deleted=deleted
             data-entry-ordinal=row.ordinal.filter(|_| row.duplicate).map(|o| o.to_string())
             data-verified=move || verified.get().name()
             on:click=move |_| layer.set_active(index)
         >
+            {rooted.then(|| layer_cell(app, &row))}
             <span class="mode" class:setid=row.mode & 0o6000 != 0 role="gridcell">{mode(&row)}</span>
             <span class="owner" role="gridcell"><bdi>{owner(&row)}</bdi></span>
             <span class="right" role="gridcell" title=exact_size(&row)>{size(&row)}</span>
@@ -388,6 +463,7 @@ fn row_view(index: u32, row: Arc<Row>, verified: Memo<Verified>) -> impl IntoVie
                     <bdi>{name}</bdi>
                 </a>
                 {target.map(|t| view! { <span class="target">" → "<bdi>{t}</bdi></span> })}
+                {gone.map(|gone| view! { <span class="gone">{gone}</span> })}
             </span>
         </div>
     }

@@ -137,6 +137,7 @@ fn streaming(p: &Progress, size: Option<u64>) -> String {
         None => human::size(p.received),
     }];
     parts.extend(human::speed(p.received, p.elapsed_ms));
+    parts.extend(layers(p));
     parts.push(human::plural(u64::from(p.entries), "entry", "entries"));
     let left = size.map(|size| size.saturating_sub(p.received));
     // In the first moments the speed says little.
@@ -147,8 +148,18 @@ fn streaming(p: &Progress, size: Option<u64>) -> String {
     parts.join(" · ")
 }
 
+/// Of a root file system, how many layers are in it.
+fn layers(p: &Progress) -> Option<String> {
+    let (here, of) = p.layers?;
+    Some(match here == of {
+        true => human::plural(u64::from(of), "layer", "layers"),
+        false => format!("{here} of {of} layers"),
+    })
+}
+
 fn finished(p: &Progress) -> String {
     let mut parts = vec![human::plural(u64::from(p.entries), "entry", "entries")];
+    parts.extend(layers(p));
     if p.inflated > 0 {
         parts.push(format!("{} unpacked", human::size(p.inflated)));
     }

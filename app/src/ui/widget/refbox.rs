@@ -113,9 +113,11 @@ fn text_of(route: &Route) -> Option<String> {
 /// For a link straight into an image: nobody typed anything, but its repository is known.
 fn repository_of(route: &Route) -> Option<String> {
     match route {
-        Route::Fs { repository, .. } | Route::Blob { repository, .. } => {
-            Some(repository.familiar())
-        }
+        Route::Fs { repository, .. }
+        | Route::Layers { repository, .. }
+        | Route::Size { repository, .. }
+        | Route::Sizes { repository, .. }
+        | Route::Blob { repository, .. } => Some(repository.familiar()),
         _ => None,
     }
 }

@@ -167,7 +167,7 @@ fn show_line(number: u64, scroller: NodeRef<html::Div>) {
 
 fn lines_of(route: &Route) -> Option<Lines> {
     match route {
-        Route::Fs { show, .. } => show.lines,
+        Route::Fs { show, .. } | Route::Layers { show, .. } => show.lines,
         Route::Blob { lines, .. } => *lines,
         _ => None,
     }
@@ -176,7 +176,9 @@ fn lines_of(route: &Route) -> Option<Lines> {
 fn with_line(route: &Route, number: u64) -> Route {
     let mut route = route.clone();
     match &mut route {
-        Route::Fs { show, .. } => show.lines = Lines::new(number, number),
+        Route::Fs { show, .. } | Route::Layers { show, .. } => {
+            show.lines = Lines::new(number, number);
+        }
         Route::Blob { lines, .. } => *lines = Lines::new(number, number),
         _ => {}
     }
