@@ -17,9 +17,9 @@ const SLICE: usize = 256 * 1024;
 const TELL_EVERY_MS: f64 = 200.0;
 
 /// What was made, and its bytes.
-pub(super) type Made = (Exported, Vec<u8>);
+type Made = (Exported, Vec<u8>);
 /// The same, or why it was not.
-pub(super) type Outcome = Result<Made, ExploreError>;
+type Outcome = Result<Made, ExploreError>;
 
 /// Makes the file and hands it over.
 pub(super) async fn export<P: Ports>(job: &Job<P>, read: ReadId, format: ExportFormat) {
@@ -27,10 +27,7 @@ pub(super) async fn export<P: Ports>(job: &Job<P>, read: ReadId, format: ExportF
     let work = async {
         match format {
             ExportFormat::IndexFile => index_file(job),
-            ExportFormat::Ztoc => {
-                let formats = job.ports.formats().await?;
-                (formats.make_ztoc)(job, read).await
-            }
+            ExportFormat::Ztoc => ztoc(job, read).await,
         }
     };
     let outcome = cancel.guard(work).await;
@@ -65,7 +62,7 @@ fn index_file<P: Ports>(job: &Job<P>) -> Outcome {
 }
 
 /// SOCI's index, in a pass over the layer.
-pub(super) async fn ztoc<P: Ports>(job: &Job<P>, read: ReadId) -> Outcome {
+async fn ztoc<P: Ports>(job: &Job<P>, read: ReadId) -> Outcome {
     let blob = &job.source.digest;
     let mut builder = ZtocBuilder::new(blob);
     let mut feed = Feed::whole(job);

@@ -11,11 +11,11 @@ use super::error::ExploreError;
 use super::export;
 use super::job_state::Job;
 use super::ports::Ports;
-use super::read::{Source, Take};
+use super::read::{self, Source, Take};
 use super::session::Inner;
 use super::{find_index, find_soci, find_source, inner, root, slow};
 use crate::decode::{self, MakeDecoder};
-use crate::job::{Access, ReadId};
+use crate::job::{Access, ExportFormat, ReadId};
 use crate::layer_index::EntryReader;
 use crate::path::EntryPath;
 
@@ -59,9 +59,12 @@ pub struct Formats<P: Ports> {
     pub(super) find_soci: for<'a> fn(&'a Job<P>) -> Local<'a, find_index::Outcome>,
     pub(super) give: Give<P>,
     pub(super) open_root: OpenRoot<P>,
+    /// Writes a whole file to where downloads grow.
+    pub(super) download: for<'a> fn(&'a Job<P>, ReadId, u32) -> Local<'a, ()>,
+    /// Gives an index away.
+    pub(super) export: for<'a> fn(&'a Job<P>, ReadId, ExportFormat) -> Local<'a, ()>,
     /// Answers what only a job of several layers knows.
     pub(super) ask_root: for<'a> fn(&'a Job<P>, ReadId, Vec<u8>) -> Local<'a, ()>,
-    pub(super) make_ztoc: for<'a> fn(&'a Job<P>, ReadId) -> Local<'a, export::Outcome>,
 }
 
 impl<P: Ports> Clone for Formats<P> {
@@ -90,7 +93,8 @@ impl<P: Ports> Formats<P> {
                 Box::pin(root::open(session, job, layers, access))
             },
             ask_root: |job, read, ask| Box::pin(root::answer(job, read, ask)),
-            make_ztoc: |job, read| Box::pin(export::ztoc(job, read)),
+            download: |job, read, ordinal| Box::pin(read::download(job, read, ordinal)),
+            export: |job, read, format| Box::pin(export::export(job, read, format)),
         }
     }
 }

@@ -5,17 +5,17 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use crate::digest::Digest;
-use crate::job::{Access, Event, JobId, LayerSource, Phase, Request};
+use crate::job::{Access, Event, JobId, LayerSource, Phase, ReadId, Request};
 use crate::path::EntryPath;
 use crate::port::StoreError;
 use crate::view::problem::Problem;
 
 use super::ahead::Ahead;
 use super::error::ExploreError;
-use super::formats::Local;
+use super::formats::{Formats, Local};
 use super::job_state::Job;
 use super::ports::Ports;
-use super::{export, read, stream};
+use super::{read, stream};
 
 /// The layers that one worker has open. Clones are the same session.
 pub struct LayerSession<P: Ports> {
@@ -149,13 +149,17 @@ impl<P: Ports> LayerSession<P> {
                 }
             }
             Request::Download { job, read, ordinal } => {
-                if let Some((job, ordinal)) = inner.reader(job, ordinal) {
-                    read::download(&job, read, ordinal).await;
+                if let Some((job, ordinal)) = inner.reader(job, ordinal)
+                    && let Some(formats) = inner.formats_for(&job, read).await
+                {
+                    (formats.download)(&job, read, ordinal).await;
                 }
             }
             Request::Export { job, read, format } => {
-                if let Some(job) = inner.job(job) {
-                    export::export(&job, read, format).await;
+                if let Some(job) = inner.job(job)
+                    && let Some(formats) = inner.formats_for(&job, read).await
+                {
+                    (formats.export)(&job, read, format).await;
                 }
             }
             Request::CancelRead { job, read } => inner.with(job, |job| job.cancel_read(read)),
@@ -172,6 +176,19 @@ impl<P: Ports> Inner<P> {
     fn reader(&self, id: JobId, ordinal: u32) -> Option<(Rc<Job<P>>, u32)> {
         let job = self.job(id)?;
         Some(job.part_of(ordinal).unwrap_or((job, ordinal)))
+    }
+
+    /// What is seldom needed, for a read that the page may give up meanwhile.
+    async fn formats_for(&self, job: &Job<P>, read: ReadId) -> Option<Formats<P>> {
+        let cancel = job.begin_read(read);
+        match self.ports.formats().await {
+            _ if cancel.is_cancelled() => None,
+            Ok(formats) => Some(formats),
+            Err(error) => {
+                read::fail(job, read, &error.into());
+                None
+            }
+        }
     }
 
     fn with(&self, id: JobId, act: impl FnOnce(&Job<P>)) {
