@@ -1,5 +1,11 @@
 //! Reads a blob once and keeps what is needed to get at any part of it again.
 
+mod partial;
+
+pub use partial::{
+    Aside, PARTIAL_VERSION, PartialError, PartialHead, PartialIndex, Resumed, StoredPartial,
+};
+
 use std::collections::VecDeque;
 use std::ops::Range;
 
@@ -52,6 +58,8 @@ pub struct IndexBuilder {
     archive: Archive,
     access: Reading,
     in_len: u64,
+    /// Of the next bytes, how many have been read before it was put aside.
+    skip: u64,
 }
 
 /// The blob's side of it.
@@ -164,6 +172,7 @@ impl IndexBuilder {
             gzip_head: Vec::new(),
             access: Reading::Plain,
             in_len: 0,
+            skip: 0,
         }
     }
 
@@ -242,6 +251,9 @@ impl IndexBuilder {
 
     fn read(&mut self, input: &[u8], tap: &mut dyn FnMut(&[u8])) -> Result<(), BuildError> {
         self.in_len += input.len() as u64;
+        let skipped = self.skip.min(input.len() as u64);
+        self.skip -= skipped;
+        let input = &input[skipped as usize..]; // at most its length
         if let Reading::Gzip(_) = self.access {
             let room = bare::GZIP_HEAD_BYTES - self.gzip_head.len();
             self.gzip_head

@@ -29,7 +29,10 @@ mod frame_tests;
 #[cfg(test)]
 mod tests;
 
-pub use build::{BuildError, BuildOptions, Built, IndexBuilder};
+pub use build::{
+    Aside, BuildError, BuildOptions, Built, IndexBuilder, PARTIAL_VERSION, PartialError,
+    PartialHead, PartialIndex, Resumed, StoredPartial,
+};
 pub use checks::Checks;
 pub use chunks::{ChunkAccess, ChunkPlan, ChunkReader};
 pub use compression::{Compression, MAGIC_BYTES};

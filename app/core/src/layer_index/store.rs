@@ -78,14 +78,7 @@ impl LayerIndex {
             &mut out,
             self.notes.after_trailer_out_offset.map_or(0, |at| at + 1),
         );
-        match &self.damage {
-            None => out.push(0),
-            Some(damage) => {
-                out.push(byte_from_damage(damage.kind));
-                put(&mut out, damage.out_offset);
-                put_bytes(&mut out, damage.detail.as_bytes());
-            }
-        }
+        write_damage(self.damage.as_ref(), &mut out);
         put_bytes(&mut out, self.name.as_deref().unwrap_or_default());
         match &self.access {
             Access::Plain | Access::Chunks(_) => put_bytes(&mut out, b""),
@@ -141,16 +134,7 @@ impl LayerIndex {
             trailer,
             after_trailer_out_offset: after.checked_sub(1),
         };
-        let damage = match reader.take(1).ok_or(bad("damage"))?[0] {
-            0 => None,
-            byte => {
-                let kind = damage_from_byte(byte).ok_or(bad("damage"))?;
-                let out_offset = reader.number().ok_or(bad("damage"))?;
-                let detail = reader.bytes().and_then(|b| std::str::from_utf8(b).ok());
-                let detail = detail.ok_or(bad("damage"))?.to_owned();
-                Some(Damage::new(kind, out_offset, detail))
-            }
-        };
+        let damage = read_damage(reader).ok_or(bad("damage"))?;
         let name = reader.bytes().ok_or(bad("name"))?.to_vec();
         let name = (!name.is_empty()).then_some(name);
         let access = reader.bytes().ok_or(bad("access"))?;
@@ -204,7 +188,31 @@ impl LayerIndex {
     }
 }
 
-fn byte_from_compression(compression: Compression) -> u8 {
+pub(super) fn write_damage(damage: Option<&Damage>, out: &mut Vec<u8>) {
+    match damage {
+        None => out.push(0),
+        Some(damage) => {
+            out.push(byte_from_damage(damage.kind));
+            put(out, damage.out_offset);
+            put_bytes(out, damage.detail.as_bytes());
+        }
+    }
+}
+
+/// The inner one is none if there is no damage, the outer one if this is none that was written.
+pub(super) fn read_damage(reader: &mut Reader<'_>) -> Option<Option<Damage>> {
+    match reader.take(1)?[0] {
+        0 => Some(None),
+        byte => {
+            let kind = damage_from_byte(byte)?;
+            let out_offset = reader.number()?;
+            let detail = std::str::from_utf8(reader.bytes()?).ok()?.to_owned();
+            Some(Some(Damage::new(kind, out_offset, detail)))
+        }
+    }
+}
+
+pub(super) fn byte_from_compression(compression: Compression) -> u8 {
     match compression {
         Compression::None => 0,
         Compression::Gzip => 1,
@@ -214,7 +222,7 @@ fn byte_from_compression(compression: Compression) -> u8 {
     }
 }
 
-fn compression_from_byte(byte: u8) -> Option<Compression> {
+pub(super) fn compression_from_byte(byte: u8) -> Option<Compression> {
     use Compression::{Bzip2, Gzip, None, Xz, Zstd};
     [None, Gzip, Zstd, Xz, Bzip2]
         .into_iter()
