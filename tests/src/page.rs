@@ -292,6 +292,14 @@ impl<'a> Page<'a> {
         )
     }
 
+    /// The line about a layer that did not come in one piece, if there is one.
+    pub fn interrupted(&self) -> String {
+        self.text_of(
+            "return document.querySelector('[data-interrupted]')?.innerText ?? ''",
+            &[],
+        )
+    }
+
     /// What the alert says, waiting for one.
     #[track_caller]
     pub fn alert(&self) -> String {

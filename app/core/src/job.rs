@@ -143,6 +143,11 @@ pub enum Request {
         /// The job's id.
         job: JobId,
     },
+    /// Goes on streaming where it was stopped ([`Progress::can_go_on`]).
+    GoOn {
+        /// The job's id.
+        job: JobId,
+    },
     /// Forgets the job.
     Close {
         /// The job's id.
@@ -441,6 +446,14 @@ pub struct Progress {
     pub size: Option<u64>,
     /// Uncompressed bytes so far.
     pub inflated: u64,
+    /// Of the bytes received, those that came before: in an earlier visit, whose state was stored.
+    pub kept: u64,
+    /// The connection was lost and taken up again.
+    pub lost: Option<Lost>,
+    /// Another tab reads this layer: it is waited for.
+    pub waiting: bool,
+    /// It has stopped, and what came is still here: [`Request::GoOn`] goes on from there.
+    pub can_go_on: bool,
     /// Entries so far.
     pub entries: u32,
     /// Milliseconds since the first body byte.
@@ -464,6 +477,15 @@ pub struct Progress {
     /// No more than this, in bytes, was held by the workers of this layer: the memory of the first,
     /// which never shrinks, and the most that hashing has held beside it.
     pub memory_bytes: u64,
+}
+
+/// Connections lost while a layer streamed in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lost {
+    /// How many.
+    pub times: u32,
+    /// Compressed bytes before the place where the last one was lost.
+    pub at: u64,
 }
 
 /// Who made the index of a layer.

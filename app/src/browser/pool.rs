@@ -494,6 +494,7 @@ fn job_of_request(request: &Request) -> Option<JobId> {
         | Request::OpenInner { job, .. }
         | Request::Access { job, .. }
         | Request::Cancel { job }
+        | Request::GoOn { job }
         | Request::Close { job }
         | Request::View { job, .. }
         | Request::Rows { job, .. }

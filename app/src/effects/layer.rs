@@ -604,6 +604,15 @@ impl Effects {
         });
     }
 
+    /// Goes on streaming where it was stopped.
+    pub fn go_on_with_layer(self) {
+        self.with(|inner| {
+            if let Some(job) = inner.state.layer.job() {
+                inner.pool.post(Request::GoOn { job });
+            }
+        });
+    }
+
     /// Reads what follows in a text.
     pub fn more_text(self) {
         self.with(|inner| {

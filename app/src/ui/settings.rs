@@ -238,7 +238,11 @@ fn KeptList() -> impl IntoView {
 fn stored(layer: StoredLayer, remove: impl Fn(&str) + 'static) -> impl IntoView {
     let now = (timer::wall_clock_ms() / 1000.0) as i64;
     let used = human::ago((layer.last_used_ms / 1000) as i64, now);
-    let digest = digest_of_key(&layer.key);
+    let (digest, partial) = digest_of_key(&layer.key).unzip();
+    let what = match partial {
+        Some(true) => "beginning of the list of ",
+        _ => "list of ",
+    };
     let short = digest.as_ref().map(Digest::short);
     let repository = Repository::parse(&layer.label).ok();
     let label = repository
@@ -258,7 +262,7 @@ fn stored(layer: StoredLayer, remove: impl Fn(&str) + 'static) -> impl IntoView 
         <li data-stored=layer.key data-stored-bytes=layer.bytes.to_string()>
             <span class="mono small break">{label}</span>
             {link}
-            <span class="muted small">"list of "{human::size(layer.bytes)}", used "{used}</span>
+            <span class="muted small">{what}{human::size(layer.bytes)}", used "{used}</span>
             <button type="button" class="btn quiet tiny" aria-label=title on:click=move |_| remove(&key)>
                 "Remove"
             </button>

@@ -16,6 +16,7 @@ mod large;
 mod login;
 mod main_job;
 mod pages;
+mod resume;
 mod round_trips;
 mod sign_in;
 mod storage;

@@ -20,6 +20,7 @@ use crate::view::problem::Problem;
 use super::cancel::{Bell, Cancel};
 use super::layer::Layer;
 use super::ports::Ports;
+use super::run::Run;
 use super::slow::Turns;
 use super::span_cache::SpanCache;
 
@@ -88,6 +89,8 @@ pub(super) struct Job<P: Ports> {
     pub(super) depth: usize,
     pub(super) progress: RefCell<Progress>,
     page: Rc<AskPage<P>>,
+    /// A stream that was stopped and can go on.
+    pub(super) stopped: RefCell<Option<Run<P>>>,
     reads: RefCell<HashMap<ReadId, Cancel>>,
     views: RefCell<BTreeMap<ViewId, View>>,
     told_at_ms: Cell<f64>,
@@ -125,6 +128,7 @@ impl<P: Ports> Job<P> {
             depth: 0,
             progress: RefCell::new(progress),
             page,
+            stopped: RefCell::default(),
             reads: RefCell::default(),
             views: RefCell::default(),
             told_at_ms: Cell::new(f64::NEG_INFINITY),

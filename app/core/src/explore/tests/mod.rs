@@ -9,5 +9,6 @@ mod foreign;
 mod frames;
 mod inner;
 mod reads;
+mod resume;
 mod somebody;
 mod world;
