@@ -430,8 +430,9 @@ async fn write_about(
 }
 
 fn parse_about(record: &JsValue) -> Option<StoredLayer> {
-    // By hand, because the worker reads other JSON so: what a derived reader brings is larger.
-    let value: Value = serde_json::from_str(&record.as_string()?).ok()?;
+    // By hand and as bytes, because the worker reads other JSON so: what a derived reader brings, or
+    // another one of texts, is larger.
+    let value: Value = serde_json::from_slice(record.as_string()?.as_bytes()).ok()?;
     let text = |name: &str| value[name].as_str().map(str::to_owned);
     Some(StoredLayer {
         key: text("key")?,

@@ -14,7 +14,7 @@ use super::read::{Source, Take};
 use super::run::Run;
 use super::session::Inner;
 use super::stream::End;
-use super::{find_index, find_soci, find_source, inner, keep, slow};
+use super::{find_index, find_soci, find_source, inner, keep, read, slow};
 use crate::decode::{self, MakeDecoder};
 use crate::job::ReadId;
 use crate::layer_index::EntryReader;
@@ -43,6 +43,9 @@ type Give<P> = for<'a> fn(
 /// Begins to stream a large layer, where it was left or at its start.
 type Begin<P> = for<'a> fn(&'a Inner<P>, &'a Job<P>) -> Local<'a, Result<Option<Run<P>>, End>>;
 
+/// Writes a whole file, by its ordinal, to where downloads grow.
+type WriteWhole<P> = for<'a> fn(&'a Job<P>, ReadId, u32) -> Local<'a, Result<(), ExploreError>>;
+
 /// Entries into the second part.
 pub struct Formats<P: Ports> {
     pub(super) find_index:
@@ -56,6 +59,7 @@ pub struct Formats<P: Ports> {
     pub(super) find_soci: for<'a> fn(&'a Job<P>) -> Local<'a, find_index::Outcome>,
     pub(super) give: Give<P>,
     pub(super) make_ztoc: for<'a> fn(&'a Job<P>, ReadId) -> Local<'a, export::Outcome>,
+    pub(super) write_whole: WriteWhole<P>,
 }
 
 impl<P: Ports> Clone for Formats<P> {
@@ -82,6 +86,7 @@ impl<P: Ports> Formats<P> {
                 Box::pin(slow::give(job, read, source, reader, take))
             },
             make_ztoc: |job, read| Box::pin(export::ztoc(job, read)),
+            write_whole: |job, read, ordinal| Box::pin(read::write_whole(job, read, ordinal)),
         }
     }
 }

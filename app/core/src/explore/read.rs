@@ -104,14 +104,19 @@ pub(super) async fn read<P: Ports>(job: &Job<P>, read: ReadId, ordinal: u32, sta
 /// Writes a whole file to where downloads grow, and tells how it goes.
 pub(super) async fn download<P: Ports>(job: &Job<P>, read: ReadId, ordinal: u32) {
     let cancel = job.begin_read(read);
-    let outcome = cancel.guard(write_whole(job, read, ordinal)).await;
+    let work = async {
+        let formats = job.ports.formats().await?;
+        (formats.write_whole)(job, read, ordinal).await
+    };
+    let outcome = cancel.guard(work).await;
     job.end_read(read, &cancel);
     if let Ok(Err(error)) = outcome {
         fail(job, read, &error);
     }
 }
 
-async fn write_whole<P: Ports>(
+/// In the second part of the program: only who downloads a file waits for it.
+pub(super) async fn write_whole<P: Ports>(
     job: &Job<P>,
     read: ReadId,
     ordinal: u32,
