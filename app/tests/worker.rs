@@ -39,6 +39,8 @@ fn source(name: &str) -> LayerSource {
         soci: Default::default(),
         given: None,
         whole: false,
+        again: false,
+        trade: Default::default(),
     }
 }
 

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::layer_index::Compression;
+use crate::layer_index::{Compression, TradeChoice};
 use crate::path::EntryPath;
 use crate::reference::Repository;
 use crate::registry::endpoint::Endpoint;
@@ -46,6 +46,10 @@ pub struct LayerSource {
     pub given: Option<Vec<u8>>,
     /// Read it whole, even where an index that somebody else made would do.
     pub whole: bool,
+    /// Read it whole, even where an index of it is stored, which the new one then replaces.
+    pub again: bool,
+    /// What an index that is made now keeps, and for what.
+    pub trade: TradeChoice,
 }
 
 impl LayerSource {
@@ -470,6 +474,8 @@ pub struct Progress {
     pub compression: Option<Compression>,
     /// It is no archive but one file, which is listed when all of it has been seen.
     pub bare: bool,
+    /// The trade by which the index was made, if it is known and matters.
+    pub trade: Option<TradeChoice>,
     /// Bytes that the stored index takes, once it is known.
     pub index_bytes: Option<u64>,
     /// What went wrong, if something did; rows read before stay.

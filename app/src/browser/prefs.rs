@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use layerscope_core::layer_index::TradeChoice;
 use web_sys::Storage;
 
 use super::page::window;
@@ -14,6 +15,7 @@ pub const MAX_RECENT: usize = 20;
 const PREFIX: &str = "layerscope:";
 const RECENT: &str = "recent";
 const THEME: &str = "theme";
+const TRADE: &str = "index";
 
 thread_local! {
     static MEMORY: RefCell<BTreeMap<String, String>> = const { RefCell::new(BTreeMap::new()) };
@@ -105,4 +107,16 @@ pub fn theme() -> Theme {
 /// Keeps the theme chosen.
 pub fn set_theme(theme: Theme) {
     set(THEME, theme.name());
+}
+
+/// What indices are to keep.
+pub fn trade() -> TradeChoice {
+    get(TRADE)
+        .and_then(|name| TradeChoice::from_name(&name))
+        .unwrap_or_default()
+}
+
+/// Keeps what indices are to keep.
+pub fn set_trade(trade: TradeChoice) {
+    set(TRADE, trade.name());
 }

@@ -60,6 +60,8 @@ pub(super) fn load(
             soci,
             given: None,
             whole: false,
+            again: false,
+            trade: inner.state.shell.trade().get_untracked(),
         };
         begin(inner, source);
     }
@@ -590,6 +592,19 @@ impl Effects {
         self.with(|inner| {
             reopen(inner, |source| LayerSource {
                 whole: true,
+                ..source
+            });
+        });
+    }
+
+    /// Makes the open layer's index again, by the setting of now.
+    pub fn remake_index(self) {
+        self.with(|inner| {
+            let trade = inner.state.shell.trade().get_untracked();
+            reopen(inner, |source| LayerSource {
+                given: None,
+                again: true,
+                trade,
                 ..source
             });
         });

@@ -19,6 +19,7 @@ use std::time::Duration;
 use layerscope_core::digest::Digest;
 use layerscope_core::explore::cancel::Cancel;
 use layerscope_core::job::{Event, JobId};
+use layerscope_core::layer_index::TradeChoice;
 use layerscope_core::path::EntryPath;
 use layerscope_core::reference::{Reference, Registry, Repository};
 use layerscope_core::registry::client::Client;
@@ -108,6 +109,7 @@ impl Effects {
         state.shell.set_recents(prefs::recents());
         show_theme(prefs::theme());
         state.shell.set_theme(prefs::theme());
+        state.shell.set_trade(prefs::trade());
         let measure = move || {
             let height = page::window().inner_height().ok().and_then(|h| h.as_f64());
             state.shell.set_height(height.unwrap_or(1000.0));
@@ -165,6 +167,12 @@ impl Effects {
         prefs::set_theme(theme);
         show_theme(theme);
         self.with(|inner| inner.state.shell.set_theme(theme));
+    }
+
+    /// Chooses what the indices keep that are made from now on.
+    pub fn set_trade(self, trade: TradeChoice) {
+        prefs::set_trade(trade);
+        self.with(|inner| inner.state.shell.set_trade(trade));
     }
 
     /// Forgets what was opened lately.

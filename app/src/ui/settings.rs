@@ -1,11 +1,12 @@
 //! Colours, sign-ins, and what this browser keeps.
 
 use layerscope_core::digest::Digest;
+use layerscope_core::layer_index::TradeChoice;
 use layerscope_core::path::EntryPath;
 use layerscope_core::port::digest_of_key;
 use layerscope_core::reference::Repository;
 use layerscope_core::route::Route;
-use layerscope_core::view::human;
+use layerscope_core::view::{human, trade};
 use leptos::prelude::*;
 
 use crate::ui::widget::live::{When, live};
@@ -52,6 +53,7 @@ pub fn Settings() -> impl IntoView {
                         .collect_view()}
                 </div>
             </section>
+            <IndexTrade/>
             <SignedIn/>
             <section class="stack tight" aria-labelledby="kept">
                 <h2 id="kept">"Kept in this browser"</h2>
@@ -68,6 +70,43 @@ pub fn Settings() -> impl IntoView {
                 }))}
             </section>
         </div>
+    }
+}
+
+/// What indices keep, and for what.
+#[component]
+fn IndexTrade() -> impl IntoView {
+    let app = app();
+    let chosen = app.state.shell.trade();
+    view! {
+        <section class="stack tight" aria-labelledby="trade">
+            <h2 id="trade">"Index of a layer"</h2>
+            <p class="muted prose" id="trade-what">
+                "A layer is read whole once. What is kept of it then lets any file be opened by a small part of the layer: \
+                the more is kept, the smaller that part. The choice holds for layers that are read from now on; what is kept \
+                already stays in use, and each layer's page can make its index again."
+            </p>
+            <div class="stack tight" role="radiogroup" aria-labelledby="trade" aria-describedby="trade-what">
+                {TradeChoice::ALL
+                    .map(|choice| view! {
+                        <label class="row">
+                            <input
+                                type="radio"
+                                name="trade"
+                                value=choice.name()
+                                prop:checked=move || chosen.get() == choice
+                                on:change=move |_| app.effects.set_trade(choice)
+                            />
+                            <span class="prose">
+                                {trade::title(choice)}
+                                ". "
+                                <span class="muted">{trade::cost(choice)}</span>
+                            </span>
+                        </label>
+                    })
+                    .collect_view()}
+            </div>
+        </section>
     }
 }
 

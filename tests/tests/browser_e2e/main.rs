@@ -20,6 +20,7 @@ mod resume;
 mod round_trips;
 mod sign_in;
 mod storage;
+mod trade;
 
 use layerscope_tests::{browser::Browser, corpus::Corpus, proxy::Proxy};
 

@@ -37,7 +37,8 @@ pub(super) async fn begin<P: Ports>(
         let waited = job.stop.guard(ports.lock(&key, true)).await;
         job.advance(|progress| progress.waiting = false);
         lock = waited?;
-        if stream::restore(session, job).await {
+        // Who reads it again wants another index than may be there.
+        if !job.source.again && stream::restore(session, job).await {
             return Ok(None);
         }
     }
@@ -62,7 +63,7 @@ pub(super) async fn begin<P: Ports>(
             run
         }
         None => {
-            job.layer.borrow_mut().begin();
+            job.layer.borrow_mut().begin(job.source.trade);
             let mut run = Run::new(ports.hash(algorithm, Vec::new()), 0);
             if can_resume {
                 let partial = PartialIndex::new(job.source.digest.clone());
@@ -118,7 +119,9 @@ async fn read<P: Ports>(job: &Job<P>) -> Read {
                 .unwrap_or_default(),
         );
     }
-    Ok(Some(head.resume(layer::build_options(), &parts)))
+    Ok(Some(
+        head.resume(layer::build_options(job.source.trade), &parts),
+    ))
 }
 
 /// Stores how the build stands.

@@ -7,7 +7,8 @@ use crate::digest::Digest;
 use crate::job::{Row, Verified, ViewInfo};
 use crate::layer_index::{
     Access, Aside, BlobDigests, BuildError, BuildOptions, Compression, Damage, DamageKind,
-    EntryReader, IndexBuilder, LayerIndex, PartialIndex, ReadError, ReadPlan, SealError, bare,
+    EntryReader, IndexBuilder, LayerIndex, PartialIndex, ReadError, ReadPlan, SealError,
+    TradeChoice, bare,
 };
 use crate::path::EntryPath;
 use crate::toc::Toc;
@@ -25,8 +26,9 @@ use super::slow::Slow;
 const SLOW_BYTES: u64 = 8 << 20;
 
 /// How indices are built here.
-pub(super) fn build_options() -> BuildOptions {
+pub(super) fn build_options(trade: TradeChoice) -> BuildOptions {
     let mut options = BuildOptions::default();
+    options.gzip.trade = trade.trade();
     // The blob's digest covers what a CRC would; in wasm it costs more than a tenth.
     options.gzip.check_crc = !cfg!(target_arch = "wasm32");
     options
@@ -61,8 +63,8 @@ pub(super) struct Layer {
 
 impl Layer {
     /// Its bytes are about to come.
-    pub(super) fn begin(&mut self) {
-        self.go_on(IndexBuilder::new(build_options()));
+    pub(super) fn begin(&mut self, trade: TradeChoice) {
+        self.go_on(IndexBuilder::new(build_options(trade)));
     }
 
     /// Its bytes are about to come, from where this builder was put aside.

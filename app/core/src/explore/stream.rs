@@ -47,7 +47,8 @@ impl From<ExploreError> for End {
 
 /// Opens the job's layer and tells how it goes. Ends when the layer is whole, cancelled or failed.
 pub(super) async fn open<P: Ports>(session: &Inner<P>, job: &Job<P>) {
-    if restore(session, job).await || find_index::find(job).await {
+    let found = !job.source.again && (restore(session, job).await || find_index::find(job).await);
+    if found {
         return;
     }
     match begin(session, job).await {
@@ -85,7 +86,7 @@ async fn begin<P: Ports>(session: &Inner<P>, job: &Job<P>) -> Result<Option<Run<
     {
         return (formats.begin)(session, job).await;
     }
-    job.layer.borrow_mut().begin();
+    job.layer.borrow_mut().begin(job.source.trade);
     let hash = job.ports.hash(job.source.digest.algorithm(), Vec::new());
     Ok(Some(Run::new(hash, 0)))
 }
@@ -132,6 +133,7 @@ pub(super) async fn restore<P: Ports>(session: &Inner<P>, job: &Job<P>) -> bool 
     let Some(stored) = stored else {
         return false;
     };
+    let trade = stored.index.trade();
     let (size, stored_len) = (stored.index.blob_len(), stored.stored_len);
     job.layer
         .borrow_mut()
@@ -141,6 +143,7 @@ pub(super) async fn restore<P: Ports>(session: &Inner<P>, job: &Job<P>) -> bool 
         progress.size = Some(size);
         progress.verified = Verified::Blob;
         progress.from_store = true;
+        progress.trade = trade;
         progress.index_bytes = Some(stored_len);
     });
     true
@@ -184,12 +187,12 @@ async fn seal<P: Ports>(session: &Inner<P>, job: &Job<P>, run: Run<P>) -> Result
             size: job.source.size,
         }));
     }
-    let stored = {
+    let (stored, trade) = {
         let mut layer = job.layer.borrow_mut();
         let index = layer
             .seal(digests, &job.source.digest, job.source.title())
             .map_err(ExploreError::from)?;
-        index.to_bytes()
+        (index.to_bytes(), index.trade())
     };
     if let Some(stored) = &stored {
         let key = index_key(&job.source.digest);
@@ -206,6 +209,7 @@ async fn seal<P: Ports>(session: &Inner<P>, job: &Job<P>, run: Run<P>) -> Result
     job.advance(|progress| {
         progress.phase = Phase::Done;
         progress.verified = Verified::Blob;
+        progress.trade = trade;
         progress.index_bytes = stored.map(|stored| stored.len() as u64);
     });
     Ok(())

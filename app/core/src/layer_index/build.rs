@@ -17,6 +17,7 @@ use super::compression::{Compression, MAGIC_BYTES};
 use super::damage::{Damage, DamageKind};
 use super::plan::{self, Access, ReadError, ReadPlan};
 use super::reader::EntryReader;
+use super::trade::TradeChoice;
 use crate::decode::{DecodeLimits, Decoder, FrameIndex, FramePoint, MakeDecoder};
 use crate::tar::{Limits, Notes, TarEvent, TarParser};
 use crate::toc::Toc;
@@ -151,6 +152,8 @@ pub struct Built {
     pub notes: Notes,
     /// The name that a gzip header gives.
     pub name: Option<Vec<u8>>,
+    /// The trade by which checkpoints were placed, if it is one of those offered.
+    pub trade: Option<TradeChoice>,
     /// What made the decoder, and can make further ones.
     pub(super) decoders: Option<MakeDecoder>,
 }
@@ -401,6 +404,10 @@ impl IndexBuilder {
                 Access::Gzip(index)
             }
         };
+        let trade = match &access {
+            Access::Gzip(_) => TradeChoice::of(self.options.gzip.trade),
+            Access::Plain | Access::Chunks(_) | Access::Frames(_) => None,
+        };
         let mut notes = Notes::default();
         if archive.damage.is_none() {
             match archive.parser.finish() {
@@ -417,6 +424,7 @@ impl IndexBuilder {
             damage: archive.damage,
             notes,
             name: bare::gzip_name(&self.gzip_head),
+            trade,
             decoders: self.options.decoders,
         }
     }

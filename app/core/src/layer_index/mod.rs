@@ -23,6 +23,7 @@ mod plan;
 mod reader;
 mod spans;
 mod store;
+mod trade;
 
 #[cfg(test)]
 mod frame_tests;
@@ -42,6 +43,7 @@ pub use plan::{Access, HOLE_BYTES_PER_PLAN, ReadError, ReadPlan};
 pub use reader::{EntryReader, Progress};
 pub use spans::{MAX_SPAN_BYTES, Span, SpanDigests};
 pub use store::{STORED_VERSION, StoredIndexError, index_file_name};
+pub use trade::TradeChoice;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -66,6 +68,7 @@ pub struct LayerIndex {
     notes: Notes,
     /// The file's name in a gzip header.
     name: Option<Vec<u8>>,
+    trade: Option<TradeChoice>,
     /// What makes decoders, if it is here; not stored.
     decoders: Option<MakeDecoder>,
 }
@@ -142,6 +145,7 @@ impl LayerIndex {
             damage: built.damage,
             notes: built.notes,
             name: built.name,
+            trade: built.trade,
             decoders: built.decoders,
         })
     }
@@ -168,6 +172,7 @@ impl LayerIndex {
             damage: None,
             notes: Notes::default(),
             name: None,
+            trade: None,
             decoders: None,
         }
     }
@@ -193,6 +198,7 @@ impl LayerIndex {
             damage: None,
             notes: Notes::default(),
             name: None,
+            trade: None,
             decoders: None,
         }
     }
@@ -259,6 +265,11 @@ impl LayerIndex {
     /// The name that its gzip header gives to what is in it.
     pub fn stored_name(&self) -> Option<&[u8]> {
         self.name.as_deref()
+    }
+
+    /// The choice by which its checkpoints were placed, if there are such and it is known.
+    pub fn trade(&self) -> Option<TradeChoice> {
+        self.trade
     }
 
     /// What is unusual about its archive.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! "LSIX"  version  digest  blob length  compression  uncompressed length
-//! notes  damage  name  access (gzip: checkpoints, windows, landmarks; others: frames)  unit digests
+//! notes  damage  name  trade  access (gzip: checkpoints, windows, landmarks; others: frames)  unit digests
 //! packed TOC
 //! CRC-32 of all before it (little-endian)
 //! ```
@@ -13,7 +13,7 @@
 use layerscope_inflate::{Crc32, GzipIndex, IndexProblem};
 
 use super::digests::UnitDigests;
-use super::{Access, Checks, Compression, Damage, DamageKind, LayerIndex};
+use super::{Access, Checks, Compression, Damage, DamageKind, LayerIndex, TradeChoice};
 use crate::decode::{FrameIndex, FramesProblem};
 use crate::digest::Digest;
 use crate::tar::Notes;
@@ -21,7 +21,7 @@ use crate::toc::varint::{Reader, put, put_bytes};
 use crate::toc::{PackError, Toc};
 
 /// The version written and read here; another one is refused.
-pub const STORED_VERSION: u8 = 3;
+pub const STORED_VERSION: u8 = 4;
 
 /// The name of the file that holds the index of a blob, in a folder of them:
 /// `<algorithm>-<digest>.lsx`.
@@ -80,6 +80,7 @@ impl LayerIndex {
         );
         write_damage(self.damage.as_ref(), &mut out);
         put_bytes(&mut out, self.name.as_deref().unwrap_or_default());
+        out.push(TradeChoice::byte(self.trade));
         match &self.access {
             Access::Plain | Access::Chunks(_) => put_bytes(&mut out, b""),
             Access::Gzip(index) => put_bytes(&mut out, &index.to_bytes()),
@@ -137,6 +138,8 @@ impl LayerIndex {
         let damage = read_damage(reader).ok_or(bad("damage"))?;
         let name = reader.bytes().ok_or(bad("name"))?.to_vec();
         let name = (!name.is_empty()).then_some(name);
+        let trade = reader.take(1).and_then(|b| TradeChoice::from_byte(b[0]));
+        let trade = trade.ok_or(bad("trade"))?;
         let access = reader.bytes().ok_or(bad("access"))?;
         let access = match compression {
             Compression::Gzip => Access::Gzip(GzipIndex::from_bytes(access)?),
@@ -183,6 +186,7 @@ impl LayerIndex {
             damage,
             notes,
             name,
+            trade,
             decoders: None,
         })
     }

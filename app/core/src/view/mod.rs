@@ -9,3 +9,4 @@ pub mod listing;
 pub mod login;
 pub mod problem;
 pub mod tags;
+pub mod trade;

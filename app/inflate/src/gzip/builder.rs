@@ -40,11 +40,24 @@ pub struct Trade {
 }
 
 impl Trade {
+    /// Some 0.2 % of the layer is stored, and a file takes some 130 to 190 KB.
+    pub const SMALL: Trade = Trade {
+        price: 600,
+        windows_ppm: 1_400,
+        landmarks_ppm: 600,
+    };
     /// Under half a percent of the layer is stored, and a file takes well under 100 KB.
     pub const BALANCED: Trade = Trade {
         price: 600,
         windows_ppm: 4_800,
         landmarks_ppm: 1_300,
+    };
+    /// Some one and a half percent of the layer is stored, and a file takes about 35 to 50 KB: little
+    /// more than it would with a checkpoint at every block.
+    pub const FINE: Trade = Trade {
+        price: 40,
+        windows_ppm: 20_000,
+        landmarks_ppm: 4_500,
     };
     /// No checkpoint but the first: for who only inflates.
     pub const NONE: Trade = Trade {

@@ -11,4 +11,5 @@ mod inner;
 mod reads;
 mod resume;
 mod somebody;
+mod trade;
 mod world;

@@ -18,7 +18,7 @@ use crate::job::{
     Access, Event, JobId, LayerSource, Phase, Progress, ReadId, Request, Row, SociIndex, Verified,
     ViewId, ViewInfo, ViewSpec,
 };
-use crate::layer_index::{BlobDigests, BlobHasher};
+use crate::layer_index::{BlobDigests, BlobHasher, TradeChoice};
 use crate::port::memory::{Answer, MemoryClock, MemoryHttp, MemoryStore};
 use crate::port::{Clock, EventSink, Hash, HashError, HttpError, HttpRequest};
 use crate::reference::Repository;
@@ -486,6 +486,8 @@ impl World {
             soci: SociIndex::Unknown,
             given: None,
             whole: false,
+            again: false,
+            trade: TradeChoice::default(),
         }
     }
 
