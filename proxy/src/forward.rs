@@ -76,6 +76,18 @@ impl Proxy {
         most: usize,
     ) -> Result<Small, ProxyError> {
         self.check_served(registry)?;
+        self.small_from(method, registry, path, request, most).await
+    }
+
+    /// The same for a host that was checked already, or stands for a registry that was.
+    pub(crate) async fn small_from(
+        &self,
+        method: &Method,
+        registry: &Registry,
+        path: &str,
+        request: &HeaderMap,
+        most: usize,
+    ) -> Result<Small, ProxyError> {
         if registry.is_sample() {
             let (parts, body) = self.sample().answer(path, request).into_parts();
             let url = self.policy.url(registry, path)?;
@@ -116,7 +128,12 @@ impl Proxy {
 }
 
 /// Makes the client's answer of a registry's. Content-Length is the body's own, but for HEAD.
-fn answer(method: &Method, small: Small, freshness: Freshness, private: bool) -> Response {
+pub(crate) fn answer(
+    method: &Method,
+    small: Small,
+    freshness: Freshness,
+    private: bool,
+) -> Response {
     let mut headers = headers::down(&small.headers, small.status, freshness, private);
     headers.insert(
         header::CONTENT_TYPE,

@@ -17,12 +17,13 @@ use crate::headers;
 use crate::limits::ClientKey;
 
 /// The API's routes, as they are counted and logged: never what a client sent.
-pub const ROUTES: [&str; 8] = [
+pub const ROUTES: [&str; 9] = [
     "manifest",
     "blob",
     "tags",
     "catalog",
     "referrers",
+    "listing",
     "token",
     "login",
     "info",

@@ -27,6 +27,7 @@ pub mod headers;
 pub mod legacy;
 pub mod limits;
 pub mod link;
+pub mod listing;
 pub mod location;
 pub mod login;
 pub mod metrics;
@@ -132,6 +133,7 @@ pub fn router(proxy: Arc<Proxy>) -> Router {
         .route("/v1/tags", list!(forward::tags))
         .route("/v1/catalog", list!(forward::catalog))
         .route("/v1/referrers", list!(forward::referrers))
+        .route("/v1/listing", list!(listing::listing))
         .route("/v1/token", post(token::token))
         .route("/v1/login", list!(login::offer).post(login::exchange))
         .route("/v1/info", list!(info))
@@ -168,7 +170,9 @@ async fn info(State(proxy): State<Arc<Proxy>>) -> Response {
         "api": API_VERSION,
         "registries": if policy.any { None } else { Some(names) },
         "sample": proxy.config.sample,
-        "capabilities": ["manifest", "blob", "tags", "catalog", "referrers", "token", "login"],
+        "capabilities": [
+            "manifest", "blob", "tags", "catalog", "referrers", "listing", "token", "login",
+        ],
     });
     (
         [(header::CONTENT_TYPE, "application/json")],
