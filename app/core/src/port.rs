@@ -9,6 +9,8 @@ use std::future::Future;
 
 use crate::digest::Digest;
 use crate::job::Event;
+use crate::registry::unreached::Unreached;
+use crate::view::problem::Problem;
 
 pub mod memory;
 
@@ -181,6 +183,17 @@ pub enum HttpError {
         url_host: String,
         /// What the platform says.
         detail: String,
+    },
+    /// No answer from another origin, and what that is likely to mean.
+    #[error("no answer from {url_host} ({why:?})")]
+    Unreached {
+        /// The host that was asked.
+        url_host: String,
+        /// What keeps its answer away.
+        why: Unreached,
+        /// The same for the user, as whoever asked the further questions puts it: a worker asks
+        /// none, and need not carry the words.
+        problem: Box<Problem>,
     },
     /// Given up by us.
     #[error("the transfer was cancelled")]

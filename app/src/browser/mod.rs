@@ -1,8 +1,8 @@
 //! The only place that names the browser's interfaces. Everything above it sees Rust types; every
 //! JavaScript exception becomes a [`error::BrowserError`] here.
 //!
-//! In the page: [`page`], [`away`], [`location`], [`prefs`], [`pool`], [`worker`]. In the workers:
-//! [`scope`], [`ports`], [`hash`], [`lock`]. In both: [`early`], [`fetch`], [`store`], [`opfs`],
+//! In the page: [`page`], [`away`], [`location`], [`prefs`], [`pool`], [`reach`], [`worker`]. In the
+//! workers: [`scope`], [`ports`], [`hash`], [`lock`]. In both: [`early`], [`fetch`], [`store`], [`opfs`],
 //! [`timer`], [`message`].
 
 pub mod away;
@@ -19,6 +19,7 @@ pub mod page;
 pub mod pool;
 pub mod ports;
 pub mod prefs;
+pub mod reach;
 pub mod scope;
 pub mod store;
 pub mod timer;

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use layerscope_core::layer_index::TradeChoice;
+use layerscope_core::registry::way::Ways;
 use web_sys::Storage;
 
 use super::page::window;
@@ -16,6 +17,7 @@ const PREFIX: &str = "layerscope:";
 const RECENT: &str = "recent";
 const THEME: &str = "theme";
 const TRADE: &str = "index";
+const WAYS: &str = "ways";
 
 thread_local! {
     static MEMORY: RefCell<BTreeMap<String, String>> = const { RefCell::new(BTreeMap::new()) };
@@ -93,6 +95,16 @@ pub fn add_recent(reference: &str) {
 /// Forgets the recent references.
 pub fn clear_recents() {
     remove(RECENT);
+}
+
+/// Which way each registry is asked.
+pub fn ways() -> Ways {
+    Ways::parse(&get(WAYS).unwrap_or_default())
+}
+
+/// Keeps which way each registry is asked.
+pub fn set_ways(ways: &Ways) {
+    set(WAYS, &ways.to_text());
 }
 
 /// The theme chosen.

@@ -16,7 +16,7 @@ use layerscope_core::view::problem::Problem;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::{Effects, Inner, export, login, status};
+use super::{Effects, Inner, export, login, status, way};
 use crate::browser::page;
 use crate::state::Load;
 use crate::state::file::{
@@ -50,7 +50,7 @@ pub(super) fn load(
         let manifest = here.map(|o| o.manifest.clone());
         let soci = here.map_or(SociIndex::Unknown, |o| o.soci.clone());
         let source = LayerSource {
-            endpoint: inner.client.endpoint().clone(),
+            endpoint: inner.client.endpoint(repository.registry()),
             repository: repository.clone(),
             digest: digest.clone(),
             size: origin.as_ref().map(|o| o.descriptor.size),
@@ -242,6 +242,15 @@ fn post(inner: &Inner, ask: Ask) {
 
 /// A worker says something.
 pub(super) fn on_event(inner: &Rc<Inner>, event: Event, bytes: Option<Vec<u8>>) {
+    match way::unexplained(&event) {
+        // A worker cannot tell why a registry that it asks directly does not answer.
+        true => way::explain(inner, event, bytes),
+        false => explained(inner, event, bytes),
+    }
+}
+
+/// The same, when all that can be known of it is.
+pub(super) fn explained(inner: &Rc<Inner>, event: Event, bytes: Option<Vec<u8>>) {
     let state = inner.state.layer;
     let current = |job: JobId| state.job() == Some(job);
     match event {

@@ -13,7 +13,6 @@ use layerscope_core::job::{Access, JobId};
 use layerscope_core::reference::Registry;
 use layerscope_core::registry::client::{Credentials, Renew};
 use layerscope_core::registry::docker_config::{self, IDENTITY_USER};
-use layerscope_core::registry::endpoint::Endpoint;
 use layerscope_core::registry::login::{self, Offer, Place, Renewal, Returned, Started};
 use layerscope_core::view::login::{failed, imported, not_remembered, not_started};
 use layerscope_core::view::problem::Problem;
@@ -264,12 +263,10 @@ fn now_s() -> i64 {
     (timer::wall_clock_ms() / 1000.0) as i64
 }
 
-/// The proxy's address; sign-ins at providers are its business.
+/// The proxy's address: sign-ins at providers are its business, also for registries that are asked
+/// directly. Without a proxy nobody is offered one.
 fn base(inner: &Inner) -> String {
-    match inner.client.endpoint() {
-        Endpoint::Proxy { base } => base.clone(),
-        Endpoint::Direct { .. } => String::new(),
-    }
+    inner.around.borrow().proxy.clone().unwrap_or_default()
 }
 
 /// Signs in; what others got before is forgotten.
@@ -356,7 +353,8 @@ impl Effects {
     /// Asks the proxy who can be signed in at for a registry, unless that is known.
     pub fn ask_offers(self, registry: &Registry) {
         self.with(|inner| {
-            if inner.state.login.knows(registry) {
+            let alone = inner.around.borrow().proxy.is_none();
+            if alone || inner.state.login.knows(registry) {
                 return;
             }
             let state = inner.state.login;
@@ -365,7 +363,7 @@ impl Effects {
             spawn_local(async move {
                 let request = login::offers_request(&base(&inner), &registry);
                 let answer = inner.client.login(&registry, "", request).await;
-                // A host of static files has none, and says so in its own way.
+                // A proxy that does not know of providers says so in its own way.
                 let offers = answer
                     .ok()
                     .and_then(|bytes| login::parse_offers(&bytes).ok());

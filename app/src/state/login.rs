@@ -4,6 +4,8 @@ use layerscope_core::reference::Registry;
 use layerscope_core::registry::login::Offer;
 use leptos::prelude::*;
 
+use super::later::{Later, ReadLater};
+
 /// A registry that the user is signed in to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SignedIn {
@@ -18,22 +20,22 @@ pub struct SignedIn {
 /// What is known of sign-ins; no secret is in it.
 #[derive(Clone, Copy)]
 pub struct LoginState {
-    list: RwSignal<Vec<SignedIn>>,
-    offers: RwSignal<Option<(Registry, Vec<Offer>)>>,
+    list: Later<Vec<SignedIn>>,
+    offers: Later<Option<(Registry, Vec<Offer>)>>,
     leaving: RwSignal<bool>,
 }
 
 impl LoginState {
     pub(super) fn new() -> Self {
         LoginState {
-            list: RwSignal::default(),
-            offers: RwSignal::default(),
+            list: Later::new(),
+            offers: Later::new(),
             leaving: RwSignal::new(false),
         }
     }
 
     /// Where one is signed in.
-    pub fn list(self) -> ReadSignal<Vec<SignedIn>> {
+    pub fn list(self) -> ReadLater<Vec<SignedIn>> {
         self.list.read_only()
     }
 
@@ -52,7 +54,7 @@ impl LoginState {
     }
 
     /// The providers of the registry that was asked about last.
-    pub fn offers(self) -> ReadSignal<Option<(Registry, Vec<Offer>)>> {
+    pub fn offers(self) -> ReadLater<Option<(Registry, Vec<Offer>)>> {
         self.offers.read_only()
     }
 

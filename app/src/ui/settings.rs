@@ -1,5 +1,7 @@
 //! Colours, sign-ins, and what this browser keeps.
 
+mod registries;
+
 use layerscope_core::digest::Digest;
 use layerscope_core::layer_index::TradeChoice;
 use layerscope_core::path::EntryPath;
@@ -22,6 +24,7 @@ use crate::browser::store::StoredLayer;
 use crate::browser::timer;
 use crate::state::Load;
 use crate::state::cache::Kept;
+use registries::Registries;
 
 /// Budgets to choose from beside the present one, in bytes.
 const BUDGETS: [u64; 4] = [50_000_000, 250_000_000, 1_000_000_000, 4_000_000_000];
@@ -55,6 +58,7 @@ pub fn Settings() -> impl IntoView {
             </section>
             <IndexTrade/>
             <SignedIn/>
+            <Registries/>
             <section class="stack tight" aria-labelledby="kept">
                 <h2 id="kept">"Kept in this browser"</h2>
                 <p class="muted prose">
