@@ -89,6 +89,11 @@ impl<'a> Page<'a> {
         }
     }
 
+    /// The page as another server has it, at an address without a slash at its end.
+    pub fn at(browser: &'a Browser, base: &'a str) -> Self {
+        Self { browser, base }
+    }
+
     /// Loads the page anew at a route such as `#/image/debian`, and waits for its state.
     #[track_caller]
     pub fn load(&self, route: &str) -> String {

@@ -7,6 +7,7 @@
 
 mod bad_input;
 mod chunked;
+mod direct;
 mod edges;
 mod files;
 mod formats;
@@ -16,6 +17,7 @@ mod large;
 mod login;
 mod main_job;
 mod pages;
+mod referrers;
 mod resume;
 mod round_trips;
 mod sign_in;

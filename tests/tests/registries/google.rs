@@ -96,6 +96,30 @@ fn children_and_manifests_are_no_tags() {
     let setup = Setup::new("gcr.io/project", CONTAINER_REGISTRY);
     let page = wait(setup.client.tags(setup.repository(), None)).unwrap();
     assert_eq!(page.items, ["latest"]);
+    assert_eq!(page.children, ["image", "other"]);
+    let detail = page.details.iter().find(|(tag, _)| tag == "latest");
+    let (_, detail) = detail.unwrap();
+    assert_eq!(
+        (detail.size, detail.time_s),
+        (Some(200_000), Some(1_767_225_600))
+    );
+}
+
+/// Artifact Registry lists the same, with manifests that no tag names, times in milliseconds as
+/// text, and an empty list of children (the same reader in go-containerregistry serves both).
+#[test]
+fn manifests_without_a_tag() {
+    const ROWS: &[Row] = &[get(PKG, "/v2/project/repo/image/tags/list").text(
+        r#"{"child":[],"manifest":{"sha256:1111111111111111111111111111111111111111111111111111111111111111":{"imageSizeBytes":"10","mediaType":"application/vnd.oci.image.manifest.v1+json","tag":[],"timeCreatedMs":"1000","timeUploadedMs":"2000"},"sha256:2222222222222222222222222222222222222222222222222222222222222222":{"imageSizeBytes":"0","tag":["v1","v2"],"timeCreatedMs":"0","timeUploadedMs":"3000"}},"name":"project/repo/image","tags":["v1","v2"]}"#,
+    )];
+    let setup = Setup::new("us-docker.pkg.dev/project/repo/image", ROWS);
+    let page = wait(setup.client.tags(setup.repository(), None)).unwrap();
+    assert_eq!((page.items.len(), page.details.len()), (2, 2));
+    let (digest, detail) = &page.untagged[0];
+    assert_eq!(digest.encoded()[..2], *"11");
+    assert_eq!((detail.size, detail.time_s), (Some(10), Some(2)));
+    assert_eq!(page.details[0].1.size, None, "a size of nothing is none");
+    setup.asked();
 }
 
 const K8S: &str = "registry.k8s.io";
