@@ -6,6 +6,8 @@
 #![allow(clippy::unwrap_used)] // a test's panic is its message
 
 mod bad_input;
+#[path = "../registries/behind.rs"]
+mod behind;
 mod chunked;
 mod direct;
 mod edges;
@@ -14,6 +16,7 @@ mod formats;
 mod indices;
 mod keys;
 mod large;
+mod listings;
 mod login;
 mod main_job;
 mod pages;

@@ -1,7 +1,9 @@
 //! What people run themselves: distribution 2.8 and 3, Harbor, zot.
 //!
-//! Sources: distribution.github.io (API, token authentication), goharbor.io "Using the API" and
-//! robot accounts, zotregistry.dev; opencontainers/distribution-spec for referrers and Link.
+//! Sources: distribution.github.io (API, token authentication) and distribution/distribution issue
+//! 4667 (headers of a part; the whole where a cache is empty); goharbor.io, robot accounts, and
+//! goharbor/harbor issues 12192, 10241 (challenge, token, cookies), 18413 (filtered referrers), 23875
+//! (a cache that is empty); zotregistry.dev; opencontainers/distribution-spec for referrers and Link.
 
 use layerscope_core::digest::Digest;
 use layerscope_core::registry::referrers::{Cosign, Referrer, Source};
@@ -23,7 +25,16 @@ const DISTRIBUTION: &[Row] = &[
         )
         .body(Content::Manifest),
     get(HOST, "/v2/a/b/blobs/{layer}")
-        .answers(200, &[("accept-ranges", "bytes")])
+        .answers(
+            200,
+            &[
+                ("accept-ranges", "bytes"),
+                ("cache-control", "max-age=31536000"),
+                ("docker-content-digest", "{layer}"),
+                ("docker-distribution-api-version", "registry/2.0"),
+                ("etag", r#""{layer}""#),
+            ],
+        )
         .body(Content::Layer),
     // A relative Link. The last tag needs escaping.
     get(HOST, "/v2/a/b/tags/list")
@@ -106,10 +117,14 @@ fn without_a_referrers_api_the_tag_counts() {
 }
 
 const HARBOR: &str = "harbor.example";
-const HARBOR_CHALLENGED: &[(&str, &str)] = &[(
-    "www-authenticate",
-    r#"Bearer realm="https://harbor.example/service/token",service="harbor-registry",scope="repository:proj/app:pull""#,
-)];
+const HARBOR_CHALLENGED: &[(&str, &str)] = &[
+    ("set-cookie", "sid=0; Path=/; Secure; HttpOnly"),
+    ("x-request-id", "0"),
+    (
+        "www-authenticate",
+        r#"Bearer realm="https://harbor.example/service/token",service="harbor-registry",scope="repository:proj/app:pull""#,
+    ),
+];
 
 const HARBOR_ROWS: &[Row] = &[
     get(HARBOR, "/v2/").answers(
@@ -127,7 +142,7 @@ const HARBOR_ROWS: &[Row] = &[
     get(HARBOR, "/v2/proj/app/manifests/latest")
         .when(&[When::Anonymous])
         .answers(401, HARBOR_CHALLENGED)
-        .text(r#"{"errors":[{"code":"UNAUTHORIZED","message":"unauthorized to access repository: proj/app, action: pull"}]}"#),
+        .text(r#"{"errors":[{"code":"UNAUTHORIZED","message":"unauthorized to access repository: proj/app, action: pull: unauthorized to access repository: proj/app, action: pull"}]}"#),
     get(HARBOR, "/v2/proj/app/manifests/latest").body(Content::Manifest),
     get(HARBOR, "/v2/proj/app/blobs/{layer}").when(&[When::Authorized]).body(Content::Layer),
     // Referrers come in pages.
@@ -156,7 +171,8 @@ fn harbor_has_robots_and_pages_of_referrers() {
     setup.asked();
 }
 
-/// A project that is a pull-through cache sends the whole blob as long as it has none of it.
+/// A pull-through cache sends the whole blob as long as it has none of it (distribution, and a proxy
+/// project of Harbor's).
 #[test]
 fn a_cache_that_knows_no_range_the_first_time() {
     let setup = Setup::new("registry.example/a/b", DISTRIBUTION);
@@ -370,4 +386,17 @@ fn harbor_s_catalog_is_for_those_signed_in() {
     setup.sign_in("robot$ci", "pw");
     assert_eq!(catalog(&setup), ["proj/app", "proj/b"]);
     setup.asked();
+}
+
+/// What registries answer where nobody asked for it encoded: told, and never shown as the blob.
+#[test]
+fn bytes_that_come_encoded() {
+    let setup = Setup::new("registry.example/a/b", DISTRIBUTION);
+    setup.hosts.change(&[get(HOST, "/v2/a/b/blobs/{layer}")
+        .answers(200, &[("content-encoding", "gzip")])
+        .body(Content::WholeLayer)]);
+    let layer = setup.layer();
+    let blob = setup.client.blob(setup.repository(), &layer, 1 << 20);
+    let error = wait(blob).unwrap_err();
+    assert!(format!("{error:?}").contains("Content-Encoding"), "{error}");
 }
