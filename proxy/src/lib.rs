@@ -15,6 +15,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 pub mod address;
 pub mod assets;
 pub mod blob;
+pub mod budget;
 pub mod challenge;
 pub mod config;
 pub mod connect;

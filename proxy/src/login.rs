@@ -9,12 +9,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -22,8 +22,9 @@ use tokio::time::Instant;
 use url::{Url, form_urlencoded};
 
 use crate::Proxy;
+use crate::budget::Place;
 use crate::error::ProxyError;
-use crate::limits::MAX_TOKEN_BYTES;
+use crate::limits::{ClientKey, MAX_TOKEN_BYTES};
 use crate::params::Params;
 use crate::provider::{Endpoints, Present, Provider, SecretIn, TokenKind};
 use crate::target::{Registry, shown};
@@ -73,6 +74,7 @@ impl Discoveries {
 /// `GET`: who can be signed in at for `registry=`, or how to begin at `provider=`.
 pub async fn offer(
     State(proxy): State<Arc<Proxy>>,
+    Extension(client): Extension<ClientKey>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ProxyError> {
     let params = Params::from_query(query.as_deref())?;
@@ -84,12 +86,13 @@ pub async fn offer(
             .filter(|provider| provider.covers(&registry))
             .map(|provider| json!({"id": provider.id, "name": provider.name}))
             .collect();
-        return Ok(answer(json!({"providers": offered})));
+        return Ok(answer(json!({"providers": offered}), None));
     };
     let provider = proxy.provider(id)?;
-    let _room = proxy.gate.request()?;
-    let known = proxy.in_time(provider, proxy.known(provider)).await?;
-    Ok(answer(json!({
+    let mut place = proxy.gate.request(client)?;
+    let known = proxy.known(provider, &mut place);
+    let known = proxy.in_time(provider, known).await?;
+    let beginning = json!({
         "id": provider.id,
         "name": provider.name,
         "authorization_endpoint": known.authorization.as_str(),
@@ -99,7 +102,8 @@ pub async fn offer(
         "issuer": known.issuer,
         "names_itself": known.names_itself,
         "response_mode": if known.fragment { "fragment" } else { "query" },
-    })))
+    });
+    Ok(answer(beginning, Some(place)))
 }
 
 /// What the client sends. Not Debug: all of it is secret.
@@ -116,6 +120,7 @@ struct LoginRequest {
 /// `POST`: a code, or a refresh token, for tokens.
 pub async fn exchange(
     State(proxy): State<Arc<Proxy>>,
+    Extension(client): Extension<ClientKey>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ProxyError> {
@@ -124,15 +129,17 @@ pub async fn exchange(
             "This proxy has no sign-in page configured for any registry; use a user name and a token or password instead.".into(),
         ));
     }
-    let request: LoginRequest = json_body(&headers, body).await?;
+    let request: LoginRequest = json_body(&headers, body, &proxy.config.limits).await?;
     let provider = proxy.provider(&request.provider)?;
     let form = form_from_request(&request)?;
-    let _room = proxy.gate.request()?;
+    let mut place = proxy.gate.request(client)?;
     let work = async {
-        let known = proxy.known(provider).await?;
-        proxy.ask_for_tokens(provider, &known, form).await
+        let known = proxy.known(provider, &mut place).await?;
+        let tokens = proxy.ask_for_tokens(provider, &known, form, &mut place);
+        tokens.await
     };
-    proxy.in_time(provider, work).await
+    let tokens = proxy.in_time(provider, work).await?;
+    Ok(answer(tokens, Some(place)))
 }
 
 type Form = Vec<(&'static str, String)>;
@@ -222,7 +229,11 @@ impl Proxy {
     }
 
     /// The endpoints of a provider, read from its discovery document when they are first needed.
-    async fn known(&self, provider: &Provider) -> Result<Arc<Known>, ProxyError> {
+    async fn known(
+        &self,
+        provider: &Provider,
+        place: &mut Place,
+    ) -> Result<Arc<Known>, ProxyError> {
         let issuer = match &provider.endpoints {
             Endpoints::Given {
                 authorization,
@@ -269,7 +280,8 @@ impl Proxy {
                 "{host} answers {status} when asked for its discovery document"
             )));
         }
-        let body = upstream::read_bounded(response.into_body(), MAX_DISCOVERY_BYTES, &host).await?;
+        let body = response.into_body();
+        let body = upstream::read_bounded(body, MAX_DISCOVERY_BYTES, &host, place).await?;
         let known =
             known_from_document(&body, issuer, provider.secret_in).map_err(|why| bad(&why))?;
         for endpoint in [&known.authorization, &known.token] {
@@ -301,7 +313,8 @@ impl Proxy {
         provider: &Provider,
         known: &Known,
         mut form: Form,
-    ) -> Result<Response, ProxyError> {
+        place: &mut Place,
+    ) -> Result<Value, ProxyError> {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         match &provider.client_secret {
@@ -337,9 +350,10 @@ impl Proxy {
             .finish();
         let response = self.upstream.post_form(&known.token, headers, text).await?;
         let status = response.status().as_u16();
-        let body = upstream::read_bounded(response.into_body(), MAX_TOKEN_BYTES, &host).await?;
+        let body = response.into_body();
+        let body = upstream::read_bounded(body, MAX_TOKEN_BYTES, &host, place).await?;
         match status {
-            200 => tokens_from_body(provider, &body, &host, refreshing).map(answer),
+            200 => tokens_from_body(provider, &body, &host, refreshing),
             400 | 401 => Err(refusal(provider, &body, refreshing)),
             429 => Err(ProxyError::RateLimited(
                 format!("{host} says that there were too many sign-ins."),
@@ -354,7 +368,7 @@ impl Proxy {
 
 /// OpenID Connect Discovery 1.0, section 3.
 fn known_from_document(
-    body: &Bytes,
+    body: &[u8],
     issuer: &str,
     secret_in: Option<SecretIn>,
 ) -> Result<Known, String> {
@@ -397,7 +411,7 @@ fn known_from_document(
 /// What the browser keeps: how the token is presented, and how it is renewed.
 fn tokens_from_body(
     provider: &Provider,
-    body: &Bytes,
+    body: &[u8],
     host: &str,
     refreshing: bool,
 ) -> Result<Value, ProxyError> {
@@ -445,7 +459,7 @@ fn seconds_left(token: &str) -> Option<u64> {
 }
 
 /// RFC 6749, section 5.2. The provider's prose is left out: the code says what happened.
-fn refusal(provider: &Provider, body: &Bytes, refreshing: bool) -> ProxyError {
+fn refusal(provider: &Provider, body: &[u8], refreshing: bool) -> ProxyError {
     let value: Value = serde_json::from_slice(body).unwrap_or_default();
     let code = value.get("error").and_then(Value::as_str).unwrap_or("?");
     let name = &provider.name;
@@ -474,7 +488,7 @@ mod tests {
     #[track_caller]
     fn document(from: &str, to: &str, expect: Result<(SecretIn, bool), &str>) {
         let text = DOCUMENT.replacen(from, to, 1);
-        let got = known_from_document(&Bytes::from(text), "https://a.io", None);
+        let got = known_from_document(text.as_bytes(), "https://a.io", None);
         let got = got.map(|known| (known.secret_in, known.fragment));
         assert_eq!(got, expect.map_err(str::to_owned), "{to}");
     }

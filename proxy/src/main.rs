@@ -83,9 +83,10 @@ fn start_log() {
 #[cfg(unix)]
 fn open_files(limits: &Limits) {
     use rustix::process::{Resource, getrlimit, setrlimit};
-    /// For the listener, the logs, the app's files, and connections that stand unused.
+    /// For the listener, the logs, the app's files, and names that are being resolved.
     const OTHERS: u64 = 1024;
-    let wanted = (limits.connections + limits.streams + limits.requests) as u64 + OTHERS;
+    let upstream = limits.streams + limits.requests + limits.kept_connections;
+    let wanted = (limits.connections + upstream) as u64 + OTHERS;
     let now = getrlimit(Resource::Nofile);
     let Some(soft) = now.current.filter(|soft| *soft < wanted) else {
         return;

@@ -354,6 +354,10 @@ fn proxy(attempt: &Attempt, code: &str, message: &str, retry_after: Option<u64>)
             "This is too large for the proxy",
             "Copy the command below to fetch it to your disk.",
         ),
+        "REQUEST_TIMEOUT" => (
+            "The proxy did not get the request in time",
+            "Try again; if it stays so, the connection is slow, or something between here and the proxy holds requests up.",
+        ),
         "RATE_LIMITED" => ("Too many requests to the proxy", &busy),
         "BUSY" => ("The proxy is busy", &busy),
         _ => (
