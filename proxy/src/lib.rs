@@ -141,13 +141,24 @@ pub fn router(proxy: Arc<Proxy>) -> Router {
         .fallback(guard::not_found)
         .method_not_allowed_fallback(guard::method_not_allowed)
         .layer(middleware::from_fn_with_state(proxy.clone(), guard::guard));
+    let beside = match proxy.config.metrics_listen {
+        None => Router::new().route("/metrics", get(metrics_text)),
+        Some(_) => Router::new(),
+    };
     Router::new()
         .nest("/api", api)
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
-        .route("/metrics", get(metrics_text))
+        .merge(beside)
         .fallback(any(page))
         .layer(CatchPanicLayer::new())
+        .with_state(proxy)
+}
+
+/// `/metrics` alone, for an address of its own.
+pub fn metrics_router(proxy: Arc<Proxy>) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics_text))
         .with_state(proxy)
 }
 

@@ -10,7 +10,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::config::ConfigError;
+use crate::config::{ConfigError, without_values};
 use crate::target::{HostPort, Registry};
 
 /// Providers that one proxy may have: a list for people to choose from.
@@ -123,7 +123,7 @@ impl FromStr for Entry {
         }
         let one: Result<One, _> = toml::from_str(&format!("provider = {}", text.trim()));
         one.map(|one| one.provider)
-            .map_err(|problem| problem.message().to_owned())
+            .map_err(|problem| without_values(problem.message()))
     }
 }
 
