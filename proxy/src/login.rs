@@ -16,6 +16,7 @@ use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderValue, Method, header};
+use hyper::body::Incoming;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -45,6 +46,8 @@ const CALLBACK: &str = "/callback.html";
 struct Known {
     authorization: Url,
     token: Url,
+    /// Where tokens are ended (RFC 7009).
+    revocation: Option<Url>,
     issuer: Option<String>,
     /// It promises to name itself beside each code (RFC 9207).
     names_itself: bool,
@@ -78,7 +81,13 @@ pub async fn offer(
     RawQuery(query): RawQuery,
 ) -> Result<Response, ProxyError> {
     let params = Params::from_query(query.as_deref())?;
-    let Some(id) = params.get("provider")? else {
+    let provider = params.get("provider")?;
+    if provider.is_some() && params.get("registry")?.is_some() {
+        return Err(ProxyError::TargetInvalid(
+            "Either registry or provider is wanted, not both.".into(),
+        ));
+    }
+    let Some(id) = provider else {
         let registry: Registry = params.parsed("registry")?;
         proxy.check_served(&registry)?;
         let providers = proxy.config.providers.iter();
@@ -115,9 +124,10 @@ struct LoginRequest {
     verifier: Option<String>,
     redirect_uri: Option<String>,
     refresh_token: Option<String>,
+    revoke: Option<String>,
 }
 
-/// `POST`: a code, or a refresh token, for tokens.
+/// `POST`: a code, or a refresh token, for tokens; or a refresh token for nothing any more.
 pub async fn exchange(
     State(proxy): State<Arc<Proxy>>,
     Extension(client): Extension<ClientKey>,
@@ -133,13 +143,19 @@ pub async fn exchange(
     let provider = proxy.provider(&request.provider)?;
     let form = form_from_request(&request)?;
     let mut place = proxy.gate.request(client)?;
+    let revokes = request.revoke.is_some();
     let work = async {
         let known = proxy.known(provider, &mut place).await?;
-        let tokens = proxy.ask_for_tokens(provider, &known, form, &mut place);
-        tokens.await
+        match revokes {
+            true => proxy.revoke(provider, &known, form).await,
+            false => {
+                let tokens = proxy.ask_for_tokens(provider, &known, form, &mut place);
+                tokens.await
+            }
+        }
     };
-    let tokens = proxy.in_time(provider, work).await?;
-    Ok(answer(tokens, Some(place)))
+    let told = proxy.in_time(provider, work).await?;
+    Ok(answer(told, Some(place)))
 }
 
 type Form = Vec<(&'static str, String)>;
@@ -153,6 +169,7 @@ fn form_from_request(request: &LoginRequest) -> Result<Form, ProxyError> {
             verifier: Some(verifier),
             redirect_uri: Some(redirect),
             refresh_token: None,
+            revoke: None,
             ..
         } => {
             // RFC 7636, section 4.1.
@@ -187,6 +204,7 @@ fn form_from_request(request: &LoginRequest) -> Result<Form, ProxyError> {
             verifier: None,
             redirect_uri: None,
             refresh_token: Some(refresh),
+            revoke: None,
             ..
         } => {
             if !visible(refresh) {
@@ -197,8 +215,25 @@ fn form_from_request(request: &LoginRequest) -> Result<Form, ProxyError> {
                 ("refresh_token", refresh.clone()),
             ])
         }
+        LoginRequest {
+            code: None,
+            verifier: None,
+            redirect_uri: None,
+            refresh_token: None,
+            revoke: Some(refresh),
+            ..
+        } => {
+            if !visible(refresh) {
+                return Err(invalid("revoke has characters that no token has."));
+            }
+            // RFC 7009, section 2.1.
+            Ok(vec![
+                ("token", refresh.clone()),
+                ("token_type_hint", "refresh_token".into()),
+            ])
+        }
         _ => Err(invalid(
-            "Either code, verifier and redirect_uri are wanted, or refresh_token.",
+            "Either code, verifier and redirect_uri are wanted, or refresh_token, or revoke.",
         )),
     }
 }
@@ -238,14 +273,17 @@ impl Proxy {
             Endpoints::Given {
                 authorization,
                 token,
+                revocation,
                 issuer,
             } => {
-                for url in [authorization, token] {
+                let revocation = revocation.as_deref();
+                for url in [authorization, token].into_iter().chain(revocation) {
                     self.check_endpoint(provider, url, url)?;
                 }
                 return Ok(Arc::new(Known {
                     authorization: authorization.clone(),
                     token: token.clone(),
+                    revocation: revocation.cloned(),
                     issuer: issuer.clone(),
                     names_itself: false,
                     fragment: false,
@@ -282,11 +320,15 @@ impl Proxy {
         }
         let body = response.into_body();
         let body = upstream::read_bounded(body, MAX_DISCOVERY_BYTES, &host, place).await?;
-        let known =
+        let mut known =
             known_from_document(&body, issuer, provider.secret_in).map_err(|why| bad(&why))?;
         for endpoint in [&known.authorization, &known.token] {
             self.check_endpoint(provider, endpoint, &url)?;
         }
+        // One can sign in without it.
+        known
+            .revocation
+            .take_if(|at| self.check_endpoint(provider, at, &url).is_err());
         let known = Arc::new(known);
         self.discoveries.put(&provider.id, known.clone());
         Ok(known)
@@ -312,9 +354,58 @@ impl Proxy {
         &self,
         provider: &Provider,
         known: &Known,
-        mut form: Form,
+        form: Form,
         place: &mut Place,
     ) -> Result<Value, ProxyError> {
+        let host = host_shown(&known.token);
+        let refreshing = form.iter().any(|(name, _)| *name == "refresh_token");
+        let response = self.post_as_client(provider, known, &known.token, form);
+        let response = response.await?;
+        let status = response.status().as_u16();
+        let body = response.into_body();
+        let body = upstream::read_bounded(body, MAX_TOKEN_BYTES, &host, place).await?;
+        match status {
+            200 => tokens_from_body(provider, &body, &host, refreshing),
+            400 | 401 => Err(refusal(provider, &body, refreshing)),
+            429 => Err(ProxyError::RateLimited(
+                format!("{host} says that there were too many sign-ins."),
+                Duration::from_secs(30),
+            )),
+            status => Err(ProxyError::UpstreamInvalid(format!(
+                "{host} answers {status} when asked for tokens."
+            ))),
+        }
+    }
+
+    /// Ends a sign-in at a provider that can (RFC 7009); says whether it could.
+    async fn revoke(
+        &self,
+        provider: &Provider,
+        known: &Known,
+        form: Form,
+    ) -> Result<Value, ProxyError> {
+        let Some(url) = &known.revocation else {
+            return Ok(json!({"revoked": false}));
+        };
+        let response = self.post_as_client(provider, known, url, form).await?;
+        match response.status().as_u16() {
+            // Also for a token that was none any more.
+            200 => Ok(json!({"revoked": true})),
+            status => Err(ProxyError::UpstreamInvalid(format!(
+                "{} answers {status} when a sign-in is to be ended.",
+                host_shown(url)
+            ))),
+        }
+    }
+
+    /// Sends a form as the client that the provider knows.
+    async fn post_as_client(
+        &self,
+        provider: &Provider,
+        known: &Known,
+        url: &Url,
+        mut form: Form,
+    ) -> Result<http::Response<Incoming>, ProxyError> {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         match &provider.client_secret {
@@ -342,27 +433,11 @@ impl Proxy {
                 }
             }
         }
-        let host = host_shown(&known.token);
-        self.gate.upstream(&host)?;
-        let refreshing = form.iter().any(|(name, _)| *name == "refresh_token");
+        self.gate.upstream(&host_shown(url))?;
         let text = form_urlencoded::Serializer::new(String::new())
             .extend_pairs(form)
             .finish();
-        let response = self.upstream.post_form(&known.token, headers, text).await?;
-        let status = response.status().as_u16();
-        let body = response.into_body();
-        let body = upstream::read_bounded(body, MAX_TOKEN_BYTES, &host, place).await?;
-        match status {
-            200 => tokens_from_body(provider, &body, &host, refreshing),
-            400 | 401 => Err(refusal(provider, &body, refreshing)),
-            429 => Err(ProxyError::RateLimited(
-                format!("{host} says that there were too many sign-ins."),
-                Duration::from_secs(30),
-            )),
-            status => Err(ProxyError::UpstreamInvalid(format!(
-                "{host} answers {status} when asked for tokens."
-            ))),
-        }
+        self.upstream.post_form(url, headers, text).await
     }
 }
 
@@ -397,6 +472,7 @@ fn known_from_document(
     Ok(Known {
         authorization: url("authorization_endpoint")?,
         token: url("token_endpoint")?,
+        revocation: url("revocation_endpoint").ok(),
         issuer: Some(issuer.to_owned()),
         names_itself: value.get("authorization_response_iss_parameter_supported")
             == Some(&Value::Bool(true)),
