@@ -70,6 +70,7 @@ fn a_request_crosses_without_bytes() {
         access: Access {
             authorization: Some("Bearer x".to_owned()),
             credentials: None,
+            renewed: false,
         },
     };
     let packed = pack(&request, None).unwrap();

@@ -102,6 +102,8 @@ pub struct Access {
     pub authorization: Option<String>,
     /// To renew a token during a long download.
     pub credentials: Option<crate::registry::client::Credentials>,
+    /// They are the same person's as before: what was got by those stays good.
+    pub renewed: bool,
 }
 
 impl std::fmt::Debug for Access {

@@ -153,8 +153,9 @@ impl<P: Ports> Job<P> {
     pub(super) fn set_access(&self, access: Access) {
         let registry = self.source.repository.registry();
         match access.credentials {
-            Some(credentials) => self.client.replace_credentials(registry, credentials),
-            None => self.client.set_credentials(registry, None),
+            Some(same) if access.renewed => self.client.replace_credentials(registry, same),
+            // Somebody else, or nobody: no token of the one before is used any more.
+            other => self.client.set_credentials(registry, other),
         }
         self.page.answered.ring();
     }
