@@ -2,8 +2,8 @@
 //! JavaScript exception becomes a [`error::BrowserError`] here.
 //!
 //! In the page: [`page`], [`away`], [`location`], [`prefs`], [`pool`], [`reach`], [`worker`]. In the
-//! workers: [`scope`], [`ports`], [`hash`], [`lock`]. In both: [`early`], [`fetch`], [`store`], [`opfs`],
-//! [`timer`], [`message`].
+//! workers: [`scope`], [`ports`], [`hash`]. In both: [`early`], [`fetch`], [`lock`], [`store`],
+//! [`opfs`], [`timer`], [`message`].
 
 pub mod away;
 pub mod early;

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 
 use layerscope_core::layer_index::TradeChoice;
 use layerscope_core::registry::way::Ways;
-use web_sys::Storage;
+use wasm_bindgen::JsCast;
+use wasm_bindgen::closure::Closure;
+use web_sys::{Storage, StorageEvent};
 
 use super::page::window;
 
@@ -18,6 +20,7 @@ const RECENT: &str = "recent";
 const THEME: &str = "theme";
 const TRADE: &str = "index";
 const WAYS: &str = "ways";
+const ACCEPTED: &str = "accepted-proxies";
 
 thread_local! {
     static MEMORY: RefCell<BTreeMap<String, String>> = const { RefCell::new(BTreeMap::new()) };
@@ -71,6 +74,33 @@ pub fn remove(name: &str) {
         drop(storage.remove_item(&format!("{PREFIX}{name}"))); // refused: then it holds nothing
     }
     MEMORY.with(|m| m.borrow_mut().remove(name));
+}
+
+/// Calls back when another tab has changed a setting, or all of them.
+pub fn on_change(name: &'static str, callback: impl Fn() + 'static) {
+    let listener = Closure::<dyn Fn(StorageEvent)>::new(move |event: StorageEvent| {
+        // No key: everything was cleared.
+        let ours = |key: String| key.strip_prefix(PREFIX).is_some_and(|key| key == name);
+        if event.key().is_none_or(ours) {
+            callback();
+        }
+    });
+    let target = listener.as_ref().unchecked_ref();
+    drop(window().add_event_listener_with_callback("storage", target));
+    listener.forget(); // for the life of the page
+}
+
+/// Proxies that a link has named and the user lets have sign-ins.
+pub fn accepted() -> Vec<String> {
+    serde_json::from_str(&get(ACCEPTED).unwrap_or_default()).unwrap_or_default()
+}
+
+/// Keeps which proxies those are.
+pub fn set_accepted(proxies: &[String]) {
+    match serde_json::to_string(proxies) {
+        Ok(text) if !proxies.is_empty() => drop(set(ACCEPTED, &text)),
+        _ => remove(ACCEPTED),
+    }
 }
 
 /// The references opened last, newest first.

@@ -55,9 +55,11 @@ async fn surroundings(inner: &Inner) -> Surroundings {
             AppConfig::default()
         }
     };
-    let named = named_in_query().map(Some);
     let set = config.proxy.as_ref().map(|p| p.base().map(str::to_owned));
-    let proxy = match named.or(set) {
+    // A link cannot undo what whoever runs the page has decided.
+    let named = named_in_query().filter(|_| set.is_none());
+    let by_link = named.is_some();
+    let proxy = match set.or(named.map(Some)) {
         Some(decided) => decided,
         // The proxy's own files say so, and a page in development has one beside it.
         None if from_proxy || page::build_id() == page::DEV_BUILD => Some(String::new()),
@@ -65,6 +67,7 @@ async fn surroundings(inner: &Inner) -> Surroundings {
     };
     Surroundings {
         proxy,
+        by_link,
         direct: config.direct,
         closed: from_proxy,
     }

@@ -2,6 +2,7 @@
 
 use layerscope_core::reference::Registry;
 use layerscope_core::registry::login::Offer;
+use layerscope_core::registry::login::kept::Trust;
 use leptos::prelude::*;
 
 use super::later::{Later, ReadLater};
@@ -23,6 +24,8 @@ pub struct LoginState {
     list: Later<Vec<SignedIn>>,
     offers: Later<Option<(Registry, Vec<Offer>)>>,
     leaving: RwSignal<bool>,
+    trust: RwSignal<Trust>,
+    accepted: RwSignal<Vec<String>>,
 }
 
 impl LoginState {
@@ -31,6 +34,8 @@ impl LoginState {
             list: Later::new(),
             offers: Later::new(),
             leaving: RwSignal::new(false),
+            trust: RwSignal::default(),
+            accepted: RwSignal::default(),
         }
     }
 
@@ -67,6 +72,29 @@ impl LoginState {
     /// Says who can be signed in at.
     pub fn set_offers(self, registry: Registry, offers: Vec<Offer>) {
         self.offers.set(Some((registry, offers)));
+    }
+
+    /// A question about providers came to nothing; it may be asked again.
+    pub fn forget_offers(self, registry: &Registry) {
+        if self.knows(registry) {
+            self.offers.set(None);
+        }
+    }
+
+    /// Whether the page's proxy may have sign-ins.
+    pub fn trust(self) -> ReadSignal<Trust> {
+        self.trust.read_only()
+    }
+
+    /// Proxies that the user lets have sign-ins, although only a link has named them.
+    pub fn accepted(self) -> ReadSignal<Vec<String>> {
+        self.accepted.read_only()
+    }
+
+    /// Says whether the page's proxy may have sign-ins, and which others may.
+    pub fn set_trust(self, trust: Trust, accepted: Vec<String>) {
+        self.trust.set(trust);
+        self.accepted.set(accepted);
     }
 
     /// The page is about to go to a provider.

@@ -132,6 +132,7 @@ fn SignedIn() -> impl IntoView {
                 </ul>
             </When>
             {(!page::is_framed()).then(|| view! { <Import/> })}
+            <Accepted/>
         </section>
     }
 }
@@ -156,6 +157,44 @@ fn signed_in(one: crate::state::login::SignedIn) -> impl IntoView {
             <span class="muted small">{one.how}", "{kept}</span>
             <button type="button" class="btn tiny" aria-label=title on:click=out>
                 "Sign out"
+            </button>
+        </li>
+    }
+}
+
+/// Proxies that may have sign-ins although only a link has named them, and the way back.
+#[component]
+fn Accepted() -> impl IntoView {
+    let app = app();
+    let list = app.state.login.accepted();
+    view! {
+        <When when=move || list.with(|l| !l.is_empty())>
+            <p id="accepted" class="muted prose" tabindex="-1">
+                "Proxies that links have named, and that you let have what you sign in with:"
+            </p>
+            <ul class="card list" aria-labelledby="accepted">
+                <For each=move || list.get() key=Clone::clone let(proxy)>
+                    {accepted(proxy)}
+                </For>
+            </ul>
+        </When>
+    }
+}
+
+/// One of them.
+fn accepted(proxy: String) -> impl IntoView {
+    let app = app();
+    let title = format!("Let {proxy} have nothing any more, and forget its sign-ins");
+    let (name, shown) = (proxy.clone(), proxy.clone());
+    let out = move |_| {
+        app.effects.refuse_proxy(&proxy);
+        refocus(vec!["#accepted".to_owned(), "#signed-in".to_owned()]);
+    };
+    view! {
+        <li data-accepted=name>
+            <span class="mono">{shown}</span>
+            <button type="button" class="btn tiny" aria-label=title on:click=out>
+                "Take it back"
             </button>
         </li>
     }

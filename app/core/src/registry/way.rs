@@ -78,6 +78,8 @@ pub struct Ways(BTreeMap<String, Known>);
 pub struct Surroundings {
     /// The proxy's address, empty for the page's own origin; none where there is no proxy.
     pub proxy: Option<String>,
+    /// Only a link has named it.
+    pub by_link: bool,
     /// Registries that whoever runs the page wants asked directly.
     pub direct: Vec<String>,
     /// The page's own policy lets it ask nobody but the proxy: our proxy has served it.
@@ -194,6 +196,7 @@ mod tests {
     fn check(ways: &Ways, name: &str, proxy: Option<&str>, expect: &str) {
         let around = Surroundings {
             proxy: proxy.map(str::to_owned),
+            by_link: false,
             direct: vec!["listed.example".into()],
             closed: false,
         };
