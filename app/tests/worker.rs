@@ -106,7 +106,7 @@ fn the_first_words_stay_the_same() {
 
 /// The requests in the order of their kinds, by which they begin.
 const REQUESTS: &str =
-    "['hello', 'open', 'inner', 'cancel', 'close', 'view', 'rows', 'read', 'download']";
+    "['hello', 'open', 'inner', 'cancel', 'goon', 'close', 'view', 'rows', 'read', 'download']";
 /// Jobs of which the scripts can tell how they stand; their numbers are one byte long.
 const JOBS: JobId = 40;
 

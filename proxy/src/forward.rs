@@ -78,7 +78,8 @@ impl Proxy {
         (most, client): (usize, ClientKey),
     ) -> Result<Small, ProxyError> {
         self.check_served(registry)?;
-        self.small_from(method, registry, path, request, most).await
+        self.small_from(method, registry, path, request, (most, client))
+            .await
     }
 
     /// The same for a host that was checked already, or stands for a registry that was.
@@ -88,7 +89,7 @@ impl Proxy {
         registry: &Registry,
         path: &str,
         request: &HeaderMap,
-        most: usize,
+        (most, client): (usize, ClientKey),
     ) -> Result<Small, ProxyError> {
         if registry.is_sample() {
             let (parts, body) = self.sample().answer(path, request).into_parts();

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http::{HeaderMap, Method, StatusCode};
@@ -11,7 +12,7 @@ use crate::Proxy;
 use crate::error::ProxyError;
 use crate::forward::{answer, encoded};
 use crate::headers::Freshness;
-use crate::limits::MAX_LISTING_BYTES;
+use crate::limits::{ClientKey, MAX_LISTING_BYTES};
 use crate::params::Params;
 use crate::target::{HUB_NAME, Registry, Repository, shown};
 
@@ -30,6 +31,7 @@ const MAX_PAGE: u32 = 10_000;
 /// The registry is not Docker Hub or not served, a parameter makes no sense, or the site fails.
 pub async fn listing(
     State(proxy): State<Arc<Proxy>>,
+    Extension(client): Extension<ClientKey>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ProxyError> {
     let params = Params::from_query(query.as_deref())?;
@@ -61,7 +63,7 @@ pub async fn listing(
             &site,
             &path,
             &HeaderMap::new(),
-            MAX_LISTING_BYTES,
+            (MAX_LISTING_BYTES, client),
         )
         .await?;
     if small.status == StatusCode::UNAUTHORIZED {

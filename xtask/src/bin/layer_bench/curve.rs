@@ -130,7 +130,7 @@ fn picture(svg: &Path, layers: &[Layer]) -> Result<(), Box<dyn std::error::Error
         .y_desc("fetched for a file in the mean, KB")
         .x_label_formatter(&|x| format!("{x}"))
         .y_label_formatter(&|y| format!("{y}"))
-        .light_line_style(WHITE)
+        .max_light_lines(0)
         .draw()?;
     let at = |point: &Point| (point.percent, point.mean / 1000.0);
     for (percent, mean) in GOALS {

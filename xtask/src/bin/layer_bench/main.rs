@@ -19,7 +19,6 @@ use layerscope_core::explore::ports::SaveEvery;
 use layerscope_core::layer_index::{
     BlobHasher, BuildOptions, Built, IndexBuilder, LayerIndex, PartialIndex,
 };
-use layerscope_core::toc::EntryKind;
 use serde_json::{Map, Value};
 
 /// Each timing is the best of this many: the others were disturbed.
