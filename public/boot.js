@@ -65,6 +65,8 @@ function fetchPages() {
 }
 
 async function start() {
+  // Where the proxy is, which the program needs before its first question.
+  globalThis.layerscopeConfig = fetch("config.json", { credentials: "omit" }).catch(() => undefined);
   startWorker();
   fetchPages();
   if (typeof WebAssembly !== "object") {

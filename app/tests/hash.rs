@@ -25,7 +25,7 @@ const SAYS: &str = "
 async fn hash_with(worker: Option<&str>) -> Result<BlobDigests, HashError> {
     let url = worker.map(|text| object_url(text.as_bytes(), "text/javascript").unwrap());
     let url = url.as_ref().map(|url| url.href());
-    let mut hash = BrowserHash::start_at(url, Algorithm::Sha256);
+    let mut hash = BrowserHash::start_at(url, Algorithm::Sha256, Vec::new());
     for i in 0..CHUNKS {
         hash.push(&vec![i as u8; CHUNK]).await?;
     }
@@ -43,6 +43,21 @@ fn expected() -> BlobDigests {
 #[wasm_bindgen_test]
 async fn without_a_second_worker_it_is_done_here() {
     assert_eq!(hash_with(None).await, Ok(expected()));
+}
+
+#[wasm_bindgen_test]
+async fn it_goes_on_from_states_that_were_told() {
+    let mut first = BrowserHash::start_at(None, Algorithm::Sha256, Vec::new());
+    first.push(&vec![0; CHUNK]).await.unwrap();
+    let mut states = first.states(0).await.unwrap();
+    assert_eq!(first.states(5).await.unwrap(), &states[160..]);
+    states.truncate(32 * 100);
+    let mut second = BrowserHash::start_at(None, Algorithm::Sha256, states);
+    second.push(&vec![0; CHUNK - 100 * 4096]).await.unwrap();
+    for i in 1..CHUNKS {
+        second.push(&vec![i as u8; CHUNK]).await.unwrap();
+    }
+    assert_eq!(second.finish().await, Ok(expected()));
 }
 
 #[wasm_bindgen_test]

@@ -58,6 +58,45 @@ async fn what_was_put_is_got_until_it_is_removed() {
 }
 
 #[wasm_bindgen_test]
+async fn a_value_that_grows_is_counted_and_removed_with_its_parts() {
+    let store = fresh("parts").await;
+    put(&store, "ab", 9).await;
+    put(&store, "a0", 9).await;
+    store.append("a", b"h1", (0, b"one"), 5, "x").await.unwrap();
+    store
+        .append("a", b"head", (1, b"two"), 10, "x")
+        .await
+        .unwrap();
+    for (key, bytes) in [("a", "head"), ("a/0", "one"), ("a/1", "two")] {
+        let got = store.get(key).await.unwrap();
+        assert_eq!(got.as_deref(), Some(bytes.as_bytes()), "{key}");
+    }
+    assert_eq!(keys(&store).await, ["a", "a0", "ab"]);
+    assert_eq!(store.used().await.unwrap(), 28);
+    // Parts are evicted with their head, and nobody else's.
+    store.set_budget(30).await.unwrap();
+    put(&store, "c", 12).await;
+    assert_eq!(keys(&store).await, ["c", "a"]);
+    put(&store, "d", 9).await;
+    assert_eq!(keys(&store).await, ["d", "c"]);
+    for key in ["a", "a/0", "a/1"] {
+        assert_eq!(store.get(key).await.unwrap(), None, "{key}");
+    }
+    // Over the budget, neither is there.
+    let large = store.append("a", b"head", (0, &[1; 40]), 44, "x").await;
+    assert!(matches!(large, Err(StoreError::Full { .. })));
+    assert_eq!(store.get("a/0").await.unwrap(), None);
+    put(&store, "a0", 2).await;
+    store
+        .append("a", b"head", (0, b"one"), 7, "x")
+        .await
+        .unwrap();
+    store.remove("a").await.unwrap();
+    assert_eq!(store.get("a/0").await.unwrap(), None);
+    assert_eq!(store.get("a0").await.unwrap(), Some(vec![7; 2]));
+}
+
+#[wasm_bindgen_test]
 async fn it_is_still_there_for_the_next_visit() {
     let store = fresh("persist").await;
     store.put("a", &[0, 255, 10], "x").await.unwrap();

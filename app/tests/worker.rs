@@ -39,6 +39,8 @@ fn source(name: &str) -> LayerSource {
         soci: Default::default(),
         given: None,
         whole: false,
+        again: false,
+        trade: Default::default(),
     }
 }
 
@@ -68,6 +70,7 @@ fn a_request_crosses_without_bytes() {
         access: Access {
             authorization: Some("Bearer x".to_owned()),
             credentials: None,
+            renewed: false,
         },
     };
     let packed = pack(&request, None).unwrap();
@@ -103,7 +106,7 @@ fn the_first_words_stay_the_same() {
 
 /// The requests in the order of their kinds, by which they begin.
 const REQUESTS: &str =
-    "['hello', 'open', 'inner', 'cancel', 'close', 'view', 'rows', 'read', 'download']";
+    "['hello', 'open', 'inner', 'cancel', 'goon', 'close', 'view', 'rows', 'read', 'download']";
 /// Jobs of which the scripts can tell how they stand; their numbers are one byte long.
 const JOBS: JobId = 40;
 

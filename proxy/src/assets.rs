@@ -92,6 +92,8 @@ impl Site {
         for (name, value) in [
             ("referrer-policy", "no-referrer"),
             ("x-content-type-options", "nosniff"),
+            // So that the page need not ask whether its own origin has a proxy.
+            ("x-layerscope-proxy", "1"),
             // A sign-in window must be able to answer its opener.
             ("cross-origin-opener-policy", "same-origin-allow-popups"),
         ] {

@@ -17,6 +17,7 @@ use crate::params::Params;
 use crate::range;
 use crate::redirect::{self, Answer};
 use crate::room::Room;
+use crate::serve::Streamed;
 use crate::sip::Thirst;
 use crate::stream::WatchedBody;
 use crate::target::{Digest, Registry, Repository};
@@ -113,7 +114,9 @@ pub async fn blob(
             ))
         }
     };
-    finish(&method, parts.status, down, body, &host)
+    let mut response = finish(&method, parts.status, down, body, &host)?;
+    response.extensions_mut().insert(Streamed);
+    Ok(response)
 }
 
 fn check_len(headers: &HeaderMap, most: Option<u64>, host: &str) -> Result<(), ProxyError> {

@@ -19,12 +19,16 @@ use crate::target::{HostPort, Registry};
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// The command line (each flag also as `LAYERSCOPE_…` and, by the same name, in a TOML file).
-#[derive(Debug, Default, Parser)]
+/// Not Debug: what stands after `--provider` can have a client secret in it.
+#[derive(Default, Parser)]
 #[command(name = "layerscope-proxy", version, about)]
 pub struct Args {
     /// Address to listen on [default: 127.0.0.1:8080]
     #[arg(long, env = "LAYERSCOPE_LISTEN", value_name = "ADDRESS:PORT")]
     pub listen: Option<String>,
+    /// Serve /metrics at this address alone, and not beside the API
+    #[arg(long, env = "LAYERSCOPE_METRICS_LISTEN", value_name = "ADDRESS:PORT")]
+    pub metrics_listen: Option<String>,
     /// Serve this registry; once one is given, only those and the sample. With none and a
     /// loopback --listen, any public host is served
     #[arg(
@@ -117,6 +121,7 @@ pub struct Args {
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 struct File {
     listen: Option<String>,
+    metrics_listen: Option<String>,
     registry: Vec<String>,
     any_registry: bool,
     allow_private: Vec<String>,
@@ -159,6 +164,8 @@ pub struct IndexSource {
 pub struct Config {
     /// Where to listen.
     pub listen: SocketAddr,
+    /// Where `/metrics` is, if not beside the API.
+    pub metrics_listen: Option<SocketAddr>,
     /// Which targets are allowed.
     pub policy: Policy,
     /// Where people can sign in, for which registries.
@@ -283,8 +290,11 @@ impl Config {
             Some(dir) => Assets::Dir(dir),
             None => Assets::Embedded,
         };
+        let metrics_listen = args.metrics_listen.or(file.metrics_listen);
+        let metrics_listen = metrics_listen.map(|at| parse("--metrics-listen", &at));
         Ok(Self {
             listen,
+            metrics_listen: metrics_listen.transpose()?,
             policy,
             providers,
             ca_file: args.ca_file.or(file.ca_file),
@@ -395,8 +405,23 @@ fn file_from_path(path: &Path) -> Result<File, ConfigError> {
         // Its own words would quote the line, which may have a secret in it.
         let line = e.span().and_then(|at| text.get(..at.start));
         let line = line.map_or(1, |before| before.matches('\n').count() + 1);
-        bad(format!("line {line}: {}", e.message()))
+        bad(format!("line {line}: {}", without_values(e.message())))
     })
+}
+
+/// What a parser says is wrong, without what it quotes of a value: that can be a secret, also where
+/// none should be. Names of settings stay.
+pub(crate) fn without_values(message: &str) -> String {
+    let message = message.lines().next().unwrap_or_default();
+    let names = ["unknown field `", "missing field `", "duplicate key"];
+    if names.iter().any(|start| message.starts_with(start)) {
+        return message.to_owned();
+    }
+    // serde's and toml's own words stand at the end: "invalid type: integer `7`, expected a string".
+    match message.rsplit_once("expected ") {
+        Some((_, expected)) => format!("expected {expected}"),
+        None => "this is no TOML".to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -482,7 +507,7 @@ mod tests {
 
     #[test]
     fn what_is_printed_says_the_same() {
-        let all = "--listen 0.0.0.0:80 --registry a.example --registry b.example:5000 \
+        let all = "--listen 0.0.0.0:80 --metrics-listen 127.0.0.1:81 --registry a.example --registry b.example:5000 \
             --allow-private 10.0.0.1:5000 --plain-http 10.0.0.1:5000 --forwarder 10.0.0.0/8 \
             --realm a.example=login.example --ca-file roots.pem --origin https://app.example \
             --max-blob-bytes 1000 --assets dist --no-sample --index-source https://cdn.example/a";
@@ -527,6 +552,7 @@ mod tests {
             "--index-source https://u:p@a.example/",
             "--index-source https://a.example/?x",
             "--forwarder everybody",
+            "--metrics-listen 9090",
         ] {
             assert!(config(line, "").is_err(), "{line}");
         }

@@ -77,6 +77,9 @@ pub enum ProxyError {
     /// A request body over its bound, or a header block over it.
     #[error("{0}")]
     RequestTooLarge(String),
+    /// A request body that does not come.
+    #[error("{0}")]
+    RequestTimeout(String),
 }
 
 impl ProxyError {
@@ -113,6 +116,7 @@ impl ProxyError {
             Self::NotFound(_) => ("NOT_FOUND", StatusCode::NOT_FOUND),
             Self::MethodNotAllowed(_) => ("METHOD_NOT_ALLOWED", StatusCode::METHOD_NOT_ALLOWED),
             Self::RequestTooLarge(_) => ("REQUEST_TOO_LARGE", StatusCode::PAYLOAD_TOO_LARGE),
+            Self::RequestTimeout(_) => ("REQUEST_TIMEOUT", StatusCode::REQUEST_TIMEOUT),
         }
     }
 
@@ -140,6 +144,10 @@ impl IntoResponse for ProxyError {
         headers.insert(&ERROR_HEADER, HeaderValue::from_static(self.code()));
         if let Some(seconds) = self.retry_after_s() {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if matches!(self, Self::RequestTimeout(_)) {
+            // Whatever still comes is no request.
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         let body = error_body(self.code(), &self.to_string());
         (self.status(), headers, body).into_response()

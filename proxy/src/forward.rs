@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
@@ -13,7 +14,7 @@ use url::Url;
 use crate::Proxy;
 use crate::error::ProxyError;
 use crate::headers::{self, Freshness};
-use crate::limits::{MAX_ERROR_BYTES, MAX_LISTING_BYTES, MAX_MANIFEST_BYTES};
+use crate::limits::{ClientKey, MAX_ERROR_BYTES, MAX_LISTING_BYTES, MAX_MANIFEST_BYTES};
 use crate::link;
 use crate::params::Params;
 use crate::redirect;
@@ -66,16 +67,30 @@ impl Proxy {
     /// Asks a registry (or the sample) for something small, following redirects.
     ///
     /// # Errors
-    /// As [`redirect::follow`]; the body is over `most` bytes; all of it took too long.
+    /// As [`redirect::follow`]; the body is over `most` bytes; there is no room for one more of this
+    /// client; all of it took too long.
     pub async fn small(
         &self,
         method: &Method,
         registry: &Registry,
         path: &str,
         request: &HeaderMap,
-        most: usize,
+        (most, client): (usize, ClientKey),
     ) -> Result<Small, ProxyError> {
         self.check_served(registry)?;
+        self.small_from(method, registry, path, request, (most, client))
+            .await
+    }
+
+    /// The same for a host that was checked already, or stands for a registry that was.
+    pub(crate) async fn small_from(
+        &self,
+        method: &Method,
+        registry: &Registry,
+        path: &str,
+        request: &HeaderMap,
+        (most, client): (usize, ClientKey),
+    ) -> Result<Small, ProxyError> {
         if registry.is_sample() {
             let (parts, body) = self.sample().answer(path, request).into_parts();
             let url = self.policy.url(registry, path)?;
@@ -86,7 +101,7 @@ impl Proxy {
                 url,
             });
         }
-        let _room = self.gate.request()?;
+        let mut place = self.gate.request(client)?;
         self.gate.upstream(&registry.to_string())?;
         let start = self.policy.url(registry, path)?;
         let work = async {
@@ -94,14 +109,15 @@ impl Proxy {
                 redirect::follow(&self.upstream, &self.policy, method, start, request).await?;
             let (parts, body) = found.response.into_parts();
             let body = if parts.status.is_success() {
-                upstream::read_bounded(body, most, &upstream::host_shown(&found.url)).await?
+                let host = upstream::host_shown(&found.url);
+                upstream::read_bounded(body, most, &host, &mut place).await?
             } else {
-                upstream::read_start(body, MAX_ERROR_BYTES).await
+                upstream::read_start(body, MAX_ERROR_BYTES).await.into()
             };
             Ok(Small {
                 status: parts.status,
                 headers: parts.headers,
-                body,
+                body: place.hold(body),
                 url: found.url,
             })
         };
@@ -116,7 +132,12 @@ impl Proxy {
 }
 
 /// Makes the client's answer of a registry's. Content-Length is the body's own, but for HEAD.
-fn answer(method: &Method, small: Small, freshness: Freshness, private: bool) -> Response {
+pub(crate) fn answer(
+    method: &Method,
+    small: Small,
+    freshness: Freshness,
+    private: bool,
+) -> Response {
     let mut headers = headers::down(&small.headers, small.status, freshness, private);
     headers.insert(
         header::CONTENT_TYPE,
@@ -139,6 +160,7 @@ fn answer(method: &Method, small: Small, freshness: Freshness, private: bool) ->
 /// GET and HEAD of `/api/v1/manifest`.
 pub async fn manifest(
     State(proxy): State<Arc<Proxy>>,
+    Extension(client): Extension<ClientKey>,
     method: Method,
     RawQuery(query): RawQuery,
     request: HeaderMap,
@@ -152,7 +174,7 @@ pub async fn manifest(
     let private = up.contains_key(header::AUTHORIZATION);
     let path = format!("/v2/{repository}/manifests/{reference}");
     let small = proxy
-        .small(&method, &registry, &path, &up, MAX_MANIFEST_BYTES)
+        .small(&method, &registry, &path, &up, (MAX_MANIFEST_BYTES, client))
         .await?;
     proxy.learn(&registry, &repository, small.refusal());
     let freshness = match reference {
@@ -178,6 +200,7 @@ struct List {
 /// GET of `/api/v1/tags`.
 pub async fn tags(
     State(proxy): State<Arc<Proxy>>,
+    Extension(client): Extension<ClientKey>,
     RawQuery(query): RawQuery,
     request: HeaderMap,
 ) -> Result<Response, ProxyError> {
@@ -200,12 +223,13 @@ pub async fn tags(
         repository: Some(repository),
         query,
     };
-    proxy.list(&params, list, &request).await
+    proxy.list(&params, list, &request, client).await
 }
 
 /// GET of `/api/v1/catalog`.
 pub async fn catalog(
     State(proxy): State<Arc<Proxy>>,
+    Extension(client): Extension<ClientKey>,
     RawQuery(query): RawQuery,
     request: HeaderMap,
 ) -> Result<Response, ProxyError> {
@@ -221,12 +245,13 @@ pub async fn catalog(
         repository: None,
         query: page_query(&params)?,
     };
-    proxy.list(&params, list, &request).await
+    proxy.list(&params, list, &request, client).await
 }
 
 /// GET of `/api/v1/referrers`.
 pub async fn referrers(
     State(proxy): State<Arc<Proxy>>,
+    Extension(client): Extension<ClientKey>,
     RawQuery(query): RawQuery,
     request: HeaderMap,
 ) -> Result<Response, ProxyError> {
@@ -258,7 +283,7 @@ pub async fn referrers(
         repository: Some(repository),
         query,
     };
-    proxy.list(&params, list, &request).await
+    proxy.list(&params, list, &request, client).await
 }
 
 fn page_query(params: &Params) -> Result<Vec<(&'static str, String)>, ProxyError> {
@@ -275,6 +300,7 @@ impl Proxy {
         params: &Params,
         list: List,
         request: &HeaderMap,
+        client: ClientKey,
     ) -> Result<Response, ProxyError> {
         let query = match params.get("cursor")? {
             Some(cursor) => link::query_from_cursor(cursor)?,
@@ -298,7 +324,13 @@ impl Proxy {
         }
         let private = up.contains_key(header::AUTHORIZATION);
         let mut small = self
-            .small(&Method::GET, &list.registry, &path, &up, MAX_LISTING_BYTES)
+            .small(
+                &Method::GET,
+                &list.registry,
+                &path,
+                &up,
+                (MAX_LISTING_BYTES, client),
+            )
             .await?;
         if let Some(repository) = &list.repository {
             self.learn(&list.registry, repository, small.refusal());

@@ -17,12 +17,13 @@ use crate::headers;
 use crate::limits::ClientKey;
 
 /// The API's routes, as they are counted and logged: never what a client sent.
-pub const ROUTES: [&str; 8] = [
+pub const ROUTES: [&str; 9] = [
     "manifest",
     "blob",
     "tags",
     "catalog",
     "referrers",
+    "listing",
     "token",
     "login",
     "info",
@@ -101,6 +102,8 @@ pub async fn guard(State(proxy): State<Arc<Proxy>>, mut request: Request, next: 
     proxy.metrics.answered(route, status);
     let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     tracing::info!(%method, route, status, code, ms, "answered");
+    // For whoever sets up a reverse proxy: who connects is no business of the usual log.
+    tracing::debug!(%peer, "asked by");
     response
 }
 

@@ -15,6 +15,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 pub mod address;
 pub mod assets;
 pub mod blob;
+pub mod budget;
 pub mod challenge;
 pub mod config;
 pub mod connect;
@@ -27,6 +28,7 @@ pub mod headers;
 pub mod legacy;
 pub mod limits;
 pub mod link;
+pub mod listing;
 pub mod location;
 pub mod login;
 pub mod metrics;
@@ -132,19 +134,31 @@ pub fn router(proxy: Arc<Proxy>) -> Router {
         .route("/v1/tags", list!(forward::tags))
         .route("/v1/catalog", list!(forward::catalog))
         .route("/v1/referrers", list!(forward::referrers))
+        .route("/v1/listing", list!(listing::listing))
         .route("/v1/token", post(token::token))
         .route("/v1/login", list!(login::offer).post(login::exchange))
         .route("/v1/info", list!(info))
         .fallback(guard::not_found)
         .method_not_allowed_fallback(guard::method_not_allowed)
         .layer(middleware::from_fn_with_state(proxy.clone(), guard::guard));
+    let beside = match proxy.config.metrics_listen {
+        None => Router::new().route("/metrics", get(metrics_text)),
+        Some(_) => Router::new(),
+    };
     Router::new()
         .nest("/api", api)
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
-        .route("/metrics", get(metrics_text))
+        .merge(beside)
         .fallback(any(page))
         .layer(CatchPanicLayer::new())
+        .with_state(proxy)
+}
+
+/// `/metrics` alone, for an address of its own.
+pub fn metrics_router(proxy: Arc<Proxy>) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics_text))
         .with_state(proxy)
 }
 
@@ -168,7 +182,9 @@ async fn info(State(proxy): State<Arc<Proxy>>) -> Response {
         "api": API_VERSION,
         "registries": if policy.any { None } else { Some(names) },
         "sample": proxy.config.sample,
-        "capabilities": ["manifest", "blob", "tags", "catalog", "referrers", "token", "login"],
+        "capabilities": [
+            "manifest", "blob", "tags", "catalog", "referrers", "listing", "token", "login",
+        ],
     });
     (
         [(header::CONTENT_TYPE, "application/json")],

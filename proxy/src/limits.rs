@@ -13,6 +13,7 @@ use governor::{Quota, RateLimiter};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::budget::{Budget, CLIENT_SHARE, Place};
 use crate::error::ProxyError;
 
 /// Manifests and indexes: registries take at most 4 MiB (distribution spec, "Pushing Manifests").
@@ -36,6 +37,8 @@ const MAX_RATE_KEYS: usize = 10_000;
 
 /// No limit on a number is higher: it would be none.
 const MAX_COUNT: u64 = 1_000_000_000;
+/// A TiB: more than a machine has.
+const MAX_ANSWERS_MIB: usize = 1 << 20;
 /// Nothing waits longer than a day.
 const MAX_SECONDS: u64 = 24 * 60 * 60;
 
@@ -52,12 +55,20 @@ pub struct Limits {
     pub streams: usize,
     /// Blob streams at once of one client: a browser opens six connections a host.
     pub client_streams: usize,
-    /// Other requests at once, of all clients.
+    /// Other requests at once, of all clients: until the last byte of the answer is taken.
     pub requests: usize,
+    /// Other requests at once of one client.
+    pub client_requests: usize,
+    /// MiB of memory for the answers to those requests, as far as they are over 64 KiB. One client
+    /// may have a quarter of it.
+    pub answers_mib: usize,
     /// Open client connections.
     pub connections: usize,
     /// Open connections of one client: many tabs, or a household behind one address.
     pub client_connections: usize,
+    /// Connections to registries and storage that are kept for a next request, in use or not.
+    /// Others end with their answer.
+    pub kept_connections: usize,
     /// Seconds for a name to resolve and one of its addresses to accept.
     pub connect_s: u64,
     /// Seconds for a manifest, listing or token, redirects and body included; and for a blob's
@@ -67,7 +78,8 @@ pub struct Limits {
     pub idle_s: u64,
     /// Bytes a second that a registry must give while the client waits, over a minute.
     pub min_rate: u64,
-    /// Seconds for a client to send its request's head, and that a connection may stand unused.
+    /// Seconds for a client to send its request's head, and again for a body; and that a connection
+    /// may stand unused.
     pub head_s: u64,
     /// Seconds after the signal to stop in which `/readyz` says so while connections are still
     /// taken: what a load balancer needs to notice.
@@ -84,8 +96,11 @@ impl Default for Limits {
             streams: 512,
             client_streams: 64,
             requests: 512,
+            client_requests: 64,
+            answers_mib: 128,
             connections: 4096,
             client_connections: 512,
+            kept_connections: 1024,
             connect_s: 10,
             total_s: 60,
             idle_s: 60,
@@ -101,6 +116,11 @@ impl Limits {
     /// How long connecting may take.
     pub fn connect(&self) -> Duration {
         Duration::from_secs(self.connect_s)
+    }
+
+    /// How long a request's head may take, or its body.
+    pub fn head(&self) -> Duration {
+        Duration::from_secs(self.head_s)
     }
 
     /// How long a small answer may take in all.
@@ -124,12 +144,14 @@ impl Limits {
             ("streams", self.streams as u64, MAX_COUNT),
             ("client-streams", self.client_streams as u64, MAX_COUNT),
             ("requests", self.requests as u64, MAX_COUNT),
+            ("client-requests", self.client_requests as u64, MAX_COUNT),
             ("connections", self.connections as u64, MAX_COUNT),
             (
                 "client-connections",
                 self.client_connections as u64,
                 MAX_COUNT,
             ),
+            ("kept-connections", self.kept_connections as u64, MAX_COUNT),
             ("connect-s", self.connect_s, MAX_SECONDS),
             ("total-s", self.total_s, MAX_SECONDS),
             ("idle-s", self.idle_s, MAX_SECONDS),
@@ -141,6 +163,14 @@ impl Limits {
                     "limits.{name} is {value}; 1 to {most} are possible"
                 ));
             }
+        }
+        // A client's share holds one of the longest answers; and all of it can be counted.
+        let least = (CLIENT_SHARE * MAX_LISTING_BYTES) >> 20;
+        if !(least..=MAX_ANSWERS_MIB).contains(&self.answers_mib) {
+            return Err(format!(
+                "limits.answers-mib is {}; {least} to {MAX_ANSWERS_MIB} are possible",
+                self.answers_mib
+            ));
         }
         for (name, value) in [
             ("stop-delay-s", self.stop_delay_s),
@@ -203,8 +233,8 @@ pub struct Gate {
     clients: Rate<ClientKey>,
     upstreams: Rate<String>,
     streams: Arc<Semaphore>,
-    requests: Arc<Semaphore>,
     client_streams: Counts,
+    budget: Budget,
 }
 
 /// How many of something each client has now.
@@ -214,9 +244,10 @@ pub struct Counts {
     most: usize,
 }
 
-/// One of a client's; given back on drop.
+/// Some of a client's; given back on drop.
 pub struct Counted {
     client: ClientKey,
+    some: usize,
     counts: Counts,
 }
 
@@ -231,15 +262,19 @@ impl Counts {
 
     /// One more for a client, unless it has as many as it may.
     pub fn take(&self, client: ClientKey) -> Option<Counted> {
+        self.take_many(client, 1)
+    }
+
+    /// Some more for a client, unless that is over what it may have.
+    pub fn take_many(&self, client: ClientKey, some: usize) -> Option<Counted> {
         let mut map = self.map.lock().unwrap_or_else(PoisonError::into_inner);
         let count = map.get(&client).copied().unwrap_or(0);
-        if count >= self.most {
-            return None;
-        }
-        map.insert(client, count + 1);
+        let count = count.checked_add(some).filter(|n| *n <= self.most)?;
+        map.insert(client, count);
         drop(map);
         Some(Counted {
             client,
+            some,
             counts: self.clone(),
         })
     }
@@ -253,7 +288,7 @@ impl Drop for Counted {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         match map.get_mut(&self.client) {
-            Some(count) if *count > 1 => *count -= 1,
+            Some(count) if *count > self.some => *count -= self.some,
             _ => drop(map.remove(&self.client)),
         }
     }
@@ -272,8 +307,8 @@ impl Gate {
             clients: Rate::new(limits.client_rate),
             upstreams: Rate::new(limits.upstream_rate),
             streams: Arc::new(Semaphore::new(limits.streams)),
-            requests: Arc::new(Semaphore::new(limits.requests)),
             client_streams: Counts::new(limits.client_streams),
+            budget: Budget::new(limits),
         }
     }
 
@@ -297,12 +332,9 @@ impl Gate {
         })
     }
 
-    /// Room for a request that is answered as a whole.
-    pub fn request(&self) -> Result<OwnedSemaphorePermit, ProxyError> {
-        self.requests
-            .clone()
-            .try_acquire_owned()
-            .map_err(|_| busy("requests at once"))
+    /// Room for a client's request that is answered as a whole.
+    pub fn request(&self, client: ClientKey) -> Result<Place, ProxyError> {
+        self.budget.request(client)
     }
 
     /// Room for a blob stream of this client.
@@ -321,7 +353,8 @@ impl Gate {
     }
 }
 
-fn busy(what: &str) -> ProxyError {
+/// There is no room for one more of something.
+pub fn busy(what: &str) -> ProxyError {
     ProxyError::Busy(format!(
         "This proxy has as many {what} as it allows; try again shortly."
     ))

@@ -9,21 +9,23 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
+use hyper::body::Incoming;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use url::{Url, form_urlencoded};
 
 use crate::Proxy;
+use crate::budget::Place;
 use crate::error::ProxyError;
-use crate::limits::MAX_TOKEN_BYTES;
+use crate::limits::{ClientKey, MAX_TOKEN_BYTES};
 use crate::params::Params;
 use crate::provider::{Endpoints, Present, Provider, SecretIn, TokenKind};
 use crate::target::{Registry, shown};
@@ -44,6 +46,8 @@ const CALLBACK: &str = "/callback.html";
 struct Known {
     authorization: Url,
     token: Url,
+    /// Where tokens are ended (RFC 7009).
+    revocation: Option<Url>,
     issuer: Option<String>,
     /// It promises to name itself beside each code (RFC 9207).
     names_itself: bool,
@@ -73,10 +77,17 @@ impl Discoveries {
 /// `GET`: who can be signed in at for `registry=`, or how to begin at `provider=`.
 pub async fn offer(
     State(proxy): State<Arc<Proxy>>,
+    Extension(client): Extension<ClientKey>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ProxyError> {
     let params = Params::from_query(query.as_deref())?;
-    let Some(id) = params.get("provider")? else {
+    let provider = params.get("provider")?;
+    if provider.is_some() && params.get("registry")?.is_some() {
+        return Err(ProxyError::TargetInvalid(
+            "Either registry or provider is wanted, not both.".into(),
+        ));
+    }
+    let Some(id) = provider else {
         let registry: Registry = params.parsed("registry")?;
         proxy.check_served(&registry)?;
         let providers = proxy.config.providers.iter();
@@ -84,12 +95,13 @@ pub async fn offer(
             .filter(|provider| provider.covers(&registry))
             .map(|provider| json!({"id": provider.id, "name": provider.name}))
             .collect();
-        return Ok(answer(json!({"providers": offered})));
+        return Ok(answer(json!({"providers": offered}), None));
     };
     let provider = proxy.provider(id)?;
-    let _room = proxy.gate.request()?;
-    let known = proxy.in_time(provider, proxy.known(provider)).await?;
-    Ok(answer(json!({
+    let mut place = proxy.gate.request(client)?;
+    let known = proxy.known(provider, &mut place);
+    let known = proxy.in_time(provider, known).await?;
+    let beginning = json!({
         "id": provider.id,
         "name": provider.name,
         "authorization_endpoint": known.authorization.as_str(),
@@ -99,7 +111,8 @@ pub async fn offer(
         "issuer": known.issuer,
         "names_itself": known.names_itself,
         "response_mode": if known.fragment { "fragment" } else { "query" },
-    })))
+    });
+    Ok(answer(beginning, Some(place)))
 }
 
 /// What the client sends. Not Debug: all of it is secret.
@@ -111,11 +124,13 @@ struct LoginRequest {
     verifier: Option<String>,
     redirect_uri: Option<String>,
     refresh_token: Option<String>,
+    revoke: Option<String>,
 }
 
-/// `POST`: a code, or a refresh token, for tokens.
+/// `POST`: a code, or a refresh token, for tokens; or a refresh token for nothing any more.
 pub async fn exchange(
     State(proxy): State<Arc<Proxy>>,
+    Extension(client): Extension<ClientKey>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ProxyError> {
@@ -124,15 +139,23 @@ pub async fn exchange(
             "This proxy has no sign-in page configured for any registry; use a user name and a token or password instead.".into(),
         ));
     }
-    let request: LoginRequest = json_body(&headers, body).await?;
+    let request: LoginRequest = json_body(&headers, body, &proxy.config.limits).await?;
     let provider = proxy.provider(&request.provider)?;
     let form = form_from_request(&request)?;
-    let _room = proxy.gate.request()?;
+    let mut place = proxy.gate.request(client)?;
+    let revokes = request.revoke.is_some();
     let work = async {
-        let known = proxy.known(provider).await?;
-        proxy.ask_for_tokens(provider, &known, form).await
+        let known = proxy.known(provider, &mut place).await?;
+        match revokes {
+            true => proxy.revoke(provider, &known, form).await,
+            false => {
+                let tokens = proxy.ask_for_tokens(provider, &known, form, &mut place);
+                tokens.await
+            }
+        }
     };
-    proxy.in_time(provider, work).await
+    let told = proxy.in_time(provider, work).await?;
+    Ok(answer(told, Some(place)))
 }
 
 type Form = Vec<(&'static str, String)>;
@@ -146,6 +169,7 @@ fn form_from_request(request: &LoginRequest) -> Result<Form, ProxyError> {
             verifier: Some(verifier),
             redirect_uri: Some(redirect),
             refresh_token: None,
+            revoke: None,
             ..
         } => {
             // RFC 7636, section 4.1.
@@ -180,6 +204,7 @@ fn form_from_request(request: &LoginRequest) -> Result<Form, ProxyError> {
             verifier: None,
             redirect_uri: None,
             refresh_token: Some(refresh),
+            revoke: None,
             ..
         } => {
             if !visible(refresh) {
@@ -190,8 +215,25 @@ fn form_from_request(request: &LoginRequest) -> Result<Form, ProxyError> {
                 ("refresh_token", refresh.clone()),
             ])
         }
+        LoginRequest {
+            code: None,
+            verifier: None,
+            redirect_uri: None,
+            refresh_token: None,
+            revoke: Some(refresh),
+            ..
+        } => {
+            if !visible(refresh) {
+                return Err(invalid("revoke has characters that no token has."));
+            }
+            // RFC 7009, section 2.1.
+            Ok(vec![
+                ("token", refresh.clone()),
+                ("token_type_hint", "refresh_token".into()),
+            ])
+        }
         _ => Err(invalid(
-            "Either code, verifier and redirect_uri are wanted, or refresh_token.",
+            "Either code, verifier and redirect_uri are wanted, or refresh_token, or revoke.",
         )),
     }
 }
@@ -222,19 +264,26 @@ impl Proxy {
     }
 
     /// The endpoints of a provider, read from its discovery document when they are first needed.
-    async fn known(&self, provider: &Provider) -> Result<Arc<Known>, ProxyError> {
+    async fn known(
+        &self,
+        provider: &Provider,
+        place: &mut Place,
+    ) -> Result<Arc<Known>, ProxyError> {
         let issuer = match &provider.endpoints {
             Endpoints::Given {
                 authorization,
                 token,
+                revocation,
                 issuer,
             } => {
-                for url in [authorization, token] {
+                let revocation = revocation.as_deref();
+                for url in [authorization, token].into_iter().chain(revocation) {
                     self.check_endpoint(provider, url, url)?;
                 }
                 return Ok(Arc::new(Known {
                     authorization: authorization.clone(),
                     token: token.clone(),
+                    revocation: revocation.cloned(),
                     issuer: issuer.clone(),
                     names_itself: false,
                     fragment: false,
@@ -269,12 +318,17 @@ impl Proxy {
                 "{host} answers {status} when asked for its discovery document"
             )));
         }
-        let body = upstream::read_bounded(response.into_body(), MAX_DISCOVERY_BYTES, &host).await?;
-        let known =
+        let body = response.into_body();
+        let body = upstream::read_bounded(body, MAX_DISCOVERY_BYTES, &host, place).await?;
+        let mut known =
             known_from_document(&body, issuer, provider.secret_in).map_err(|why| bad(&why))?;
         for endpoint in [&known.authorization, &known.token] {
             self.check_endpoint(provider, endpoint, &url)?;
         }
+        // One can sign in without it.
+        known
+            .revocation
+            .take_if(|at| self.check_endpoint(provider, at, &url).is_err());
         let known = Arc::new(known);
         self.discoveries.put(&provider.id, known.clone());
         Ok(known)
@@ -300,8 +354,58 @@ impl Proxy {
         &self,
         provider: &Provider,
         known: &Known,
+        form: Form,
+        place: &mut Place,
+    ) -> Result<Value, ProxyError> {
+        let host = host_shown(&known.token);
+        let refreshing = form.iter().any(|(name, _)| *name == "refresh_token");
+        let response = self.post_as_client(provider, known, &known.token, form);
+        let response = response.await?;
+        let status = response.status().as_u16();
+        let body = response.into_body();
+        let body = upstream::read_bounded(body, MAX_TOKEN_BYTES, &host, place).await?;
+        match status {
+            200 => tokens_from_body(provider, &body, &host, refreshing),
+            400 | 401 => Err(refusal(provider, &body, refreshing)),
+            429 => Err(ProxyError::RateLimited(
+                format!("{host} says that there were too many sign-ins."),
+                Duration::from_secs(30),
+            )),
+            status => Err(ProxyError::UpstreamInvalid(format!(
+                "{host} answers {status} when asked for tokens."
+            ))),
+        }
+    }
+
+    /// Ends a sign-in at a provider that can (RFC 7009); says whether it could.
+    async fn revoke(
+        &self,
+        provider: &Provider,
+        known: &Known,
+        form: Form,
+    ) -> Result<Value, ProxyError> {
+        let Some(url) = &known.revocation else {
+            return Ok(json!({"revoked": false}));
+        };
+        let response = self.post_as_client(provider, known, url, form).await?;
+        match response.status().as_u16() {
+            // Also for a token that was none any more.
+            200 => Ok(json!({"revoked": true})),
+            status => Err(ProxyError::UpstreamInvalid(format!(
+                "{} answers {status} when a sign-in is to be ended.",
+                host_shown(url)
+            ))),
+        }
+    }
+
+    /// Sends a form as the client that the provider knows.
+    async fn post_as_client(
+        &self,
+        provider: &Provider,
+        known: &Known,
+        url: &Url,
         mut form: Form,
-    ) -> Result<Response, ProxyError> {
+    ) -> Result<http::Response<Incoming>, ProxyError> {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         match &provider.client_secret {
@@ -329,32 +433,17 @@ impl Proxy {
                 }
             }
         }
-        let host = host_shown(&known.token);
-        self.gate.upstream(&host)?;
-        let refreshing = form.iter().any(|(name, _)| *name == "refresh_token");
+        self.gate.upstream(&host_shown(url))?;
         let text = form_urlencoded::Serializer::new(String::new())
             .extend_pairs(form)
             .finish();
-        let response = self.upstream.post_form(&known.token, headers, text).await?;
-        let status = response.status().as_u16();
-        let body = upstream::read_bounded(response.into_body(), MAX_TOKEN_BYTES, &host).await?;
-        match status {
-            200 => tokens_from_body(provider, &body, &host, refreshing).map(answer),
-            400 | 401 => Err(refusal(provider, &body, refreshing)),
-            429 => Err(ProxyError::RateLimited(
-                format!("{host} says that there were too many sign-ins."),
-                Duration::from_secs(30),
-            )),
-            status => Err(ProxyError::UpstreamInvalid(format!(
-                "{host} answers {status} when asked for tokens."
-            ))),
-        }
+        self.upstream.post_form(url, headers, text).await
     }
 }
 
 /// OpenID Connect Discovery 1.0, section 3.
 fn known_from_document(
-    body: &Bytes,
+    body: &[u8],
     issuer: &str,
     secret_in: Option<SecretIn>,
 ) -> Result<Known, String> {
@@ -383,6 +472,7 @@ fn known_from_document(
     Ok(Known {
         authorization: url("authorization_endpoint")?,
         token: url("token_endpoint")?,
+        revocation: url("revocation_endpoint").ok(),
         issuer: Some(issuer.to_owned()),
         names_itself: value.get("authorization_response_iss_parameter_supported")
             == Some(&Value::Bool(true)),
@@ -397,7 +487,7 @@ fn known_from_document(
 /// What the browser keeps: how the token is presented, and how it is renewed.
 fn tokens_from_body(
     provider: &Provider,
-    body: &Bytes,
+    body: &[u8],
     host: &str,
     refreshing: bool,
 ) -> Result<Value, ProxyError> {
@@ -445,7 +535,7 @@ fn seconds_left(token: &str) -> Option<u64> {
 }
 
 /// RFC 6749, section 5.2. The provider's prose is left out: the code says what happened.
-fn refusal(provider: &Provider, body: &Bytes, refreshing: bool) -> ProxyError {
+fn refusal(provider: &Provider, body: &[u8], refreshing: bool) -> ProxyError {
     let value: Value = serde_json::from_slice(body).unwrap_or_default();
     let code = value.get("error").and_then(Value::as_str).unwrap_or("?");
     let name = &provider.name;
@@ -474,7 +564,7 @@ mod tests {
     #[track_caller]
     fn document(from: &str, to: &str, expect: Result<(SecretIn, bool), &str>) {
         let text = DOCUMENT.replacen(from, to, 1);
-        let got = known_from_document(&Bytes::from(text), "https://a.io", None);
+        let got = known_from_document(text.as_bytes(), "https://a.io", None);
         let got = got.map(|known| (known.secret_in, known.fragment));
         assert_eq!(got, expect.map_err(str::to_owned), "{to}");
     }

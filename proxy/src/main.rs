@@ -4,13 +4,17 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use layerscope_proxy::forwarder::Forwarders;
 use layerscope_proxy::limits::Limits;
-use layerscope_proxy::{Config, Proxy, SystemResolver, router, serve};
+use layerscope_proxy::{Config, Proxy, SystemResolver, metrics_router, router, serve};
 use tokio::net::TcpListener;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+
+/// Connections at once for metrics: a few programs that ask every some seconds.
+const METRICS_CONNECTIONS: usize = 16;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -35,6 +39,14 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         .await
         .map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
     let address = listener.local_addr()?;
+    let metrics = match config.metrics_listen {
+        Some(at) => Some(
+            TcpListener::bind(at)
+                .await
+                .map_err(|error| format!("cannot listen on {at} for metrics: {error}"))?,
+        ),
+        None => None,
+    };
     let (limits, forwarders) = (config.limits.clone(), config.forwarders.clone());
     let proxy = Proxy::new(config, Arc::new(SystemResolver))?;
     let draining = proxy.draining();
@@ -42,6 +54,10 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let mut out = std::io::stdout();
     writeln!(out, "layerscope-proxy listening on http://{address}")?;
     out.flush()?;
+    if let Some(listener) = metrics {
+        tracing::info!(address = %listener.local_addr()?, "metrics");
+        tokio::spawn(serve_metrics(listener, metrics_router(proxy.clone())));
+    }
     serve::serve(
         listener,
         router(proxy),
@@ -52,6 +68,16 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     )
     .await;
     Ok(())
+}
+
+/// Serves `/metrics` until the program ends.
+async fn serve_metrics(listener: TcpListener, router: axum::Router) {
+    let limits = Limits {
+        connections: METRICS_CONNECTIONS,
+        ..Limits::default()
+    };
+    let (nobody, never) = (Forwarders::default(), std::future::pending());
+    serve::serve(listener, router, &limits, &nobody, Arc::default(), never).await;
 }
 
 /// Logs go to stderr: `LAYERSCOPE_LOG` is a level (error, warn, info, debug, trace) for this crate
@@ -83,9 +109,10 @@ fn start_log() {
 #[cfg(unix)]
 fn open_files(limits: &Limits) {
     use rustix::process::{Resource, getrlimit, setrlimit};
-    /// For the listener, the logs, the app's files, and connections that stand unused.
+    /// For the listener, the logs, the app's files, and names that are being resolved.
     const OTHERS: u64 = 1024;
-    let wanted = (limits.connections + limits.streams + limits.requests) as u64 + OTHERS;
+    let upstream = limits.streams + limits.requests + limits.kept_connections;
+    let wanted = (limits.connections + upstream) as u64 + OTHERS;
     let now = getrlimit(Resource::Nofile);
     let Some(soft) = now.current.filter(|soft| *soft < wanted) else {
         return;

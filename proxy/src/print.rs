@@ -21,6 +21,9 @@ impl Config {
         }
         let policy = &self.policy;
         put("listen", Value::String(self.listen.to_string()));
+        if let Some(at) = self.metrics_listen {
+            put("metrics-listen", Value::String(at.to_string()));
+        }
         put("registry", list(&policy.registries));
         put("any-registry", Value::Boolean(policy.any));
         put("allow-private", list(&policy.allow_private));

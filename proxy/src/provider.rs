@@ -10,7 +10,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::config::ConfigError;
+use crate::config::{ConfigError, without_values};
 use crate::target::{HostPort, Registry};
 
 /// Providers that one proxy may have: a list for people to choose from.
@@ -97,6 +97,7 @@ pub struct Entry {
     issuer: Option<String>,
     authorization_endpoint: Option<String>,
     token_endpoint: Option<String>,
+    revocation_endpoint: Option<String>,
     client_id: String,
     client_secret: Option<Secret>,
     client_secret_file: Option<PathBuf>,
@@ -123,7 +124,7 @@ impl FromStr for Entry {
         }
         let one: Result<One, _> = toml::from_str(&format!("provider = {}", text.trim()));
         one.map(|one| one.provider)
-            .map_err(|problem| problem.message().to_owned())
+            .map_err(|problem| without_values(problem.message()))
     }
 }
 
@@ -190,6 +191,8 @@ pub enum Endpoints {
         authorization: Url,
         /// For us.
         token: Url,
+        /// Where a sign-in is ended, if it can be.
+        revocation: Option<Box<Url>>,
         /// What ID tokens must name, if the operator said so.
         issuer: Option<String>,
     },
@@ -251,9 +254,12 @@ impl Provider {
             Endpoints::Given {
                 authorization,
                 token,
+                revocation,
                 issuer,
             } => {
                 put("issuer", issuer.clone());
+                let revocation = revocation.as_ref().map(ToString::to_string);
+                put("revocation-endpoint", revocation);
                 put("authorization-endpoint", Some(authorization.to_string()));
                 put("token-endpoint", Some(token.to_string()));
             }
@@ -422,10 +428,16 @@ fn endpoints(entry: &Entry) -> Result<Endpoints, String> {
     };
     let issuer = entry.issuer.as_ref().map(issuer).transpose()?;
     match (issuer, &entry.authorization_endpoint, &entry.token_endpoint) {
-        (Some(issuer), None, None) => Ok(Endpoints::Discovered { issuer }),
+        (Some(issuer), None, None) if entry.revocation_endpoint.is_none() => {
+            Ok(Endpoints::Discovered { issuer })
+        }
         (issuer, Some(authorization), Some(token)) => Ok(Endpoints::Given {
             authorization: url("authorization-endpoint", authorization)?,
             token: url("token-endpoint", token)?,
+            revocation: match &entry.revocation_endpoint {
+                Some(text) => Some(Box::new(url("revocation-endpoint", text)?)),
+                None => None,
+            },
             issuer,
         }),
         _ => Err("either issuer is wanted, or authorization-endpoint and token-endpoint".into()),
@@ -499,7 +511,7 @@ mod tests {
     #[test]
     fn what_is_printed_can_be_read() {
         let given = r#"{ id = "a", registry = ["r.io:5000"], authorization-endpoint = "https://a.io/x?y=z",
-            token-endpoint = "https://a.io/t", client-id = "c", present = "bearer", token = "access",
+            token-endpoint = "https://a.io/t", revocation-endpoint = "https://a.io/r", client-id = "c", present = "bearer", token = "access",
             secret-in = "body", scope = ["read"], parameter = { prompt = "consent" } }"#;
         for text in [GOOGLE, given] {
             let provider = one(text).unwrap();
@@ -541,6 +553,11 @@ mod tests {
             ("https://accounts", "https://u@accounts", "no user"),
             ("google.com", "google.com/?a", "no query"),
             ("issuer", "token-endpoint", "either issuer"),
+            (
+                "username",
+                "revocation-endpoint = \"https://a.io/r\", username",
+                "either issuer",
+            ),
             ("client-id = \"c\"", "client-id = \"\"", "client-id"),
             (
                 "username = \"oauth2accesstoken\"",

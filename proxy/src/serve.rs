@@ -13,6 +13,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use http_body::Body as _;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -22,7 +23,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 use tower::ServiceExt;
 
 use crate::forwarder::Forwarders;
@@ -82,9 +83,12 @@ pub async fn serve(
         let io = TokioIo::new(Patient::new(stream, limits.idle(), room.clone()));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(Duration::from_secs(limits.head_s))
+            .header_read_timeout(limits.head())
             .max_buf_size(MAX_HEADER_BYTES)
-            .serve_connection(io, service_fn(answer_with(router.clone(), peer, room)));
+            .serve_connection(
+                io,
+                service_fn(answer_with(router.clone(), peer, room, limits.total())),
+            );
         let watched = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = watched.await {
@@ -103,32 +107,50 @@ pub async fn serve(
     }
 }
 
+/// An answer with this may take the client as long as it likes, as long as it takes anything: a
+/// stream, which is not in memory.
+#[derive(Clone, Copy)]
+pub struct Streamed;
+
+/// Bytes a second at the least, on average, that a client takes of an answer that is in memory; it
+/// has `total-s` beside that. Slower than any network that a page can be loaded by.
+const MIN_TAKEN: u64 = 8 << 10;
+
 type Answering = Pin<Box<dyn Future<Output = Result<axum::response::Response, Infallible>> + Send>>;
 
 fn answer_with(
     router: Router,
     peer: SocketAddr,
     room: Room,
+    limit: Duration,
 ) -> impl Fn(Request<Incoming>) -> Answering {
     move |request| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
         request.extensions_mut().insert(room.clone());
-        Box::pin(router.clone().oneshot(request))
+        let (answering, room) = (router.clone().oneshot(request), room.clone());
+        Box::pin(async move {
+            let response = answering.await?;
+            if response.extensions().get::<Streamed>().is_none() {
+                let len = response.body().size_hint().upper().unwrap_or_default();
+                room.set_due(Instant::now() + limit + Duration::from_secs(len / MIN_TAKEN));
+            }
+            Ok(response)
+        })
     }
 }
 
-/// A stream that gives up on a peer which takes nothing for too long: while it does not read, no
-/// body is polled, so that only the socket can notice.
-struct Patient {
-    inner: TcpStream,
+/// A stream that gives up on a peer which takes nothing for too long, or too little of what is in
+/// memory: while it does not read, no body is polled, so that only the socket can notice.
+struct Patient<T = TcpStream> {
+    inner: T,
     limit: Duration,
     stuck: Option<Pin<Box<Sleep>>>,
     room: Room,
 }
 
-impl Patient {
-    fn new(inner: TcpStream, limit: Duration, room: Room) -> Self {
+impl<T> Patient<T> {
+    fn new(inner: T, limit: Duration, room: Room) -> Self {
         Self {
             inner,
             limit,
@@ -137,29 +159,31 @@ impl Patient {
         }
     }
 
-    fn watch<T>(
+    fn watch<R>(
         &mut self,
         cx: &mut Context<'_>,
-        result: Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
+        result: Poll<io::Result<R>>,
+    ) -> Poll<io::Result<R>> {
         self.room.set_full(result.is_pending());
         if result.is_ready() {
             self.stuck = None;
             return result;
         }
-        let limit = self.limit;
-        let stuck = self
-            .stuck
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
+        let (limit, room) = (self.limit, &self.room);
+        let stuck = self.stuck.get_or_insert_with(|| {
+            let patient = Instant::now() + limit;
+            let until = room.due().map_or(patient, |due| due.min(patient));
+            Box::pin(tokio::time::sleep_until(until))
+        });
         ready!(stuck.as_mut().poll(cx));
         Poll::Ready(Err(io::Error::new(
             io::ErrorKind::TimedOut,
-            "the client takes no bytes",
+            "the client takes no bytes, or too few",
         )))
     }
 }
 
-impl AsyncRead for Patient {
+impl<T: AsyncRead + Unpin> AsyncRead for Patient<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -169,7 +193,7 @@ impl AsyncRead for Patient {
     }
 }
 
-impl AsyncWrite for Patient {
+impl<T: AsyncWrite + Unpin> AsyncWrite for Patient<T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -192,11 +216,49 @@ impl AsyncWrite for Patient {
         self.inner.is_write_vectored()
     }
 
+    /// hyper flushes when all that it had was written.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.room.is_taken();
         Pin::new(&mut self.inner).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// How much a client gets that takes a hundred bytes every ten seconds, of 10,000.
+    async fn taken(due: Option<u64>, pause: u64) -> usize {
+        let (near, mut far) = tokio::io::duplex(100);
+        let room = Room::default();
+        if let Some(seconds) = due {
+            room.set_due(Instant::now() + Duration::from_secs(seconds));
+        }
+        let mut patient = Patient::new(near, Duration::from_secs(60), room);
+        let writer = tokio::spawn(async move { patient.write_all(&[7; 10_000]).await });
+        let mut all = 0;
+        loop {
+            tokio::time::sleep(Duration::from_secs(pause)).await;
+            match far.read(&mut [0; 100]).await.unwrap() {
+                0 => break,
+                some => all += some,
+            }
+        }
+        assert_eq!(writer.await.unwrap().is_ok(), all == 10_000);
+        all
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_drop_by_drop_is_given_up() {
+        assert_eq!(taken(None, 10).await, 10_000);
+        assert_eq!(taken(Some(2000), 10).await, 10_000);
+        assert_eq!(taken(Some(500), 10).await / 1000, 5);
+        assert_eq!(taken(None, 61).await, 100);
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! hyper doubles its buffer whenever a read fills it, and a slow client's download has several of
 //! them on the way. A sip never fills the first size, which keeps all of them at that.
+//!
+//! Here is also counted how many connections may wait for another request: whoever asks for many
+//! hosts leaves no more of them behind than that.
 
 use std::future::Future;
 use std::io;
@@ -14,6 +17,7 @@ use std::task::{Context, Poll, ready};
 use http::Uri;
 use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::Service;
 
 use crate::connect::BoxFuture;
@@ -40,6 +44,8 @@ impl Thirst {
 pub struct Sips<T> {
     inner: T,
     thirst: Thirst,
+    /// It may be kept when its answer is over; without, it ends then.
+    keeps: Option<OwnedSemaphorePermit>,
 }
 
 impl<T: Read + Unpin> Read for Sips<T> {
@@ -93,13 +99,30 @@ impl<T: Write + Unpin> Write for Sips<T> {
 impl<T: Connection> Connection for Sips<T> {
     /// The answer carries the thirst, for the body that it is given.
     fn connected(&self) -> Connected {
-        self.inner.connected().extra(self.thirst.clone())
+        let connected = self.inner.connected().extra(self.thirst.clone());
+        if self.keeps.is_none() {
+            connected.poison();
+        }
+        connected
     }
 }
 
 /// A connector of such connections.
 #[derive(Clone)]
-pub struct Sipping<C>(pub C);
+pub struct Sipping<C> {
+    inner: C,
+    kept: Arc<Semaphore>,
+}
+
+impl<C> Sipping<C> {
+    /// So many of `inner`'s connections may be used again.
+    pub fn new(inner: C, kept: usize) -> Self {
+        Self {
+            inner,
+            kept: Arc::new(Semaphore::new(kept)),
+        }
+    }
+}
 
 impl<C> Service<Uri> for Sipping<C>
 where
@@ -111,15 +134,17 @@ where
     type Future = BoxFuture<Result<Self::Response, Self::Error>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.0.poll_ready(cx)
+        self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let connecting = self.0.call(uri);
+        let connecting = self.inner.call(uri);
+        let kept = self.kept.clone();
         Box::pin(async move {
             Ok(Sips {
                 inner: connecting.await?,
                 thirst: Thirst::default(),
+                keeps: kept.try_acquire_owned().ok(),
             })
         })
     }
@@ -142,6 +167,7 @@ mod tests {
         let mut sips = Sips {
             inner: TokioIo::new(near),
             thirst: thirst.clone(),
+            keeps: None,
         };
         for (great, room, len) in [
             (false, 1 << 16, SIP),

@@ -58,8 +58,7 @@ impl Pace {
         }
     }
 
-    fn arrived(&mut self, waited: Duration, len: u64) -> Result<(), StreamProblem> {
-        self.waited += waited;
+    fn arrived(&mut self, len: u64) -> Result<(), StreamProblem> {
         self.bytes += len;
         if self.waited < RATE_WINDOW {
             return Ok(());
@@ -73,8 +72,8 @@ impl Pace {
 }
 
 /// A registry's body, watched.
-pub struct WatchedBody {
-    inner: Incoming,
+pub struct WatchedBody<B = Incoming> {
+    inner: B,
     idle: Duration,
     sleep: Pin<Box<Sleep>>,
     pace: Pace,
@@ -91,11 +90,11 @@ pub struct WatchedBody {
     _permit: StreamPermit,
 }
 
-impl WatchedBody {
+impl<B> WatchedBody<B> {
     /// Watches `inner`; `most` is the operator's bound in bytes, `host` is for the log, `room` is
     /// that of the client's connection, `thirst` that of the registry's.
     pub fn new(
-        inner: Incoming,
+        inner: B,
         limits: &Limits,
         most: Option<u64>,
         host: String,
@@ -122,19 +121,23 @@ impl WatchedBody {
         }
     }
 
+    /// Nobody waits any more; how long somebody did counts.
+    fn waited_until(&mut self, at: Instant) {
+        if let Some(since) = self.waiting_since.take() {
+            self.pace.waited += at.saturating_duration_since(since);
+        }
+    }
+
     fn arrived(&mut self, len: u64) -> Result<(), StreamProblem> {
         let now = Instant::now();
-        let waited = self
-            .waiting_since
-            .take()
-            .map_or(Duration::ZERO, |since| now - since);
+        self.waited_until(now);
         self.sleep.as_mut().reset(now + self.idle);
         self.metrics.streamed(len);
         self.freely += len;
         if self.freely >= FAST_BYTES {
             self.thirst.set(true);
         }
-        self.pace.arrived(waited, len)?;
+        self.pace.arrived(len)?;
         if let Some(left) = &mut self.left {
             *left = left
                 .checked_sub(len)
@@ -150,7 +153,7 @@ impl WatchedBody {
     }
 }
 
-impl Drop for WatchedBody {
+impl<B> Drop for WatchedBody<B> {
     fn drop(&mut self) {
         // The connection's next answer is somebody else's.
         self.thirst.set(false);
@@ -158,7 +161,7 @@ impl Drop for WatchedBody {
     }
 }
 
-impl Body for WatchedBody {
+impl<B: Body<Data = Bytes, Error = hyper::Error> + Unpin> Body for WatchedBody<B> {
     type Data = Bytes;
     type Error = StreamProblem;
 
@@ -170,9 +173,11 @@ impl Body for WatchedBody {
         if this.ended {
             return Poll::Ready(None);
         }
-        if this.room.poll(cx).is_pending() {
+        if let Err(since) = this.room.ask(cx) {
             this.freely = 0;
             this.thirst.set(false);
+            // From then on nobody waited for the registry.
+            this.waited_until(since);
             return Poll::Pending;
         }
         loop {
@@ -218,13 +223,92 @@ impl Body for WatchedBody {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+    use std::task::Waker;
+
     use super::*;
+    use crate::limits::{ClientKey, Gate};
+
+    /// A body that gives what it is given.
+    #[derive(Clone, Default)]
+    struct Given(Arc<Mutex<Vec<Bytes>>>);
+
+    impl Given {
+        fn give(&self, len: usize) {
+            self.0.lock().unwrap().push(Bytes::from(vec![7; len]));
+        }
+    }
+
+    impl Body for Given {
+        type Data = Bytes;
+        type Error = hyper::Error;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+            match self.0.lock().unwrap().pop() {
+                Some(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+                None => Poll::Pending,
+            }
+        }
+    }
+
+    /// Pieces of 1,000 bytes, each after the registry took `slow` seconds for it and the client
+    /// then took nothing for `pause` seconds; false if the stream was cut.
+    async fn pieces(slow: u64, pause: u64) -> bool {
+        let limits = Limits {
+            min_rate: 1000,
+            ..Limits::default()
+        };
+        let (given, room) = (Given::default(), Room::default());
+        let client = ClientKey::from_address([127, 0, 0, 1].into());
+        let permit = Gate::new(&limits).stream(client).unwrap();
+        let sides = (room.clone(), Thirst::default());
+        let metrics = Metrics::default();
+        let mut body = Box::pin(WatchedBody::new(
+            given.clone(),
+            &limits,
+            None,
+            "h".into(),
+            metrics,
+            sides,
+            permit,
+        ));
+        let mut cx = Context::from_waker(Waker::noop());
+        for _ in 0..100 {
+            // The body is asked right after the piece before, while the socket still takes that.
+            assert!(body.as_mut().poll_frame(&mut cx).is_pending());
+            tokio::time::advance(Duration::from_secs(slow)).await;
+            room.set_full(true);
+            given.give(1000);
+            assert!(body.as_mut().poll_frame(&mut cx).is_pending());
+            tokio::time::advance(Duration::from_secs(pause)).await;
+            room.set_full(false);
+            match body.as_mut().poll_frame(&mut cx) {
+                Poll::Ready(Some(Ok(frame))) => assert_eq!(frame.into_data().unwrap().len(), 1000),
+                Poll::Ready(Some(Err(StreamProblem::Slow(1000)))) => return false,
+                other => panic!("{other:?}"),
+            }
+        }
+        true
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clients_pauses_are_not_the_registrys() {
+        assert!(pieces(0, 50).await);
+        assert!(pieces(1, 50).await);
+        assert!(!pieces(2, 50).await);
+        assert!(!pieces(2, 0).await);
+    }
 
     #[track_caller]
     fn check(arrivals: &[(u64, u64)], fine: bool) {
         let mut pace = Pace::new(100);
-        let arrive =
-            |(seconds, len): &(u64, u64)| pace.arrived(Duration::from_secs(*seconds), *len);
+        let arrive = |(seconds, len): &(u64, u64)| {
+            pace.waited += Duration::from_secs(*seconds);
+            pace.arrived(*len)
+        };
         assert_eq!(
             arrivals.iter().map(arrive).all(|result| result.is_ok()),
             fine,

@@ -6,12 +6,12 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::{Body, to_bytes};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use hyper::body::Incoming;
 use serde::Deserialize;
@@ -19,8 +19,9 @@ use serde_json::{Value, json};
 use url::{Url, form_urlencoded};
 
 use crate::Proxy;
+use crate::budget::Place;
 use crate::error::ProxyError;
-use crate::limits::{MAX_REQUEST_BYTES, MAX_TOKEN_BYTES};
+use crate::limits::{ClientKey, Limits, MAX_REQUEST_BYTES, MAX_TOKEN_BYTES};
 use crate::realm::Scheme;
 use crate::target::{Registry, Repository, shown};
 use crate::upstream::{self, host_shown};
@@ -51,10 +52,12 @@ const IDENTITY_USER: &str = "<token>";
 /// The handler.
 pub async fn token(
     State(proxy): State<Arc<Proxy>>,
+    Extension(client): Extension<ClientKey>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ProxyError> {
-    let request: TokenRequest = json_body(&headers, body).await?;
+    let limits = &proxy.config.limits;
+    let request: TokenRequest = json_body(&headers, body, limits).await?;
     let registry: Registry = request.registry.parse()?;
     let repository: Option<Repository> =
         request.repository.as_deref().map(str::parse).transpose()?;
@@ -66,15 +69,15 @@ pub async fn token(
     };
     proxy.check_served(&registry)?;
     if registry.is_sample() {
-        return Ok(answer(json!({"scheme": "none"})));
+        return Ok(answer(json!({"scheme": "none"}), None));
     }
-    let _room = proxy.gate.request()?;
+    let mut place = proxy.gate.request(client)?;
     proxy.gate.upstream(&registry.to_string())?;
-    let limit = proxy.config.limits.total();
+    let limit = limits.total();
     let work = async {
         match proxy.scheme(&registry, repository.as_ref()).await? {
-            Scheme::None => Ok(answer(json!({"scheme": "none"}))),
-            Scheme::Basic => Ok(answer(json!({"scheme": "basic"}))),
+            Scheme::None => Ok(json!({"scheme": "none"})),
+            Scheme::Basic => Ok(json!({"scheme": "basic"})),
             Scheme::Bearer {
                 realm,
                 service,
@@ -88,27 +91,34 @@ pub async fn token(
                 let realm = proxy.checked_realm(&registry, &realm, credentials.is_some())?;
                 let service = service.as_deref();
                 if let Some(refresh) = refresh {
-                    let by_post = proxy.refresh(&realm, service, &scopes, refresh).await?;
+                    let asked = (service, scopes.as_slice(), refresh);
+                    let by_post = proxy.refresh(&realm, asked, &mut place).await?;
                     if let Some(answer) = by_post {
                         return Ok(answer);
                     }
                 }
-                proxy.exchange(realm, service, &scopes, credentials).await
+                let asked = (service, scopes.as_slice(), credentials);
+                proxy.exchange(realm, asked, &mut place).await
             }
         }
     };
-    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
-        let seconds = limit.as_secs();
-        Err(ProxyError::UpstreamTimeout(format!(
-            "No token for {registry} came within {seconds} seconds."
-        )))
-    })
+    let found = tokio::time::timeout(limit, work)
+        .await
+        .unwrap_or_else(|_| {
+            let seconds = limit.as_secs();
+            Err(ProxyError::UpstreamTimeout(format!(
+                "No token for {registry} came within {seconds} seconds."
+            )))
+        })?;
+    Ok(answer(found, Some(place)))
 }
 
-/// A JSON body of a request that can hold a secret.
+/// A JSON body of a request that can hold a secret. While it comes it takes up its connection and
+/// no more: who sends it slowly keeps nobody from asking.
 pub async fn json_body<T: serde::de::DeserializeOwned>(
     headers: &HeaderMap,
     body: Body,
+    limits: &Limits,
 ) -> Result<T, ProxyError> {
     let kind = headers
         .get(header::CONTENT_TYPE)
@@ -125,7 +135,12 @@ pub async fn json_body<T: serde::de::DeserializeOwned>(
             "The body must be application/json.".into(),
         ));
     }
-    let bytes = to_bytes(body, MAX_REQUEST_BYTES).await.map_err(|_| {
+    let come = tokio::time::timeout(limits.head(), to_bytes(body, MAX_REQUEST_BYTES)).await;
+    let come = come.map_err(|_| {
+        let seconds = limits.head_s;
+        ProxyError::RequestTimeout(format!("The body did not come within {seconds} seconds."))
+    })?;
+    let bytes = come.map_err(|_| {
         ProxyError::RequestTooLarge(format!(
             "The body is over {MAX_REQUEST_BYTES} bytes, or ended early."
         ))
@@ -139,13 +154,18 @@ pub async fn json_body<T: serde::de::DeserializeOwned>(
     })
 }
 
-/// An answer that no cache keeps.
-pub fn answer(body: Value) -> Response {
+/// An answer that no cache keeps, and its place among the requests, if it has one.
+pub fn answer(body: Value, place: Option<Place>) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "application/json"),
         (header::CACHE_CONTROL, "no-store"),
     ];
-    (StatusCode::OK, headers, body.to_string()).into_response()
+    let body = body.to_string().into_bytes();
+    let body = match place {
+        Some(place) => place.hold(body),
+        None => body.into(),
+    };
+    (StatusCode::OK, headers, body).into_response()
 }
 
 /// `Basic …` of a user name and password (RFC 7617).
@@ -224,10 +244,9 @@ impl Proxy {
     async fn exchange(
         &self,
         mut realm: Url,
-        service: Option<&str>,
-        scopes: &[String],
-        credentials: Option<HeaderValue>,
-    ) -> Result<Response, ProxyError> {
+        (service, scopes, credentials): (Option<&str>, &[String], Option<HeaderValue>),
+        place: &mut Place,
+    ) -> Result<Value, ProxyError> {
         {
             let mut query = realm.query_pairs_mut();
             if let Some(service) = service {
@@ -245,18 +264,17 @@ impl Proxy {
             headers.insert(header::AUTHORIZATION, credentials);
         }
         let response = self.upstream.send(&Method::GET, &realm, headers).await?;
-        self.token_answer(response, &host_shown(&realm), signed_in)
-            .await
+        let from = (&*host_shown(&realm), signed_in);
+        token_answer(response, from, place).await
     }
 
     /// OAuth2 by POST with a refresh token; none where the realm does not know the POST.
     async fn refresh(
         &self,
         realm: &Url,
-        service: Option<&str>,
-        scopes: &[String],
-        refresh: &str,
-    ) -> Result<Option<Response>, ProxyError> {
+        (service, scopes, refresh): (Option<&str>, &[String], &str),
+        place: &mut Place,
+    ) -> Result<Option<Value>, ProxyError> {
         let form = form_urlencoded::Serializer::new(String::new())
             .append_pair("grant_type", "refresh_token")
             .append_pair("service", service.unwrap_or_default())
@@ -271,54 +289,52 @@ impl Proxy {
         if matches!(response.status().as_u16(), 404 | 405) {
             return Ok(None);
         }
-        self.token_answer(response, &host_shown(realm), true)
-            .await
-            .map(Some)
-    }
-
-    async fn token_answer(
-        &self,
-        response: http::Response<Incoming>,
-        host: &str,
-        signed_in: bool,
-    ) -> Result<Response, ProxyError> {
-        let (parts, body) = response.into_parts();
-        match parts.status.as_u16() {
-            200 => {
-                let body = upstream::read_bounded(body, MAX_TOKEN_BYTES, host).await?;
-                token_from_body(&body, host).map(answer)
-            }
-            401 if signed_in => Err(ProxyError::Unauthorized(format!(
-                "{host} does not accept this user name and password."
-            ))),
-            401 => Err(ProxyError::Unauthorized(format!(
-                "{host} gives no token without a sign-in."
-            ))),
-            403 => Err(ProxyError::Denied(format!(
-                "{host} refuses a token for this repository."
-            ))),
-            429 => {
-                let seconds = parts
-                    .headers
-                    .get(header::RETRY_AFTER)
-                    .and_then(|v| v.to_str().ok()?.parse().ok());
-                let wait = std::time::Duration::from_secs(seconds.unwrap_or(30));
-                Err(ProxyError::RateLimited(
-                    format!("{host} says that too many tokens were asked for."),
-                    wait,
-                ))
-            }
-            status @ 300..=399 => Err(ProxyError::UpstreamInvalid(format!(
-                "{host} answers the request for a token with a redirect ({status}), which is not followed."
-            ))),
-            status => Err(ProxyError::UpstreamInvalid(format!(
-                "{host} answers the request for a token with status {status}."
-            ))),
-        }
+        let from = (&*host_shown(realm), true);
+        token_answer(response, from, place).await.map(Some)
     }
 }
 
-fn token_from_body(body: &Bytes, host: &str) -> Result<Value, ProxyError> {
+async fn token_answer(
+    response: http::Response<Incoming>,
+    (host, signed_in): (&str, bool),
+    place: &mut Place,
+) -> Result<Value, ProxyError> {
+    let (parts, body) = response.into_parts();
+    match parts.status.as_u16() {
+        200 => {
+            let body = upstream::read_bounded(body, MAX_TOKEN_BYTES, host, place).await?;
+            token_from_body(&body, host)
+        }
+        401 if signed_in => Err(ProxyError::Unauthorized(format!(
+            "{host} does not accept this user name and password."
+        ))),
+        401 => Err(ProxyError::Unauthorized(format!(
+            "{host} gives no token without a sign-in."
+        ))),
+        403 => Err(ProxyError::Denied(format!(
+            "{host} refuses a token for this repository."
+        ))),
+        429 => {
+            let seconds = parts
+                .headers
+                .get(header::RETRY_AFTER)
+                .and_then(|v| v.to_str().ok()?.parse().ok());
+            let wait = std::time::Duration::from_secs(seconds.unwrap_or(30));
+            Err(ProxyError::RateLimited(
+                format!("{host} says that too many tokens were asked for."),
+                wait,
+            ))
+        }
+        status @ 300..=399 => Err(ProxyError::UpstreamInvalid(format!(
+            "{host} answers the request for a token with a redirect ({status}), which is not followed."
+        ))),
+        status => Err(ProxyError::UpstreamInvalid(format!(
+            "{host} answers the request for a token with status {status}."
+        ))),
+    }
+}
+
+fn token_from_body(body: &[u8], host: &str) -> Result<Value, ProxyError> {
     let invalid =
         |why: &str| ProxyError::UpstreamInvalid(format!("The token answer of {host} {why}."));
     let value: Value = serde_json::from_slice(body).map_err(|_| invalid("is not JSON"))?;
@@ -393,7 +409,7 @@ mod tests {
 
     #[track_caller]
     fn parsed(body: &str, expect: Option<(&str, u64)>) {
-        let got = token_from_body(&Bytes::copy_from_slice(body.as_bytes()), "h").ok();
+        let got = token_from_body(body.as_bytes(), "h").ok();
         let want =
             expect.map(|(token, s)| json!({"scheme": "bearer", "token": token, "expires_in": s}));
         assert_eq!(got, want, "{body}");

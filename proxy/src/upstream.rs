@@ -3,9 +3,11 @@
 use std::error::Error as StdError;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
+use http_body::Body as _;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -16,6 +18,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use url::Url;
 
+use crate::budget::{Place, UNCOUNTED_BYTES};
 use crate::config::ConfigError;
 use crate::connect::{ConnectProblem, Connector, Resolver};
 use crate::error::ProxyError;
@@ -25,6 +28,13 @@ use crate::sip::Sipping;
 
 /// Connections kept to one host while nobody uses them: as many as one client may have streams.
 const MAX_IDLE_CONNECTIONS: usize = 64;
+
+/// Room for an answer of unknown length at first.
+const FIRST_BYTES: usize = 4 << 10;
+
+/// How long such a connection is kept. The pages of a listing and the files of a layer come one
+/// right after the other; what comes later can connect again.
+const IDLE: Duration = Duration::from_secs(10);
 
 /// How the proxy names itself to registries.
 const USER_AGENT: &str = concat!("layerscope-proxy/", env!("CARGO_PKG_VERSION"));
@@ -55,7 +65,8 @@ impl Upstream {
             .pool_timer(TokioTimer::new())
             .pool_max_idle_per_host(MAX_IDLE_CONNECTIONS)
             .http1_max_buf_size(MAX_HEADER_BYTES)
-            .build(Sipping(connector));
+            .pool_idle_timeout(IDLE)
+            .build(Sipping::new(connector, limits.kept_connections));
         Ok(Self { client, limits })
     }
 
@@ -216,13 +227,19 @@ fn error_from_connect(problem: &ConnectProblem) -> ProxyError {
     }
 }
 
-/// Reads a whole body of at most `most` bytes.
+/// Reads a whole body of at most `most` bytes into a place that is counted.
 ///
 /// # Errors
-/// It is longer, or the connection broke.
-pub async fn read_bounded(body: Incoming, most: usize, host: &str) -> Result<Bytes, ProxyError> {
-    let mut body = body;
-    let mut all = BytesMut::new();
+/// It is longer, there is no room for it, or the connection broke.
+pub async fn read_bounded(
+    mut body: Incoming,
+    most: usize,
+    host: &str,
+    place: &mut Place,
+) -> Result<Vec<u8>, ProxyError> {
+    // What a registry promises is believed only as far as it is not counted.
+    let promised = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    let mut all = Vec::with_capacity(promised.clamp(FIRST_BYTES, UNCOUNTED_BYTES).min(most));
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
             ProxyError::ConnectFailed(format!(
@@ -232,14 +249,21 @@ pub async fn read_bounded(body: Incoming, most: usize, host: &str) -> Result<Byt
         let Some(data) = frame.data_ref() else {
             continue;
         };
-        if all.len() + data.len() > most {
+        let len = all.len() + data.len();
+        if len > most {
             return Err(ProxyError::BodyTooLarge(format!(
                 "{host} sent more than the {most} bytes that this kind of answer may have."
             )));
         }
+        if len > all.capacity() {
+            // Doubled, as a Vec does by itself, but counted before it is taken.
+            let capacity = (all.capacity() * 2).clamp(len, most);
+            place.grow(capacity)?;
+            all.reserve_exact(capacity - all.len());
+        }
         all.extend_from_slice(data);
     }
-    Ok(all.freeze())
+    Ok(all)
 }
 
 /// Reads the start of a body that only explains an error: what does not fit or arrive is left.

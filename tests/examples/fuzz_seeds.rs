@@ -8,6 +8,13 @@ use std::{
     process::{Command, Stdio},
 };
 
+#[path = "../fuzz/src/lib.rs"]
+#[allow(
+    dead_code,
+    reason = "the stored form of a build is taken apart as the target does"
+)]
+mod targets;
+
 use layerscope_core::{
     digest::{Algorithm, Digest},
     layer_index::{BlobHasher, BuildOptions, IndexBuilder, LayerIndex},
@@ -34,6 +41,16 @@ fn main() -> io::Result<()> {
             .chain([edge::special()])
             .filter_map(index)
             .collect(),
+    )?;
+    let tree = edge::tree(5, 40);
+    let partials = [gz::member(&tree, 6), gz::members(&tree, 20_000), tree];
+    let partial = |blob: Vec<u8>| {
+        let digest = Digest::of(Algorithm::Sha256, &blob);
+        targets::partial::put_aside(&blob, digest)
+    };
+    write(
+        "partial",
+        partials.into_iter().filter_map(partial).collect(),
     )?;
     let special = edge::special();
     let gzipped = [&special, &edge::pax()].map(|tar| gz::member(tar, 9));

@@ -24,6 +24,7 @@ const provider = new Provider(issuer, {
   cookies: { keys: ["a test needs no secret here"] },
   issueRefreshToken: async (_, client) => client.grantTypeAllowed("refresh_token"),
   rotateRefreshToken: true,
+  features: { revocation: { enabled: true } },
   ttl: {
     AccessToken: Number(process.env.ACCESS_TTL_S),
     AuthorizationCode: 60,
@@ -51,5 +52,6 @@ for (const event of ["grant.success", "grant.error"]) {
     }),
   );
 }
+provider.on("grant.revoked", () => say({ event: "grant.revoked" }));
 provider.on("server_error", (_, error) => console.error(error));
 provider.listen(port, "127.0.0.1", () => say({ event: "listening" }));

@@ -9,7 +9,7 @@ use std::{
 use fantoccini::{
     Client, ClientBuilder,
     elements::Element,
-    wd::{Capabilities, WebDriverCompatibleCommand},
+    wd::{Capabilities, WebDriverCompatibleCommand, WindowHandle},
 };
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
@@ -252,6 +252,28 @@ impl Browser {
     /// Loads the page anew.
     pub fn reload(&self) {
         wait(self.client().refresh()).expect("the browser reloads");
+    }
+
+    /// The tab that everything else is about.
+    pub fn tab(&self) -> WindowHandle {
+        wait(self.client().window()).expect("there is a tab")
+    }
+
+    /// Opens another tab, and turns to it.
+    pub fn new_tab(&self) -> WindowHandle {
+        let new = wait(self.client().new_window(true)).expect("the browser opens tabs");
+        self.switch_to(&new.handle);
+        new.handle
+    }
+
+    /// Turns to another tab.
+    pub fn switch_to(&self, tab: &WindowHandle) {
+        wait(self.client().switch_to_window(tab.clone())).expect("the tab is open");
+    }
+
+    /// Closes the tab; turn to another one then.
+    pub fn close_tab(&self) {
+        wait(self.client().close_window()).expect("the tab is open");
     }
 
     /// One step back in the history.

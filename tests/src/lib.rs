@@ -19,6 +19,7 @@ pub mod page;
 pub mod process;
 pub mod proxy;
 pub mod recorder;
+pub mod static_site;
 pub mod token_server;
 
 /// Says that part of a test did not run, and why; the rest of the test goes on.

@@ -85,6 +85,13 @@ impl Provider {
         format!("http://127.0.0.1:{}/me", self.port)
     }
 
+    /// How many sign-ins were ended here: signing out, or a token that was used twice.
+    pub fn revoked(&self) -> usize {
+        let lines = self.process.stdout();
+        let ends = |line: &&str| line.contains("\"event\":\"grant.revoked\"");
+        lines.lines().filter(ends).count()
+    }
+
     /// Exchanges so far, in order: the grant, and whether it succeeded.
     pub fn grants(&self) -> Vec<(String, bool)> {
         let lines = self.process.stdout();

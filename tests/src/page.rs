@@ -89,6 +89,11 @@ impl<'a> Page<'a> {
         }
     }
 
+    /// The page as another server has it, at an address without a slash at its end.
+    pub fn at(browser: &'a Browser, base: &'a str) -> Self {
+        Self { browser, base }
+    }
+
     /// Loads the page anew at a route such as `#/image/debian`, and waits for its state.
     #[track_caller]
     pub fn load(&self, route: &str) -> String {
@@ -248,19 +253,27 @@ impl<'a> Page<'a> {
     }
 
     /// Waits until the whole layer has come in and its digest was compared: no progress bar is
-    /// left. Returns `data-verified` of the rows.
+    /// left. Returns `data-verified` of the rows, nothing if there are none.
     #[track_caller]
     pub fn layer_done(&self) -> String {
-        self.browser.until(
+        let verified = self.browser.until(
             "the end of the stream",
-            "return document.querySelector('main [role=progressbar]') === null
-                 && document.querySelector('[data-entry-path][data-verified], [role=alert], .empty') !== null",
+            // In one look: rows come and go between two. A layer that has not begun has no bar, and
+            // says that there is nothing yet.
+            "if (document.querySelector('main [role=progressbar]') !== null) return null;
+             const row = document.querySelector('[data-entry-path][data-verified]');
+             if (row !== null) return row.dataset.verified;
+             const empty = document.querySelector('.empty');
+             const ended = document.querySelector('[role=alert]') !== null
+                 || (empty !== null && !empty.innerText.startsWith('Nothing here yet'));
+             return ended ? 'no rows' : null;",
             &[],
         );
-        self.rows()
-            .first()
-            .and_then(|row| row.verified.clone())
-            .unwrap_or_default()
+        let verified = verified.as_str().unwrap_or_default();
+        if verified == "no rows" {
+            return String::new();
+        }
+        verified.to_owned()
     }
 
     /// The text shown of a file, its lines joined.
@@ -288,6 +301,14 @@ impl<'a> Page<'a> {
     pub fn content_verified(&self) -> String {
         self.text_of(
             "return document.querySelector('[data-content]')?.closest('[data-verified]')?.dataset.verified ?? ''",
+            &[],
+        )
+    }
+
+    /// The line about a layer that did not come in one piece, if there is one.
+    pub fn interrupted(&self) -> String {
+        self.text_of(
+            "return document.querySelector('[data-interrupted]')?.innerText ?? ''",
             &[],
         )
     }

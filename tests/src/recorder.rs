@@ -2,8 +2,9 @@
 //! `Range` nor the bytes of a body that was left half-way.
 
 use std::{
+    collections::VecDeque,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, SystemTime},
@@ -152,13 +153,18 @@ struct Forward {
     log: Log,
     /// Bytes a second for whole-blob answers; 0 is as fast as it goes.
     pace: Arc<AtomicU64>,
+    cuts: Cuts,
 }
+
+/// Where blobs' transfers break off, the next place first.
+type Cuts = Arc<Mutex<VecDeque<u64>>>;
 
 /// The recording reverse proxy.
 pub struct Recorder {
     server: Server,
     log: Log,
     pace: Arc<AtomicU64>,
+    cuts: Cuts,
 }
 
 impl Recorder {
@@ -169,10 +175,17 @@ impl Recorder {
             client: client(),
             log: Log::default(),
             pace: Arc::default(),
+            cuts: Cuts::default(),
         };
         let (log, pace) = (forward.log.clone(), forward.pace.clone());
+        let cuts = forward.cuts.clone();
         let server = Server::start(Router::new().fallback(pass).with_state(forward))?;
-        Ok(Self { server, log, pace })
+        Ok(Self {
+            server,
+            log,
+            pace,
+            cuts,
+        })
     }
 
     /// `127.0.0.1:PORT`.
@@ -185,12 +198,28 @@ impl Recorder {
         &self.log
     }
 
+    /// Breaks the connection of whoever is sent a blob, each time before these bytes of it (from the
+    /// blob's first, rising), once each.
+    pub fn set_cuts(&self, places: impl IntoIterator<Item = u64>) {
+        *locked(&self.cuts) = places.into_iter().collect();
+    }
+
+    /// How many of these are still to come.
+    pub fn cuts_left(&self) -> usize {
+        locked(&self.cuts).len()
+    }
+
     /// Slows the bodies of whole blobs (requests without `Range`) to so many bytes a second, from
     /// the next piece on, so that a test has time while a layer streams; none lifts it.
     pub fn set_pace(&self, bytes_per_second: Option<u64>) {
         self.pace
             .store(bytes_per_second.unwrap_or(0), Ordering::Relaxed);
     }
+}
+
+fn locked(cuts: &Cuts) -> MutexGuard<'_, VecDeque<u64>> {
+    // Each change is one assignment or one removal: a panic elsewhere leaves them whole.
+    cuts.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Headers that speak of one connection and not of the message (RFC 9110 section 7.6.1).
@@ -203,6 +232,11 @@ const HOP_BY_HOP: [HeaderName; 4] = [
 
 async fn pass(State(forward): State<Forward>, request: Request) -> Response {
     let recorded = Recorded::of(&request);
+    let from = recorded.range.as_ref().and_then(|range| {
+        let (first, _) = range.strip_prefix("bytes=")?.split_once('-')?;
+        first.parse::<u64>().ok()
+    });
+    let is_blob = recorded.is_blob() && recorded.method == "GET";
     let paced = recorded.is_blob() && recorded.range.is_none() && recorded.method == "GET";
     let number = forward.log.add(recorded);
     let (parts, body) = request.into_parts();
@@ -235,17 +269,29 @@ async fn pass(State(forward): State<Forward>, request: Request) -> Response {
     HOP_BY_HOP.iter().for_each(|name| {
         headers.remove(name);
     });
-    let (log, pace) = (forward.log, forward.pace);
+    let (log, pace, cuts) = (forward.log, forward.pace, forward.cuts);
+    let mut at = from.unwrap_or(0);
     let body = answer.bytes_stream().then(move |piece| {
         let (log, pace) = (log.clone(), pace.clone());
+        let len = piece.as_ref().map_or(0, |piece| piece.len() as u64);
+        at += len;
+        let cut = is_blob && {
+            let mut cuts = locked(&cuts);
+            // One that lies before the piece was passed by nobody.
+            cuts.pop_front_if(|cut| (at - len..at).contains(cut))
+                .is_some()
+        };
         async move {
-            let piece = piece?;
+            let piece = piece.map_err(axum::Error::new)?;
+            if cut {
+                return Err(axum::Error::new(std::io::Error::other("cut by the test")));
+            }
             let rate = pace.load(Ordering::Relaxed);
             if paced && rate > 0 {
                 tokio::time::sleep(Duration::from_secs_f64(piece.len() as f64 / rate as f64)).await;
             }
             log.sent(number, piece.len() as u64);
-            Ok::<_, reqwest::Error>(piece)
+            Ok::<_, axum::Error>(piece)
         }
     });
     let mut response = Response::new(Body::from_stream(body));

@@ -57,6 +57,11 @@ fn stored_index() {
 }
 
 #[test]
+fn partial() {
+    replay("partial", targets::partial::partial);
+}
+
+#[test]
 fn ztoc() {
     replay("ztoc", targets::ztoc);
 }

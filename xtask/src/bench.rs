@@ -4,6 +4,12 @@
 //! by default. The native part is in `bin/layer_bench.rs`, what needs a browser in
 //! `tests/src/bin/browser_bench.rs`.
 
+mod curve;
+mod scale;
+
+pub use curve::run as curve;
+pub use scale::run as scale;
+
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -13,7 +19,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value};
 
-use crate::tools::Tools;
+use crate::tools::{Peers, Tools};
 use crate::workspace::Workspace;
 use crate::{dist, serve, shell, stage};
 
@@ -22,6 +28,13 @@ const RUNS: usize = 3;
 /// Of five, two may be disturbed.
 pub const DEFAULT_ROUNDS: usize = 5;
 const MEGABYTE: f64 = 1_000_000.0;
+/// The three layers that claims about all layers are measured on, and the argument with which the
+/// tests' program makes each.
+const LAYERS: [(&str, &str); 3] = [
+    ("base", "--make-small-layer"),
+    ("packages", "--make-packages-layer"),
+    ("big", "--make-large-layer"),
+];
 
 /// Figures in the order in which they were taken.
 #[derive(Default)]
@@ -48,6 +61,18 @@ impl Figures {
                 value.with_context(|| format!("{name} is no number"))?,
             );
         }
+        Ok(())
+    }
+
+    /// Prints them, and writes them into target/bench.
+    fn write(&self, workspace: &Workspace, name: &str) -> Result<()> {
+        let folder = workspace.target.join("bench");
+        fs::create_dir_all(&folder)?;
+        let summary = folder.join(name);
+        print!("{}", self.table());
+        fs::write(&summary, serde_json::to_string_pretty(&self.0)?)
+            .with_context(|| format!("writing {}", summary.display()))?;
+        eprintln!("xtask: written to {}", summary.display());
         Ok(())
     }
 
@@ -109,8 +134,19 @@ pub fn run(workspace: &Workspace, options: Options<'_>) -> Result<()> {
         Layer::Large => make_layer(workspace, "--make-large-layer")?,
         Layer::Small => make_layer(workspace, "--make-small-layer")?,
     };
+    let peers = match options.layer {
+        Layer::Small => Peers::default(), // nothing is installed for figures that say little
+        Layer::File(_) | Layer::Large => Tools::find()?.peers(),
+    };
     shell::timed("measuring natively", || {
-        native(workspace, &mut figures, &layer, &plans)
+        native(
+            workspace,
+            &mut figures,
+            &layer,
+            &plans,
+            options.rounds,
+            &peers,
+        )
     })?;
     let parts = build_parts(workspace, &folder.join("parts"))?;
     shell::timed("measuring in Chromium", || {
@@ -118,7 +154,8 @@ pub fn run(workspace: &Workspace, options: Options<'_>) -> Result<()> {
         command
             .arg(&layer)
             .args([&plans, &parts])
-            .arg(options.rounds.to_string());
+            .arg(options.rounds.to_string())
+            .args(&peers.npm);
         figures.take(&mut command)
     })?;
 
@@ -127,15 +164,11 @@ pub fn run(workspace: &Workspace, options: Options<'_>) -> Result<()> {
         figures.take(command.arg(options.rounds.to_string()))
     })?;
 
-    let summary = folder.join(match options.layer {
+    let summary = match options.layer {
         Layer::Small => "summary-small.json", // says little, and must not stand for what says more
         Layer::File(_) | Layer::Large => "summary.json",
-    });
-    print!("{}", figures.table());
-    fs::write(&summary, serde_json::to_string_pretty(&figures.0)?)
-        .with_context(|| format!("writing {}", summary.display()))?;
-    eprintln!("xtask: written to {}", summary.display());
-    Ok(())
+    };
+    figures.write(workspace, summary)
 }
 
 /// A layer that the tests' own program makes, unless it is there.
@@ -186,7 +219,14 @@ fn build_parts(workspace: &Workspace, folder: &Path) -> Result<PathBuf> {
     Ok(folder.to_path_buf())
 }
 
-fn native(workspace: &Workspace, figures: &mut Figures, layer: &Path, plans: &Path) -> Result<()> {
+fn native(
+    workspace: &Workspace,
+    figures: &mut Figures,
+    layer: &Path,
+    plans: &Path,
+    rounds: usize,
+    peers: &Peers,
+) -> Result<()> {
     let blob_len = fs::metadata(layer)
         .with_context(|| format!("reading {}", layer.display()))?
         .len();
@@ -203,19 +243,28 @@ fn native(workspace: &Workspace, figures: &mut Figures, layer: &Path, plans: &Pa
     })?;
     figures.add("native_gzip_dc_mb_s", out_len as f64 / MEGABYTE / seconds);
 
-    let mut command = workspace.cargo(&["run", "--quiet", "--release", "--locked"]);
+    let mut command = layer_bench(workspace);
     command
-        .args([
-            "-p",
-            "xtask",
-            "--features",
-            "bench",
-            "--bin",
-            "layer_bench",
-            "--",
-        ])
-        .args([layer, plans]);
+        .arg("figures")
+        .args([layer, plans])
+        .arg(rounds.to_string())
+        .args(&peers.python);
     figures.take(&mut command)
+}
+
+/// The native program, ready to be given arguments.
+fn layer_bench(workspace: &Workspace) -> Command {
+    let mut command = workspace.cargo(&["run", "--quiet", "--release", "--locked"]);
+    command.args([
+        "-p",
+        "xtask",
+        "--features",
+        "bench",
+        "--bin",
+        "layer_bench",
+        "--",
+    ]);
+    command
 }
 
 /// The layer's length in bytes after inflating, by gzip itself (a member's trailer has it modulo

@@ -57,6 +57,12 @@ enum Command {
         /// How often each measurement in Chromium is repeated; the middle one counts
         #[arg(long, default_value_t = bench::DEFAULT_ROUNDS)]
         rounds: usize,
+        /// Instead, measure what an index takes against what a file takes, and draw docs/trade.svg
+        #[arg(long, conflicts_with_all = ["layer", "scale"])]
+        curve: bool,
+        /// Instead, measure a layer of 2 GB and one of a million entries
+        #[arg(long, conflicts_with = "layer")]
+        scale: bool,
     },
     /// Make index files of an image's layers, or of a layer in a file, for an index source
     #[command(disable_help_flag = true)]
@@ -102,7 +108,9 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Serve { proxy_flags } => serve::run(&workspace, &proxy_flags),
         Command::Test { only } => test::run(&workspace, &only),
-        Command::Bench { layer, rounds } => bench::run(
+        Command::Bench { curve: true, .. } => bench::curve(&workspace),
+        Command::Bench { scale: true, .. } => bench::scale(&workspace),
+        Command::Bench { layer, rounds, .. } => bench::run(
             &workspace,
             bench::Options {
                 layer: layer

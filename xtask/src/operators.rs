@@ -2,9 +2,13 @@
 //! Kubernetes takes, and the configuration in it is what the proxy takes.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use anyhow::{Context, Result, bail};
 
@@ -94,8 +98,42 @@ fn configuration(workspace: &Workspace) -> Result<()> {
             bail!("the deployed configuration comes to nothing about {expect}: {printed}");
         }
     }
-    println!("the deployed configuration is one that the proxy takes");
+    let deployment = fs::read_to_string(
+        workspace
+            .root
+            .join("proxy/deploy/kubernetes/deployment.yaml"),
+    )?;
+    let (most, limit) =
+        memory(&printed, &deployment).context("limits.memory or a limit is none")?;
+    if most > limit {
+        bail!("the deployed limits come to {most} MiB, of which the pod has {limit}");
+    }
+    println!(
+        "the deployed configuration is one that the proxy takes: at most {most} of {limit} MiB"
+    );
     Ok(())
+}
+
+/// MiB that the proxy may take at the most by its configuration, and that its pod has. How it adds
+/// up is in `proxy/deploy/README.md`.
+fn memory(printed: &str, deployment: &str) -> Option<(u64, u64)> {
+    /// KiB of each.
+    const STREAM: u64 = 200;
+    const REQUEST: u64 = 64;
+    const CONNECTION: u64 = 64;
+    const PROGRAM: u64 = 64 << 10;
+    let number = |name: &str| -> Option<u64> {
+        let line = printed.lines().find_map(|line| line.strip_prefix(name));
+        line?.strip_prefix(" = ")?.parse().ok()
+    };
+    let kib = number("streams")? * STREAM
+        + number("requests")? * REQUEST
+        + (number("answers-mib")? << 10)
+        + number("connections")? * CONNECTION
+        + PROGRAM;
+    let (_, limit) = deployment.split_once("limits: {memory: ")?;
+    let (limit, _) = limit.split_once("Mi}")?;
+    Some((kib.div_ceil(1 << 10), limit.parse().ok()?))
 }
 
 fn proxy(workspace: &Workspace) -> Command {
@@ -119,13 +157,67 @@ impl Drop for Running {
     }
 }
 
-/// schemathesis asks what the description allows, and what it does not, of the sample registry:
-/// nothing here goes to a network.
+/// A token endpoint that gives tokens for whatever is asked: what is looked at is the proxy's
+/// answer. It counts how often it was asked, and ends with the process.
+fn token_endpoint() -> Result<(SocketAddr, Arc<AtomicUsize>)> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let count = count.clone();
+            // One that fails is one that the proxy complains of.
+            thread::spawn(move || give_tokens(&stream, &count));
+        }
+    });
+    Ok((address, asked))
+}
+
+/// Answers the requests of one connection.
+fn give_tokens(mut stream: &TcpStream, count: &AtomicUsize) -> std::io::Result<()> {
+    const TOKENS: &str = r#"{"access_token":"an-access","refresh_token":"a-refresh","id_token":"an.id.token","expires_in":3600,"token_type":"Bearer"}"#;
+    let mut reader = BufReader::new(stream);
+    loop {
+        let mut len = 0;
+        let mut line = String::new();
+        while reader.read_line(&mut line)? > 2 {
+            let (name, value) = line.split_once(':').unwrap_or_default();
+            if name.eq_ignore_ascii_case("content-length") {
+                len = value.trim().parse().unwrap_or(0);
+            }
+            line.clear();
+        }
+        if line.is_empty() {
+            return Ok(());
+        }
+        reader.read_exact(&mut vec![0; len])?;
+        count.fetch_add(1, Ordering::Relaxed);
+        write!(
+            stream,
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{TOKENS}",
+            TOKENS.len()
+        )?;
+    }
+}
+
+/// schemathesis asks what the description allows, and what it does not, of the sample registry and
+/// of a provider on loopback: nothing here goes to a network.
 fn api(workspace: &Workspace, python: &Path) -> Result<()> {
+    let (tokens, asked) = token_endpoint()?;
     let limits = workspace.target.join("operators.toml");
-    fs::write(&limits, "[limits]\nclient-rate = 1000000\n")?;
+    fs::write(
+        &limits,
+        "[limits]\nclient-rate = 1000000\nupstream-rate = 1000000\n",
+    )?;
+    let provider = format!(
+        r#"{{ id = "op", registry = ["sample.localhost"], authorization-endpoint = "https://op.example/auth", token-endpoint = "http://{tokens}/token", revocation-endpoint = "http://{tokens}/revoke", client-id = "c", client-secret = "s", username = "u" }}"#
+    );
     let mut child = proxy(workspace)
         .args(["--listen", "127.0.0.1:0", "--registry", "sample.localhost"])
+        .args(["--provider", &provider])
+        .args(["--allow-private", &tokens.to_string()])
+        .args(["--plain-http", &tokens.to_string()])
         .arg("--config")
         .arg(&limits)
         .stdout(Stdio::piped())
@@ -161,13 +253,27 @@ fn api(workspace: &Workspace, python: &Path) -> Result<()> {
     if !ok {
         bail!("the API is not what proxy/openapi.yaml says: {cases}");
     }
-    println!("schemathesis: {cases}");
+    let asked = asked.load(Ordering::Relaxed);
+    if asked == 0 {
+        bail!("schemathesis never signed in: {cases}");
+    }
+    println!("schemathesis: {cases}; {asked} sign-ins reached the provider");
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn memory_adds_up() {
+        let printed = "connections = 4096\nstreams = 1000\nclient-streams = 64\nrequests = 512\nanswers-mib = 128\n";
+        let pod = "limits: {memory: 768Mi}";
+        // 64 for the program, 196 for streams, 32 for requests, 128 and 256.
+        assert_eq!(memory(printed, pod), Some((676, 768)));
+        assert_eq!(memory("", pod), None);
+        assert_eq!(memory(printed, ""), None);
+    }
 
     #[test]
     fn the_file_in_a_config_map() {

@@ -5,6 +5,10 @@
 //! a folder beside its place and renamed when it is whole: an interrupted one is never taken for
 //! a good one.
 
+mod peers;
+
+pub use peers::Peers;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

@@ -1,7 +1,9 @@
 //! `config.json`, served beside the app's page: what whoever runs it has set for everybody.
 //!
 //! ```json
-//! { "index-source": "https://cdn.example/indices/" }
+//! { "index-source": "https://cdn.example/indices/",
+//!   "proxy": "https://proxy.example",
+//!   "direct": ["zot.example"] }
 //! ```
 
 use serde::Deserialize;
@@ -21,6 +23,32 @@ pub const APP_CONFIG: &str = "config.json";
 pub struct AppConfig {
     /// A folder of index files (`cargo xtask index`): an address, or a path from the page's folder.
     pub index_source: Option<String>,
+    /// Where the proxy is: an origin, the empty text for the page's own, or `false` for none.
+    /// Without it the page looks for one at its own origin.
+    pub proxy: Option<ProxyAt>,
+    /// Registries that are asked directly unless the user chooses otherwise.
+    pub direct: Vec<String>,
+}
+
+/// Where the proxy is.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum ProxyAt {
+    /// There is one at the page's own origin (`true`), or none.
+    Here(bool),
+    /// At this origin.
+    Origin(String),
+}
+
+impl ProxyAt {
+    /// What addresses at the proxy begin with; none where there is no proxy.
+    pub fn base(&self) -> Option<&str> {
+        match self {
+            ProxyAt::Here(true) => Some(""),
+            ProxyAt::Here(false) => None,
+            ProxyAt::Origin(base) => Some(base.trim_end_matches('/')),
+        }
+    }
 }
 
 impl AppConfig {
@@ -35,11 +63,15 @@ impl AppConfig {
     /// It is no JSON object of this form, in words.
     pub fn parse(bytes: &[u8]) -> Result<AppConfig, String> {
         let config: AppConfig = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
-        match &config.index_source {
-            Some(source) if !is_folder(source) => Err(format!(
+        if let Some(source) = config.index_source.as_ref().filter(|s| !is_folder(s)) {
+            return Err(format!(
                 "its index-source {source:?} is neither an http(s) address nor a path"
-            )),
-            _ => Ok(config),
+            ));
+        }
+        let base = config.proxy.as_ref().and_then(ProxyAt::base);
+        match base.filter(|b| !b.is_empty() && !is_address(b)) {
+            Some(base) => Err(format!("its proxy {base:?} is no http(s) address")),
+            None => Ok(config),
         }
     }
 
@@ -59,6 +91,14 @@ fn is_folder(source: &str) -> bool {
         None => !source.contains(':') && !source.starts_with("//"),
     };
     fits && !source.contains(['?', '#', '\\'])
+}
+
+/// An address on which others can be built.
+fn is_address(text: &str) -> bool {
+    let rest = ["http://", "https://"]
+        .iter()
+        .find_map(|scheme| text.strip_prefix(scheme));
+    rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['?', '#', '\\', '@', ' ']))
 }
 
 #[cfg(test)]
@@ -97,6 +137,19 @@ mod tests {
         check(r#"{"index-source": 7}"#, Err("string"));
         check("[]", Ok(None));
         check("", Err("EOF"));
+        let proxy = |text: &str| {
+            let config = AppConfig::parse(text.as_bytes());
+            config.map(|c| c.proxy.map(|p| p.base().map(str::to_owned)))
+        };
+        assert_eq!(proxy("{}"), Ok(None));
+        assert_eq!(proxy(r#"{"proxy": false}"#), Ok(Some(None)));
+        assert_eq!(proxy(r#"{"proxy": true}"#), Ok(Some(Some(String::new()))));
+        assert_eq!(proxy(r#"{"proxy": ""}"#), Ok(Some(Some(String::new()))));
+        let named = Some(Some("https://p.example".to_owned()));
+        assert_eq!(proxy(r#"{"proxy": "https://p.example/"}"#), Ok(named));
+        for bad in ["ftp://x", "p.example", "https://u@p.example", "https://"] {
+            assert!(proxy(&format!(r#"{{"proxy": "{bad}"}}"#)).is_err(), "{bad}");
+        }
         assert!(AppConfig::is_set(br#"{"index-source": ""}"#));
         assert!(!AppConfig::is_set(b"{}"));
     }

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::layer_index::Compression;
+use crate::layer_index::{Compression, TradeChoice};
 use crate::path::EntryPath;
 use crate::reference::Repository;
 use crate::registry::endpoint::Endpoint;
@@ -46,6 +46,10 @@ pub struct LayerSource {
     pub given: Option<Vec<u8>>,
     /// Read it whole, even where an index that somebody else made would do.
     pub whole: bool,
+    /// Read it whole, even where an index of it is stored, which the new one then replaces.
+    pub again: bool,
+    /// What an index that is made now keeps, and for what.
+    pub trade: TradeChoice,
 }
 
 impl LayerSource {
@@ -98,6 +102,8 @@ pub struct Access {
     pub authorization: Option<String>,
     /// To renew a token during a long download.
     pub credentials: Option<crate::registry::client::Credentials>,
+    /// They are the same person's as before: what was got by those stays good.
+    pub renewed: bool,
 }
 
 impl std::fmt::Debug for Access {
@@ -140,6 +146,11 @@ pub enum Request {
     },
     /// Stops streaming; the rows read so far stay.
     Cancel {
+        /// The job's id.
+        job: JobId,
+    },
+    /// Goes on streaming where it was stopped ([`Progress::can_go_on`]).
+    GoOn {
         /// The job's id.
         job: JobId,
     },
@@ -472,6 +483,14 @@ pub struct Progress {
     pub size: Option<u64>,
     /// Uncompressed bytes so far.
     pub inflated: u64,
+    /// Of the bytes received, those that came before: in an earlier visit, whose state was stored.
+    pub kept: u64,
+    /// The connection was lost and taken up again.
+    pub lost: Option<Lost>,
+    /// Another tab reads this layer: it is waited for.
+    pub waiting: bool,
+    /// It has stopped, and what came is still here: [`Request::GoOn`] goes on from there.
+    pub can_go_on: bool,
     /// Entries so far.
     pub entries: u32,
     /// Milliseconds since the first body byte.
@@ -488,6 +507,8 @@ pub struct Progress {
     pub compression: Option<Compression>,
     /// It is no archive but one file, which is listed when all of it has been seen.
     pub bare: bool,
+    /// The trade by which the index was made, if it is known and matters.
+    pub trade: Option<TradeChoice>,
     /// Of a root file system: layers that are in it, and how many there are.
     pub layers: Option<(u32, u32)>,
     /// Bytes that the stored index takes, once it is known.
@@ -497,6 +518,15 @@ pub struct Progress {
     /// No more than this, in bytes, was held by the workers of this layer: the memory of the first,
     /// which never shrinks, and the most that hashing has held beside it.
     pub memory_bytes: u64,
+}
+
+/// Connections lost while a layer streamed in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lost {
+    /// How many.
+    pub times: u32,
+    /// Compressed bytes before the place where the last one was lost.
+    pub at: u64,
 }
 
 /// Who made the index of a layer.

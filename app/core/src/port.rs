@@ -9,6 +9,8 @@ use std::future::Future;
 
 use crate::digest::Digest;
 use crate::job::Event;
+use crate::registry::unreached::Unreached;
+use crate::view::problem::Problem;
 
 pub mod memory;
 
@@ -182,6 +184,17 @@ pub enum HttpError {
         /// What the platform says.
         detail: String,
     },
+    /// No answer from another origin, and what that is likely to mean.
+    #[error("no answer from {url_host} ({why:?})")]
+    Unreached {
+        /// The host that was asked.
+        url_host: String,
+        /// What keeps its answer away.
+        why: Unreached,
+        /// The same for the user, as whoever asked the further questions puts it: a worker asks
+        /// none, and need not carry the words.
+        problem: Box<Problem>,
+    },
     /// Given up by us.
     #[error("the transfer was cancelled")]
     Aborted,
@@ -208,7 +221,18 @@ pub trait IndexStore {
         value: &[u8],
         label: &str,
     ) -> impl Future<Output = Result<(), StoreError>>;
-    /// Forgets a key; one that is not there is no error.
+    /// Keeps part `number` (from 0) of a value that grows, under [`part_key`], and its new head
+    /// under `key`: both or neither, each in the place of what was there. `total` are the bytes of the
+    /// head and all parts.
+    fn append(
+        &self,
+        key: &str,
+        head: &[u8],
+        part: (u32, &[u8]),
+        total: u64,
+        label: &str,
+    ) -> impl Future<Output = Result<(), StoreError>>;
+    /// Forgets a key and all parts of its value; one that is not there is no error.
     fn remove(&self, key: &str) -> impl Future<Output = Result<(), StoreError>>;
 }
 
@@ -254,6 +278,10 @@ pub trait Hash {
 
     /// Takes the next bytes; waits while too many are under way.
     fn push(&mut self, bytes: &[u8]) -> impl Future<Output = Result<(), HashError>>;
+    /// What was made so far of all bytes taken, but for the first `told` pieces of it: states of
+    /// SHA-256, 32 bytes each. Bytes may be pushed while this is waited for.
+    fn states(&mut self, told: usize)
+    -> impl Future<Output = Result<Vec<u8>, HashError>> + 'static;
     /// The outcome over all bytes taken.
     fn finish(self) -> impl Future<Output = Result<Self::Output, HashError>>;
 }
@@ -272,9 +300,26 @@ pub fn index_key(digest: &Digest) -> String {
     format!("layer/{digest}")
 }
 
-/// The blob's digest in a key made by [`index_key`].
-pub fn digest_of_key(key: &str) -> Option<Digest> {
-    key.strip_prefix("layer/")?.parse().ok()
+/// Names the stored beginning of a blob's index, of which the rest is to be made.
+pub fn partial_key(digest: &Digest) -> String {
+    format!("partial/{digest}")
+}
+
+/// Names a part of the value under a key.
+pub fn part_key(key: &str, number: u32) -> String {
+    format!("{key}/{number}")
+}
+
+/// The blob's digest in a key made by [`index_key`] or [`partial_key`], and whether it is the
+/// latter.
+pub fn digest_of_key(key: &str) -> Option<(Digest, bool)> {
+    let (kind, digest) = key.split_once('/')?;
+    let partial = match kind {
+        "layer" => false,
+        "partial" => true,
+        _ => return None,
+    };
+    Some((digest.parse().ok()?, partial))
 }
 
 #[cfg(test)]
@@ -285,7 +330,10 @@ mod tests {
     #[test]
     fn a_key_tells_its_digest() {
         let digest = Digest::of(Algorithm::Sha256, b"");
-        assert_eq!(digest_of_key(&index_key(&digest)), Some(digest));
+        let partial = partial_key(&digest);
+        assert_eq!(digest_of_key(&partial), Some((digest.clone(), true)));
+        assert_eq!(digest_of_key(&part_key(&partial, 0)), None);
+        assert_eq!(digest_of_key(&index_key(&digest)), Some((digest, false)));
         for other in ["", "layer", "layer/", "layer/sha256:0", "a"] {
             assert_eq!(digest_of_key(other), None, "{other}");
         }

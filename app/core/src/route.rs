@@ -33,6 +33,13 @@ pub enum Route {
         /// The repository, in that registry; none for the catalog.
         repository: Option<Repository>,
     },
+    /// `#/repo/docker.io?namespace=<name>`: the repositories of a namespace of Docker Hub.
+    Namespace {
+        /// The registry, which is Docker Hub.
+        registry: Registry,
+        /// The namespace.
+        namespace: String,
+    },
     /// `#/image/<reference>`: a manifest or image index.
     Image {
         /// The image.
@@ -259,6 +266,14 @@ impl Route {
         parse::route(fragment)
     }
 
+    /// The page of a namespace of Docker Hub; none if the name cannot be one.
+    pub fn namespace(name: &str) -> Option<Route> {
+        parse::is_namespace(name).then(|| Route::Namespace {
+            registry: Registry::docker_hub(),
+            namespace: name.to_owned(),
+        })
+    }
+
     /// A repository's page.
     pub fn repo(repository: Repository) -> Route {
         Route::Repo {
@@ -375,7 +390,7 @@ impl Route {
     /// The registry that it speaks of.
     pub fn registry(&self) -> Option<&Registry> {
         match self {
-            Route::Repo { registry, .. } => Some(registry),
+            Route::Repo { registry, .. } | Route::Namespace { registry, .. } => Some(registry),
             Route::Image { reference, .. } | Route::Search { reference, .. } => {
                 Some(reference.registry())
             }

@@ -7,6 +7,10 @@ mod imp {
     pub(super) struct State(crc32fast::Hasher);
 
     impl State {
+        pub(super) fn resume(value: u32) -> Self {
+            State(crc32fast::Hasher::new_with_initial(value))
+        }
+
         pub(super) fn update(&mut self, bytes: &[u8]) {
             self.0.update(bytes);
         }
@@ -41,6 +45,11 @@ mod imp {
     }
 
     impl State {
+        pub(super) fn resume(value: u32) -> Self {
+            // The library turns what it is given around, and its value over.
+            State(CRC.digest_with_initial((!value).reverse_bits()))
+        }
+
         pub(super) fn update(&mut self, bytes: &[u8]) {
             self.0.update(bytes);
         }
@@ -59,6 +68,11 @@ impl Crc32 {
     /// Of no bytes yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Of bytes that had this value so far.
+    pub fn resume(value: u32) -> Self {
+        Crc32(imp::State::resume(value))
     }
 
     /// Takes the next bytes.
@@ -92,5 +106,8 @@ mod tests {
         crc.update(b"56789");
         assert_eq!(crc.value(), 0xcbf4_3926);
         assert_eq!(Crc32::of(b""), 0);
+        let mut crc = Crc32::resume(Crc32::of(b"1234"));
+        crc.update(b"56789");
+        assert_eq!(crc.value(), 0xcbf4_3926);
     }
 }

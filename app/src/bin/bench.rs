@@ -9,8 +9,12 @@ mod measure {
     use js_sys::{ArrayBuffer, Promise, Reflect, Uint8Array};
     use layerscope_app::browser::{fetch::FetchHttp, scope, timer};
     use layerscope_core::digest::{Algorithm, Digest, Hasher};
-    use layerscope_core::layer_index::{BlobHasher, BuildOptions, IndexBuilder, LayerIndex};
+    use layerscope_core::explore::ports::SaveEvery;
+    use layerscope_core::layer_index::{
+        BlobHasher, BuildOptions, IndexBuilder, LayerIndex, PartialIndex,
+    };
     use layerscope_core::port::{Body, Http, HttpRequest};
+    use layerscope_core::toc::EntryKind;
     use layerscope_inflate::{
         DefaultEngine, Engine, GzipIndexBuilder, GzipOptions, MinizEngine, Trade,
     };
@@ -20,6 +24,11 @@ mod measure {
 
     /// What a browser's stream typically gives at once, in bytes.
     const CHUNK: usize = 64 * 1024;
+
+    /// Files that are read, one after the other, for what one read takes.
+    const READS: u32 = 400;
+    /// What the page asks for at once of a file, in bytes.
+    const READ_BYTES: u64 = 256 * 1024;
 
     /// Waits for the address and answers.
     pub fn start() {
@@ -55,6 +64,13 @@ mod measure {
         let ours = inflate::<DefaultEngine>;
         add("inflate_ms", ours(&blob, Trade::NONE, false)?);
         add("inflate_crc_ms", ours(&blob, Trade::NONE, true)?);
+        for (name, run) in layerscope_peers::ENGINES {
+            let start = timer::now_ms();
+            // One that cannot read this blob is left out.
+            if run(&blob, CHUNK).is_ok() {
+                add(&format!("inflate_{name}_ms"), timer::now_ms() - start);
+            }
+        }
         add(
             "inflate_checkpoints_ms",
             ours(&blob, Trade::BALANCED, false)?,
@@ -69,6 +85,8 @@ mod measure {
         }
         let built = builder.finish();
         add("index_ms", timer::now_ms() - start);
+
+        add("index_put_aside_ms", put_aside(&blob, built.in_len)?);
 
         let start = timer::now_ms();
         let mut whole = Hasher::new(Algorithm::Sha256);
@@ -90,11 +108,78 @@ mod measure {
         let stored = index.to_bytes().unwrap_or_default();
         add("seal_ms", timer::now_ms() - start);
         let start = timer::now_ms();
-        LayerIndex::from_bytes(&stored).map_err(|e| e.to_string())?;
+        let index = LayerIndex::from_bytes(&stored).map_err(|e| e.to_string())?;
         add("load_index_ms", timer::now_ms() - start);
+        let mut reads = reads(&index, &blob)?;
+        reads.sort_by(f64::total_cmp);
+        let at = |share: usize| reads.get(reads.len() * share / 100).copied();
+        for (name, share) in [("read_p50_ms", 50), ("read_p95_ms", 95)] {
+            if let Some(ms) = at(share) {
+                add(name, ms);
+            }
+        }
         add("blob_bytes", blob.len() as f64);
         add("inflated_bytes", index.out_len() as f64);
         Ok(figures)
+    }
+
+    /// As `index_ms`, put aside every 16 MiB as the app does, but for the states of the hash and the
+    /// store, which it does not wait for.
+    fn put_aside(blob: &[u8], len: u64) -> Result<f64, String> {
+        let start = timer::now_ms();
+        let mut options = BuildOptions::default();
+        options.gzip.check_crc = false; // as in the app
+        let every = SaveEvery::default().bytes;
+        let mut builder = IndexBuilder::new(options);
+        let mut partial = PartialIndex::new(Digest::of(Algorithm::Sha256, b""));
+        let mut due = every;
+        for mut chunk in blob.chunks(CHUNK) {
+            while builder.in_len() >= due
+                && let Some(left) = builder.push_to_stop(chunk).map_err(|e| e.to_string())?
+            {
+                chunk = left;
+                if let Some(aside) = partial.put_aside(&builder) {
+                    let states = vec![0; aside.states.len() * 32];
+                    partial.complete(aside, &states).ok_or("it does not fit")?;
+                    due = builder.in_len() + every;
+                }
+            }
+            if builder.in_len() < due {
+                builder.push(chunk).map_err(|e| e.to_string())?;
+            }
+        }
+        let built = builder.finish();
+        let ms = timer::now_ms() - start;
+        (built.in_len == len)
+            .then_some(ms)
+            .ok_or("bytes were lost".to_owned())
+    }
+
+    /// Milliseconds from the fetched bytes of a file to its plain ones: restoring the window,
+    /// checking units, inflating what is before the file and the file.
+    fn reads(index: &LayerIndex, blob: &[u8]) -> Result<Vec<f64>, String> {
+        let toc = index.toc();
+        let file = |n: &u32| toc.kind(*n) == Some(EntryKind::File) && toc.size(*n) > 0;
+        let step = (toc.len() / READS).max(1);
+        let mut all = Vec::new();
+        for ordinal in (0..toc.len()).filter(file).step_by(step as usize) {
+            let start = timer::now_ms();
+            let plan = index
+                .plan_read(ordinal, 0..READ_BYTES)
+                .map_err(|e| e.to_string())?;
+            let (range, wanted) = (plan.in_range.clone(), plan.range.clone());
+            let fetched = &blob[range.start as usize..range.end as usize]; // a plan is inside
+            let mut reader = index.reader(plan).map_err(|e| e.to_string())?;
+            let mut out = Vec::new();
+            let mut take = |bytes: &[u8]| out.extend_from_slice(bytes);
+            reader.push(fetched, &mut take).map_err(|e| e.to_string())?;
+            reader.finish(&mut take).map_err(|e| e.to_string())?;
+            all.push(timer::now_ms() - start);
+            if out.len() as u64 != wanted.end - wanted.start {
+                return Err(format!("entry {ordinal} was not read whole"));
+            }
+        }
+        Ok(all)
     }
 
     async fn download(url: &str) -> Result<Vec<u8>, String> {

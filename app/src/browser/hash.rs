@@ -3,6 +3,7 @@
 //! Where a worker cannot start another one, the layer worker hashes by itself.
 
 use std::cell::{Cell, RefCell};
+use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -28,8 +29,15 @@ const START_LIMIT: Duration = Duration::from_secs(10);
 /// From the layer worker. A blob's bytes come as bare `ArrayBuffer`s between the two.
 #[derive(Serialize, Deserialize)]
 enum Order {
-    Start { sha512: bool },
+    /// The states of a blob's beginning, if it has been hashed, travel beside it.
+    Start {
+        sha512: bool,
+    },
     Finish,
+    /// Tell the states but for the first ones.
+    States {
+        told: u32,
+    },
 }
 
 /// To the layer worker.
@@ -41,6 +49,8 @@ enum Report {
     Hashed { bytes: u64, memory: u64 },
     /// The outcome travels beside it.
     Done,
+    /// The states asked for travel beside it.
+    States,
 }
 
 thread_local! {
@@ -71,12 +81,18 @@ pub fn serve() {
             return;
         }
         match message::unpack::<Order>(&received) {
-            Some((Order::Start { sha512 }, _)) => {
+            Some((Order::Start { sha512 }, states)) => {
                 let algorithm = match sha512 {
                     true => Algorithm::Sha512,
                     false => Algorithm::Sha256,
                 };
-                *hasher.borrow_mut() = Some(BlobHasher::new(algorithm));
+                let states = states.unwrap_or_default();
+                *hasher.borrow_mut() = Some(hasher_from(algorithm, &states));
+            }
+            Some((Order::States { told }, _)) => {
+                if let Some(hasher) = &*hasher.borrow() {
+                    report(&Report::States, Some(hasher.states_since(told as usize)));
+                }
             }
             Some((Order::Finish, _)) => {
                 if let Some(hasher) = hasher.take() {
@@ -89,6 +105,12 @@ pub fn serve() {
     report(&Report::Up, None);
 }
 
+/// A hasher that goes on after these states, or begins.
+fn hasher_from(algorithm: Algorithm, states: &[u8]) -> BlobHasher {
+    let goes_on = BlobHasher::resume(states).filter(|_| !states.is_empty());
+    goes_on.unwrap_or_else(|| BlobHasher::new(algorithm))
+}
+
 fn report(report: &Report, bytes: Option<&[u8]>) {
     if let Some(packed) = message::pack(report, bytes) {
         scope::post(&packed);
@@ -98,6 +120,8 @@ fn report(report: &Report, bytes: Option<&[u8]>) {
 /// Hashes one blob.
 pub struct BrowserHash {
     algorithm: Algorithm,
+    /// Those of the blob's beginning that has been hashed.
+    states: Vec<u8>,
     mode: Mode,
 }
 
@@ -124,6 +148,7 @@ struct HelperState {
     memory: Cell<u64>,
     died: RefCell<Option<String>>,
     done: RefCell<Option<BlobDigests>>,
+    states: RefCell<Option<Vec<u8>>>,
     /// Rung at every report.
     bell: Bell,
 }
@@ -133,6 +158,9 @@ impl Drop for Helper {
         self.worker.set_onmessage(None);
         self.worker.set_onerror(None);
         self.worker.terminate();
+        // Who still waits for states.
+        *self.state.died.borrow_mut() = Some("it was ended".to_owned());
+        self.state.bell.ring();
     }
 }
 
@@ -160,10 +188,13 @@ impl Helper {
         })
     }
 
-    fn order(&self, order: &Order) {
-        if let Some(packed) = message::pack(order, None) {
+    fn order(&self, order: &Order, bytes: Option<&[u8]>) {
+        if let Some(packed) = message::pack(order, bytes) {
             // Throws only for what cannot be cloned.
-            drop(self.worker.post_message(&packed.message));
+            drop(
+                self.worker
+                    .post_message_with_transfer(&packed.message, &packed.transfer),
+            );
         }
     }
 
@@ -174,15 +205,6 @@ impl Helper {
         let buffer = Uint8Array::from(bytes).buffer();
         let transfer = Array::of1(&buffer);
         drop(self.worker.post_message_with_transfer(&buffer, &transfer));
-    }
-
-    fn check(&self) -> Result<(), HashError> {
-        match &*self.state.died.borrow() {
-            Some(detail) => Err(HashError {
-                detail: detail.clone(),
-            }),
-            None => Ok(()),
-        }
     }
 
     /// Waits until it has loaded; false if it will not.
@@ -199,7 +221,7 @@ impl Helper {
     /// Waits until there is room for more bytes.
     async fn room(&self) -> Result<(), HashError> {
         loop {
-            self.check()?;
+            self.state.check()?;
             if self.state.outstanding.get() <= MAX_OUTSTANDING {
                 return Ok(());
             }
@@ -209,6 +231,15 @@ impl Helper {
 }
 
 impl HelperState {
+    fn check(&self) -> Result<(), HashError> {
+        match &*self.died.borrow() {
+            Some(detail) => Err(HashError {
+                detail: detail.clone(),
+            }),
+            None => Ok(()),
+        }
+    }
+
     fn receive(&self, event: &MessageEvent) {
         match message::unpack::<Report>(&event.data()) {
             Some((Report::Up, _)) => self.up.set(true),
@@ -224,6 +255,7 @@ impl HelperState {
                     None => *self.died.borrow_mut() = Some("its answer makes no sense".to_owned()),
                 }
             }
+            Some((Report::States, bytes)) => *self.states.borrow_mut() = bytes,
             None => {}
         }
         self.bell.ring();
@@ -231,21 +263,26 @@ impl HelperState {
 }
 
 impl BrowserHash {
-    /// Starts the second worker, from this worker's own program.
-    pub fn start(algorithm: Algorithm) -> Self {
-        Self::start_at(scope::own_url().as_deref(), algorithm)
+    /// Starts the second worker, from this worker's own program. `states` are those of a blob's
+    /// beginning that has been hashed, none for its start.
+    pub fn start(algorithm: Algorithm, states: Vec<u8>) -> Self {
+        Self::start_at(scope::own_url().as_deref(), algorithm, states)
     }
 
     /// Starts the second worker from an address; without one, or where it does not load, all is
     /// hashed here.
-    pub fn start_at(url: Option<&str>, algorithm: Algorithm) -> Self {
+    pub fn start_at(url: Option<&str>, algorithm: Algorithm, states: Vec<u8>) -> Self {
         PEAK.set(0); // of a layer before
         let helper = url.and_then(|url| Helper::start(url).ok());
         let mode = match helper {
             Some(helper) => Mode::Loading(helper, Vec::new()),
-            None => Mode::Alone(Box::new(BlobHasher::new(algorithm))),
+            None => Mode::Alone(Box::new(hasher_from(algorithm, &states))),
         };
-        BrowserHash { algorithm, mode }
+        BrowserHash {
+            algorithm,
+            states,
+            mode,
+        }
     }
 
     /// Leaves the state of loading, one way or the other, once the second worker has loaded or
@@ -262,14 +299,13 @@ impl BrowserHash {
         let up = helper.is_up().await;
         let waiting = std::mem::take(waiting);
         if up {
-            helper.order(&Order::Start {
-                sha512: self.algorithm == Algorithm::Sha512,
-            });
+            let sha512 = self.algorithm == Algorithm::Sha512;
+            helper.order(&Order::Start { sha512 }, Some(&self.states));
             for bytes in &waiting {
                 helper.hand_over(bytes);
             }
         }
-        let alone = Mode::Alone(Box::new(BlobHasher::new(self.algorithm)));
+        let alone = Mode::Alone(Box::new(hasher_from(self.algorithm, &self.states)));
         let before = std::mem::replace(&mut self.mode, alone);
         if let (true, Mode::Loading(helper, _)) = (up, before) {
             self.mode = Mode::Helped(helper);
@@ -297,6 +333,37 @@ impl Hash for BrowserHash {
         Ok(())
     }
 
+    fn states(
+        &mut self,
+        told: usize,
+    ) -> impl Future<Output = Result<Vec<u8>, HashError>> + 'static {
+        let here = match &self.mode {
+            Mode::Alone(hasher) => Ok(hasher.states_since(told).to_vec()),
+            Mode::Helped(helper) => {
+                // Never more than a blob has lines.
+                let told = u32::try_from(told).unwrap_or(u32::MAX);
+                helper.order(&Order::States { told }, None);
+                Err(Some(helper.state.clone()))
+            }
+            Mode::Loading(..) => Err(None),
+        };
+        async move {
+            let state = match here {
+                Ok(states) => return Ok(states),
+                Err(state) => state.ok_or(HashError {
+                    detail: "it is loading".to_owned(),
+                })?,
+            };
+            loop {
+                if let Some(states) = state.states.take() {
+                    return Ok(states);
+                }
+                state.check()?;
+                state.bell.next().await;
+            }
+        }
+    }
+
     async fn finish(mut self) -> Result<BlobDigests, HashError> {
         self.settle(true).await;
         match self.mode {
@@ -305,9 +372,9 @@ impl Hash for BrowserHash {
             }),
             Mode::Alone(hasher) => Ok(hasher.finish()),
             Mode::Helped(helper) => {
-                helper.order(&Order::Finish);
+                helper.order(&Order::Finish, None);
                 loop {
-                    helper.check()?;
+                    helper.state.check()?;
                     if let Some(done) = helper.state.done.take() {
                         return Ok(done);
                     }

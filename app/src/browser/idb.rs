@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use js_sys::{Array, Promise, Reflect};
+use js_sys::{Array, Function, Promise, Reflect};
 use layerscope_core::explore::cancel::{Either, race};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
@@ -114,6 +114,21 @@ pub(super) async fn value(
     let request = request.map_err(BrowserError::of(doing))?;
     wait(doing, &request).await?;
     request.result().map_err(BrowserError::of(doing))
+}
+
+/// All keys from `first` on that are less than `end`, for where a key is asked for.
+pub(super) fn key_range(
+    doing: &'static str,
+    first: &str,
+    end: &str,
+) -> Result<JsValue, BrowserError> {
+    let bound = || -> Result<JsValue, JsValue> {
+        let range = Reflect::get(&js_sys::global(), &"IDBKeyRange".into())?;
+        let bound: Function = Reflect::get(&range, &"bound".into())?.dyn_into()?;
+        let open = (JsValue::FALSE, JsValue::TRUE);
+        bound.call4(&range, &first.into(), &end.into(), &open.0, &open.1)
+    };
+    bound().map_err(BrowserError::of(doing))
 }
 
 /// A transaction that is aborted unless [`Transaction::done`] was awaited.

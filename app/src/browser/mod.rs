@@ -1,8 +1,9 @@
 //! The only place that names the browser's interfaces. Everything above it sees Rust types; every
 //! JavaScript exception becomes a [`error::BrowserError`] here.
 //!
-//! In the page: [`page`], [`away`], [`location`], [`prefs`], [`pool`], [`worker`]. In the workers: [`scope`],
-//! [`ports`], [`hash`]. In both: [`early`], [`fetch`], [`store`], [`opfs`], [`timer`], [`message`].
+//! In the page: [`page`], [`away`], [`location`], [`prefs`], [`pool`], [`reach`], [`worker`]. In the
+//! workers: [`scope`], [`ports`], [`hash`]. In both: [`early`], [`fetch`], [`lock`], [`store`],
+//! [`opfs`], [`timer`], [`message`].
 
 pub mod away;
 pub mod early;
@@ -11,12 +12,14 @@ pub mod fetch;
 pub mod hash;
 mod idb;
 pub mod location;
+pub mod lock;
 pub mod message;
 pub mod opfs;
 pub mod page;
 pub mod pool;
 pub mod ports;
 pub mod prefs;
+pub mod reach;
 pub mod scope;
 pub mod store;
 pub mod timer;

@@ -1,15 +1,18 @@
 //! The page itself: what its root element says, titles, marks, clipboard, saving files.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
-use js_sys::{Array, Uint8Array};
+use js_sys::{Array, Function, Object, Promise, Reflect, Uint8Array};
+use layerscope_core::app_config::MAX_APP_CONFIG_BYTES;
 use layerscope_core::port::Clock;
-use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
     Blob, BlobPropertyBag, Document, Element, FocusOptions, HtmlAnchorElement, HtmlElement,
-    HtmlTextAreaElement, Url, Window,
+    HtmlTextAreaElement, Response, Url, Window,
 };
 
 use super::error::BrowserError;
@@ -47,6 +50,30 @@ pub fn set_root_attribute(name: &str, value: &str) {
     if let Some(root) = document().document_element() {
         set_attribute(&root, name, value);
     }
+}
+
+/// The slot in which `boot.js` leaves the request for `config.json`.
+const EARLY_CONFIG: &str = "layerscopeConfig";
+/// The header by which a file says that our proxy has sent it.
+const SERVED_BY: &str = "x-layerscope-proxy";
+
+/// What `config.json` holds, which `boot.js` has asked for, and whether our proxy has sent it.
+/// Nothing if there is none.
+pub async fn early_config() -> (Vec<u8>, bool) {
+    let read = async {
+        let promise: Promise = Reflect::get(&window(), &EARLY_CONFIG.into())?.dyn_into()?;
+        let response: Response = JsFuture::from(promise).await?.dyn_into()?;
+        let from_proxy = response.headers().has(SERVED_BY)?;
+        if !response.ok() {
+            return Ok((Vec::new(), from_proxy));
+        }
+        let buffer = JsFuture::from(response.clone()?.array_buffer()?).await?;
+        let bytes = Uint8Array::new(&buffer);
+        let fits = u64::from(bytes.length()) <= MAX_APP_CONFIG_BYTES;
+        let bytes = if fits { bytes.to_vec() } else { Vec::new() };
+        Ok::<_, JsValue>((bytes, from_proxy))
+    };
+    read.await.unwrap_or_default()
 }
 
 /// Sets `data-state` and `data-route` of `<html>`, the route first: whoever sees `ready` sees
@@ -318,6 +345,50 @@ pub fn on_resize(callback: impl Fn() + 'static) {
     let callback = Closure::<dyn Fn()>::new(callback);
     drop(window().add_event_listener_with_callback("resize", callback.as_ref().unchecked_ref()));
     callback.forget();
+}
+
+/// Calls back once, when an element comes into view or close to it; at once where the browser
+/// cannot tell.
+pub fn when_seen(element: &Element, callback: impl FnOnce() + 'static) {
+    /// How far below the window still counts, so that it is there when it is reached.
+    const MARGIN: &str = "200px";
+    fn call(callback: &Cell<Option<Box<dyn FnOnce()>>>) {
+        if let Some(callback) = callback.take() {
+            callback();
+        }
+    }
+    let callback: Box<dyn FnOnce()> = Box::new(callback);
+    let callback = Rc::new(Cell::new(Some(callback)));
+    let watched = callback.clone();
+    let listener =
+        Closure::<dyn Fn(Array, JsValue)>::new(move |entries: Array, watcher: JsValue| {
+            let seen = |entry: JsValue| {
+                Reflect::get(&entry, &"isIntersecting".into()).is_ok_and(|is| is.is_truthy())
+            };
+            if entries.iter().any(seen) {
+                drop(call_method(&watcher, "disconnect", &Array::new()));
+                call(&watched);
+            }
+        });
+    let begin = || {
+        let maker: Function =
+            Reflect::get(&window(), &"IntersectionObserver".into())?.dyn_into()?;
+        let options = Object::new();
+        Reflect::set(&options, &"rootMargin".into(), &MARGIN.into())?;
+        let arguments = Array::of2(listener.as_ref(), &options);
+        let watcher = Reflect::construct(&maker, &arguments)?;
+        call_method(&watcher, "observe", &Array::of1(element))
+    };
+    match begin() {
+        // A few hundred bytes for each page that has such a place.
+        Ok(_) => listener.forget(),
+        Err(_) => call(&callback),
+    }
+}
+
+fn call_method(object: &JsValue, name: &str, arguments: &Array) -> Result<JsValue, JsValue> {
+    let method: Function = Reflect::get(object, &name.into())?.dyn_into()?;
+    Reflect::apply(&method, object, arguments)
 }
 
 /// A file that the user chose in a field.

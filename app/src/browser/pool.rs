@@ -113,7 +113,8 @@ impl LayerPool {
     }
 
     /// Opens a layer. One that is open already, or was lately, keeps its job; how it stands is
-    /// then told again. One that is to be read whole, or by a file, takes the place of one that was not.
+    /// then told again. One that is to be read whole, or by a file, takes the place of one that was
+    /// not; one that is to be indexed again, of any.
     pub fn open(&self, source: LayerSource, access: Access) -> JobId {
         self.open_as(source, access, None)
     }
@@ -135,9 +136,10 @@ impl LayerPool {
                 && job.source.repository == source.repository
                 && job.source.endpoint == source.endpoint
         };
-        if source.whole || source.given.is_some() {
+        if source.whole || source.again || source.given.is_some() {
             let less = |job: &Job| {
-                same(job) && (job.source.whole, &job.source.given) != (source.whole, &source.given)
+                let other = (job.source.whole, &job.source.given) != (source.whole, &source.given);
+                same(job) && (source.again || other)
             };
             let jobs = state.jobs.iter().filter(|(_, job)| less(job));
             let less: Vec<JobId> = jobs.map(|(id, _)| *id).collect();
@@ -524,6 +526,7 @@ fn job_of_request(request: &Request) -> Option<JobId> {
         | Request::Root { job, .. }
         | Request::Access { job, .. }
         | Request::Cancel { job }
+        | Request::GoOn { job }
         | Request::Close { job }
         | Request::View { job, .. }
         | Request::Rows { job, .. }

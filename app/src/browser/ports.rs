@@ -8,7 +8,7 @@ use std::time::Duration;
 use layerscope_core::app_config::{APP_CONFIG, MAX_APP_CONFIG_BYTES};
 use layerscope_core::digest::Algorithm;
 use layerscope_core::explore::ports::{
-    FileError, FileSink, FinishedFile, MEMORY_FILE_LIMIT, MemoryFile, Ports,
+    FileError, FileSink, FinishedFile, MEMORY_FILE_LIMIT, MemoryFile, Ports, Task,
 };
 use layerscope_core::explore::{Formats, FormatsError};
 use layerscope_core::job::Event;
@@ -19,6 +19,7 @@ use super::early;
 use super::error::BrowserError;
 use super::fetch::FetchHttp;
 use super::hash::{self, BrowserHash};
+use super::lock::Lock;
 use super::opfs::{self, OpfsFile};
 use super::store::Store;
 use super::{message, scope, timer};
@@ -77,6 +78,7 @@ impl Ports for BrowserPorts {
     type Store = Store;
     type Hash = BrowserHash;
     type File = BrowserFile;
+    type Lock = Lock;
 
     fn http(&self) -> FetchHttp {
         FetchHttp
@@ -86,8 +88,16 @@ impl Ports for BrowserPorts {
         &self.store
     }
 
-    fn hash(&self, algorithm: Algorithm) -> BrowserHash {
-        BrowserHash::start(algorithm)
+    fn hash(&self, algorithm: Algorithm, states: Vec<u8>) -> BrowserHash {
+        BrowserHash::start(algorithm, states)
+    }
+
+    async fn lock(&self, name: &str, wait: bool) -> Option<Lock> {
+        Lock::request(name, wait).await
+    }
+
+    fn spawn(&self, task: Task) {
+        spawn_local(task);
     }
 
     async fn file(&self, name: &str) -> Result<BrowserFile, FileError> {

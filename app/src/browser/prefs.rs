@@ -4,7 +4,11 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use web_sys::Storage;
+use layerscope_core::layer_index::TradeChoice;
+use layerscope_core::registry::way::Ways;
+use wasm_bindgen::JsCast;
+use wasm_bindgen::closure::Closure;
+use web_sys::{Storage, StorageEvent};
 
 use super::page::window;
 
@@ -14,6 +18,9 @@ pub const MAX_RECENT: usize = 20;
 const PREFIX: &str = "layerscope:";
 const RECENT: &str = "recent";
 const THEME: &str = "theme";
+const TRADE: &str = "index";
+const WAYS: &str = "ways";
+const ACCEPTED: &str = "accepted-proxies";
 
 thread_local! {
     static MEMORY: RefCell<BTreeMap<String, String>> = const { RefCell::new(BTreeMap::new()) };
@@ -69,6 +76,33 @@ pub fn remove(name: &str) {
     MEMORY.with(|m| m.borrow_mut().remove(name));
 }
 
+/// Calls back when another tab has changed a setting, or all of them.
+pub fn on_change(name: &'static str, callback: impl Fn() + 'static) {
+    let listener = Closure::<dyn Fn(StorageEvent)>::new(move |event: StorageEvent| {
+        // No key: everything was cleared.
+        let ours = |key: String| key.strip_prefix(PREFIX).is_some_and(|key| key == name);
+        if event.key().is_none_or(ours) {
+            callback();
+        }
+    });
+    let target = listener.as_ref().unchecked_ref();
+    drop(window().add_event_listener_with_callback("storage", target));
+    listener.forget(); // for the life of the page
+}
+
+/// Proxies that a link has named and the user lets have sign-ins.
+pub fn accepted() -> Vec<String> {
+    serde_json::from_str(&get(ACCEPTED).unwrap_or_default()).unwrap_or_default()
+}
+
+/// Keeps which proxies those are.
+pub fn set_accepted(proxies: &[String]) {
+    match serde_json::to_string(proxies) {
+        Ok(text) if !proxies.is_empty() => drop(set(ACCEPTED, &text)),
+        _ => remove(ACCEPTED),
+    }
+}
+
 /// The references opened last, newest first.
 pub fn recents() -> Vec<String> {
     let text = get(RECENT).unwrap_or_default();
@@ -93,6 +127,16 @@ pub fn clear_recents() {
     remove(RECENT);
 }
 
+/// Which way each registry is asked.
+pub fn ways() -> Ways {
+    Ways::parse(&get(WAYS).unwrap_or_default())
+}
+
+/// Keeps which way each registry is asked.
+pub fn set_ways(ways: &Ways) {
+    set(WAYS, &ways.to_text());
+}
+
 /// The theme chosen.
 pub fn theme() -> Theme {
     match get(THEME).as_deref() {
@@ -105,4 +149,16 @@ pub fn theme() -> Theme {
 /// Keeps the theme chosen.
 pub fn set_theme(theme: Theme) {
     set(THEME, theme.name());
+}
+
+/// What indices are to keep.
+pub fn trade() -> TradeChoice {
+    get(TRADE)
+        .and_then(|name| TradeChoice::from_name(&name))
+        .unwrap_or_default()
+}
+
+/// Keeps what indices are to keep.
+pub fn set_trade(trade: TradeChoice) {
+    set(TRADE, trade.name());
 }

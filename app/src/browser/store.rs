@@ -1,8 +1,9 @@
 //! The indices kept between visits, in IndexedDB, under a budget.
 //!
-//! Two object stores, written in one transaction: `index` has the bytes, `about` what the settings
-//! page shows and eviction needs. The space used is the sum over `about`, taken in the transaction
-//! that adds a record, so several tabs and workers cannot count wrong together.
+//! Two object stores, written in one transaction: `index` has the bytes (those of a value that grows
+//! in parts, under keys of their own), `about` what the settings page shows and eviction needs. The
+//! space used is the sum over `about`, taken in the transaction that adds a record, so several tabs
+//! and workers cannot count wrong together.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use js_sys::{Array, Uint8Array};
 use layerscope_core::explore::cancel::Bell;
-use layerscope_core::port::{IndexStore, StoreError};
+use layerscope_core::port::{IndexStore, StoreError, part_key};
 use serde_json::{Value, json};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
@@ -262,11 +263,14 @@ impl Store {
         transaction.done().await.map_err(failed)
     }
 
-    /// One try at storing. `share` of the budget (1 = all, 2 = half) may be in use afterwards.
+    /// One try at storing a record, together with a part of it that has a key of its own; `len` are
+    /// the bytes of the record with all its parts. `share` of the budget (1 = all, 2 = half) may be
+    /// in use afterwards.
     async fn try_put(
         &self,
-        key: &str,
-        bytes: &[u8],
+        (key, bytes): (&str, &[u8]),
+        part: Option<(&str, &[u8])>,
+        len: u64,
         label: &str,
         share: u64,
     ) -> Result<(), StoreError> {
@@ -274,7 +278,6 @@ impl Store {
         let transaction = self
             .transaction(doing, STORES, IdbTransactionMode::Readwrite)
             .await?;
-        let len = bytes.len() as u64;
         let budget = read_budget(&transaction, doing).await.map_err(failed)?;
         if len > budget {
             let detail = format!("an index of {len} bytes is over the budget of {budget} bytes");
@@ -288,9 +291,11 @@ impl Store {
                 Some(key),
             )
             .await?;
-            let value_bytes = Uint8Array::from(bytes);
             let index = transaction.store(INDEX)?;
-            value(doing, index.put_with_key(&value_bytes, &key.into())).await?;
+            for (key, bytes) in part.into_iter().chain([(key, bytes)]) {
+                let bytes = Uint8Array::from(bytes);
+                value(doing, index.put_with_key(&bytes, &key.into())).await?;
+            }
             let stored = StoredLayer {
                 key: key.to_owned(),
                 label: label.to_owned(),
@@ -323,11 +328,26 @@ impl IndexStore for Store {
     }
 
     async fn put(&self, key: &str, bytes: &[u8], label: &str) -> Result<(), StoreError> {
-        match self.try_put(key, bytes, label, 1).await {
+        let (record, len) = ((key, bytes), bytes.len() as u64);
+        match self.try_put(record, None, len, label, 1).await {
             // The origin's own quota is smaller than our budget: keep only half and try again.
-            Err(StoreError::Full { .. }) => self.try_put(key, bytes, label, 2).await,
+            Err(StoreError::Full { .. }) => self.try_put(record, None, len, label, 2).await,
             other => other,
         }
+    }
+
+    async fn append(
+        &self,
+        key: &str,
+        head: &[u8],
+        (number, bytes): (u32, &[u8]),
+        total: u64,
+        label: &str,
+    ) -> Result<(), StoreError> {
+        let part = part_key(key, number);
+        let part = Some((part.as_str(), bytes));
+        // Nothing else is given up for it where the origin's own quota is small.
+        self.try_put((key, head), part, total, label, 1).await
     }
 
     async fn remove(&self, key: &str) -> Result<(), StoreError> {
@@ -346,7 +366,11 @@ async fn delete(
     doing: &'static str,
     key: &str,
 ) -> Result<(), BrowserError> {
-    value(doing, transaction.store(INDEX)?.delete(&key.into())).await?;
+    let index = transaction.store(INDEX)?;
+    value(doing, index.delete(&key.into())).await?;
+    // Its parts, of which `about` has nothing: from the slash to before the next character, "0".
+    let parts = idb::key_range(doing, &format!("{key}/"), &format!("{key}0"))?;
+    value(doing, index.delete(&parts)).await?;
     value(doing, transaction.store(ABOUT)?.delete(&key.into())).await?;
     Ok(())
 }
@@ -406,8 +430,9 @@ async fn write_about(
 }
 
 fn parse_about(record: &JsValue) -> Option<StoredLayer> {
-    // By hand, because the worker reads other JSON so: what a derived reader brings is larger.
-    let value: Value = serde_json::from_str(&record.as_string()?).ok()?;
+    // By hand and as bytes, because the worker reads other JSON so: what a derived reader brings, or
+    // another one of texts, is larger.
+    let value: Value = serde_json::from_slice(record.as_string()?.as_bytes()).ok()?;
     let text = |name: &str| value[name].as_str().map(str::to_owned);
     Some(StoredLayer {
         key: text("key")?,

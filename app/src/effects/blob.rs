@@ -18,7 +18,12 @@ pub(super) fn load(inner: &Rc<Inner>, repository: &Repository, digest: &Digest) 
     let itself = inner.clone();
     let (repository, digest) = (repository.clone(), digest.clone());
     inner.spawn(async move {
-        let bytes = itself.client.blob(&repository, &digest, MAX_BLOB).await;
+        let mut bytes = itself.client.blob(&repository, &digest, MAX_BLOB).await;
+        if let Err(error) = &bytes
+            && itself.turns_direct(repository.registry(), error).await
+        {
+            bytes = itself.client.blob(&repository, &digest, MAX_BLOB).await;
+        }
         state.set(match bytes {
             Ok(bytes) => Load::Ready(bytes.into()),
             Err(error) => Load::Failed((&error).into()),

@@ -76,6 +76,7 @@ impl Effects {
                 Ok(bytes) => layer::reopen(&inner, |source| LayerSource {
                     given: Some(bytes),
                     whole: false,
+                    again: false,
                     ..source
                 }),
                 Err(error) => inner.state.shell.notify(Problem::new(

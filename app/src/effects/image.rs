@@ -13,9 +13,8 @@ use layerscope_core::registry::client::Fetched;
 use layerscope_core::route::Route;
 use layerscope_core::soci;
 use layerscope_core::view::problem::Problem;
-use leptos::prelude::*;
 
-use super::Inner;
+use super::{Effects, Inner, Key};
 use crate::browser::prefs;
 use crate::state::Load;
 use crate::state::image::Config;
@@ -51,11 +50,14 @@ pub(super) fn load(
     state.begin(reference.clone());
     inner.spawn(async move {
         let repository = reference.repository();
-        match itself
-            .client
-            .manifest(repository, &reference.manifest())
-            .await
+        let by = reference.manifest();
+        let mut answer = itself.client.manifest(repository, &by).await;
+        if let Err(error) = &answer
+            && itself.turns_direct(repository.registry(), error).await
         {
+            answer = itself.client.manifest(repository, &by).await;
+        }
+        match answer {
             Ok(top) => {
                 let top = Arc::new(top);
                 prefs::add_recent(&reference.familiar());
@@ -120,12 +122,37 @@ async fn show(
     remember(inner, reference, platform, &fetched);
     state.set_manifest(Load::Ready(fetched.clone()));
     config(inner, repository, &fetched).await;
-    state.set_referrers(Load::Loading);
-    let found = inner.client.referrers(repository, &fetched.digest).await;
-    if let Ok(found) = &found {
-        remember_soci(inner, &fetched.digest, found);
+}
+
+impl Effects {
+    /// Asks what refers to a manifest of the present image's repository, once; again where that
+    /// failed.
+    pub fn find_referrers(self, of: &Digest) {
+        self.with(|inner| find_referrers(inner, of));
     }
-    state.set_referrers(Load::of(found.map(Arc::new)));
+}
+
+fn find_referrers(inner: &Rc<Inner>, of: &Digest) {
+    let state = inner.state.image;
+    let Some(repository) = state.repository() else {
+        return;
+    };
+    let Key::Image(_, kind) = inner.key.borrow().clone() else {
+        return; // left already
+    };
+    if !state.begin_referrers(of) {
+        return;
+    }
+    let (itself, of) = (inner.clone(), of.clone());
+    inner.spawn(async move {
+        let client = &itself.client;
+        let attached = client.attached(&repository, &of, kind.as_deref()).await;
+        if kind.is_none() && attached.failures.is_empty() {
+            let found: Vec<Descriptor> = attached.descriptors().cloned().collect();
+            remember_soci(&itself, &of, &found);
+        }
+        state.set_referrers(of, Arc::new(attached));
+    });
 }
 
 async fn config(inner: &Inner, repository: &Repository, fetched: &Fetched) {

@@ -18,7 +18,7 @@ use layerscope_core::view::problem::Problem;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::{Effects, Inner, export, login, root, status};
+use super::{Effects, Inner, export, login, root, status, way};
 use crate::browser::page;
 use crate::state::Load;
 use crate::state::file::{
@@ -51,7 +51,7 @@ pub(super) fn load(
         let manifest = here.map(|o| o.manifest.clone());
         let soci = here.map_or(SociIndex::Unknown, |o| o.soci.clone());
         let source = LayerSource {
-            endpoint: inner.client.endpoint().clone(),
+            endpoint: inner.client.endpoint(repository.registry()),
             repository: repository.clone(),
             digest: digest.clone(),
             size: origin.as_ref().map(|o| o.descriptor.size),
@@ -61,6 +61,8 @@ pub(super) fn load(
             soci,
             given: None,
             whole: false,
+            again: false,
+            trade: inner.state.shell.trade().get_untracked(),
         };
         begin(inner, source, Arc::default());
     }
@@ -274,6 +276,15 @@ fn post(inner: &Inner, ask: Ask) {
 
 /// A worker says something.
 pub(super) fn on_event(inner: &Rc<Inner>, event: Event, bytes: Option<Vec<u8>>) {
+    match way::unexplained(&event) {
+        // A worker cannot tell why a registry that it asks directly does not answer.
+        true => way::explain(inner, event, bytes),
+        false => explained(inner, event, bytes),
+    }
+}
+
+/// The same, when all that can be known of it is.
+pub(super) fn explained(inner: &Rc<Inner>, event: Event, bytes: Option<Vec<u8>>) {
     let state = inner.state.layer;
     let current = |job: JobId| state.job() == Some(job);
     match event {
@@ -640,11 +651,33 @@ impl Effects {
         });
     }
 
+    /// Makes the open layer's index again, by the setting of now.
+    pub fn remake_index(self) {
+        self.with(|inner| {
+            let trade = inner.state.shell.trade().get_untracked();
+            reopen(inner, |source| LayerSource {
+                given: None,
+                again: true,
+                trade,
+                ..source
+            });
+        });
+    }
+
     /// Stops streaming; what is listed stays.
     pub fn cancel_layer(self) {
         self.with(|inner| {
             if let Some(job) = inner.state.layer.job() {
                 inner.pool.cancel(job);
+            }
+        });
+    }
+
+    /// Goes on streaming where it was stopped.
+    pub fn go_on_with_layer(self) {
+        self.with(|inner| {
+            if let Some(job) = inner.state.layer.job() {
+                inner.pool.post(Request::GoOn { job });
             }
         });
     }

@@ -1,40 +1,33 @@
 //! Signing in and out: by a form, by docker's file, at a provider; renewing, and remembering where
 //! that is wanted.
 
+mod renew;
+
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
-use std::future::Future;
-use std::pin::Pin;
-use std::rc::{Rc, Weak};
-use std::time::Duration;
+use std::rc::Rc;
 
 use layerscope_core::explore::cancel::Bell;
-use layerscope_core::job::{Access, JobId};
+use layerscope_core::job::Access;
 use layerscope_core::reference::Registry;
-use layerscope_core::registry::client::{Credentials, Renew};
+use layerscope_core::registry::client::Credentials;
 use layerscope_core::registry::docker_config::{self, IDENTITY_USER};
-use layerscope_core::registry::endpoint::Endpoint;
+use layerscope_core::registry::login::kept::{self, AllKept, Kept, Trust};
 use layerscope_core::registry::login::{self, Offer, Place, Renewal, Returned, Started};
-use layerscope_core::view::login::{failed, imported, not_remembered, not_started};
+use layerscope_core::view::login::{failed, imported, not_remembered, not_revoked, not_started};
 use layerscope_core::view::problem::Problem;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use serde::{Deserialize, Serialize};
 
 use super::{Effects, Inner};
 use crate::browser::error::BrowserError;
 use crate::browser::page::{self, ChosenFile};
 use crate::browser::{away, location, prefs, timer};
 use crate::state::login::SignedIn;
+pub(super) use renew::renew_for;
+use renew::{PageRenews, renew_later};
 
 /// The setting that remembered sign-ins are kept in.
 const REMEMBERED: &str = "sign-ins";
-/// A sign-in is renewed when this share of its time is over, if it is refused no earlier.
-const RENEW_AT: f64 = 0.8;
-/// And not more often than this: what is good for less is renewed when it is refused.
-const RENEW_MIN: Duration = Duration::from_secs(30);
-/// Nor is waited for longer: timers count to 24 days, and nobody promises more.
-const RENEW_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// What is known of sign-ins beside the credentials, which the client has.
 #[derive(Default)]
@@ -46,20 +39,16 @@ pub(super) struct Logins {
     renewing: RefCell<Vec<(Registry, Bell)>>,
 }
 
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone)]
 struct Held {
     /// As whom, or at whom.
     how: String,
     renewal: Option<Renewal>,
-    #[serde(skip)]
     remembered: bool,
-}
-
-/// What is kept of a sign-in in this browser.
-#[derive(Serialize, Deserialize)]
-struct Kept {
-    credentials: Credentials,
-    held: Held,
+    /// When it was got, or its renewal tried last, by the wall clock; long ago if that is not known.
+    tried_ms: f64,
+    /// Seconds for which it is good from then on, if it is said.
+    expires_s: Option<u64>,
 }
 
 impl Logins {
@@ -67,6 +56,11 @@ impl Logins {
         let held = self.held.borrow();
         let found = held.iter().find(|(of, _)| of == registry);
         found.map(|(_, held)| held.clone())
+    }
+
+    fn put(&self, registry: &Registry, held: Held) {
+        self.remove(registry);
+        self.held.borrow_mut().push((registry.clone(), held));
     }
 
     fn remove(&self, registry: &Registry) {
@@ -85,15 +79,13 @@ pub(super) fn is_here(inner: &Rc<Inner>) -> bool {
     if page::is_framed() {
         return true;
     }
-    for (name, kept) in remembered() {
-        if let Ok(registry) = Registry::parse(&name) {
-            let held = Held {
-                remembered: true,
-                ..kept.held
-            };
-            hold(inner, &registry, kept.credentials, held);
+    take_remembered(inner);
+    let weak = Rc::downgrade(inner);
+    prefs::on_change(REMEMBERED, move || {
+        if let Some(inner) = weak.upgrade() {
+            catch_up_all(&inner);
         }
-    }
+    });
     let Some((started, returned)) = away::take_answer() else {
         return true;
     };
@@ -115,128 +107,79 @@ pub(super) fn access(inner: &Inner, registry: &Registry) -> Access {
     Access {
         authorization: None,
         credentials: inner.client.credentials(registry),
+        renewed: false,
     }
 }
 
-/// A worker's sign-in has run out.
-pub(super) fn renew_for(inner: &Rc<Inner>, job: JobId, refused: Credentials) {
-    let Some(registry) = inner.pool.registry(job) else {
-        return;
+/// Whether this page's proxy may have sign-ins.
+fn trust(inner: &Inner) -> Trust {
+    let base = base(inner);
+    let set = (!inner.around.borrow().by_link).then_some(base.as_str());
+    kept::trust(&base, set, &prefs::accepted())
+}
+
+/// Takes over what is remembered, if it may go to this page's proxy. What was given to another
+/// stays there.
+fn take_remembered(inner: &Inner) {
+    let trust = trust(inner);
+    let given = trust == Trust::Given;
+    inner.state.login.set_trust(trust, prefs::accepted());
+    let all = remembered();
+    for (registry, kept) in all.of(&base(inner)).filter(|_| given) {
+        note(
+            inner,
+            &registry,
+            kept.credentials.clone(),
+            from_kept(kept),
+            false,
+        );
+    }
+}
+
+fn from_kept(kept: &Kept) -> Held {
+    Held {
+        how: kept.how.clone(),
+        renewal: kept.renewal.clone(),
+        remembered: true,
+        tried_ms: 0.0,
+        expires_s: kept.expires_s,
+    }
+}
+
+/// Other tabs have changed what all share.
+fn catch_up_all(inner: &Inner) {
+    let held = inner.logins.held.borrow();
+    let shared = held.iter().filter(|(_, held)| held.remembered);
+    let shared: Vec<Registry> = shared.map(|(registry, _)| registry.clone()).collect();
+    drop(held);
+    for registry in shared {
+        catch_up(inner, &registry);
+    }
+}
+
+/// Does what another tab has done with a sign-in that is remembered: it was renewed there, or one
+/// signed out. Returns whether anything was done.
+fn catch_up(inner: &Inner, registry: &Registry) -> bool {
+    let all = remembered();
+    let Some(kept) = all.get(&base(inner), registry) else {
+        forget(inner, registry);
+        return true;
     };
-    let inner = inner.clone();
-    spawn_local(async move {
-        renewed(&inner, &registry, &refused).await;
-        // Also if there is nothing new: it waits.
-        let access = access(&inner, &registry);
-        inner.pool.set_access(&registry, &access);
-    });
-}
-
-/// Renews the page's own.
-struct PageRenews(Weak<Inner>);
-
-impl Renew for PageRenews {
-    fn renew<'a>(
-        &'a self,
-        registry: &'a Registry,
-        refused: &'a Credentials,
-    ) -> Pin<Box<dyn Future<Output = ()> + 'a>> {
-        Box::pin(async move {
-            if let Some(inner) = self.0.upgrade() {
-                renewed(&inner, registry, refused).await;
-            }
-        })
-    }
-}
-
-/// Ends when these credentials were renewed, or cannot be.
-async fn renewed(inner: &Rc<Inner>, registry: &Registry, refused: &Credentials) {
-    if inner.client.credentials(registry).as_ref() != Some(refused) {
-        return; // somebody else has seen to it
-    }
-    let under_way = {
-        let all = inner.logins.renewing.borrow();
-        let found = all.iter().find(|(of, _)| of == registry);
-        found.map(|(_, bell)| bell.next())
-    };
-    if let Some(done) = under_way {
-        return done.await;
-    }
-    let bell = Bell::default();
-    let done = bell.next();
-    {
-        let mut all = inner.logins.renewing.borrow_mut();
-        all.push((registry.clone(), bell.clone()));
-    }
-    // On its own: who asked may leave, and others wait.
-    let (itself, of) = (inner.clone(), registry.clone());
-    spawn_local(async move {
-        if let Err(problem) = renew(&itself, &of).await {
-            itself.state.shell.notify(problem);
+    let held = inner.logins.get(registry);
+    if inner.client.credentials(registry).as_ref() == Some(&kept.credentials) {
+        if let Some(held) = held.filter(|held| held.renewal != kept.renewal) {
+            let renewal = kept.renewal.clone();
+            inner.logins.put(registry, Held { renewal, ..held });
         }
-        let mut all = itself.logins.renewing.borrow_mut();
-        all.retain(|(other, _)| *other != of);
-        drop(all);
-        bell.ring();
-    });
-    done.await;
-}
-
-async fn renew(inner: &Rc<Inner>, registry: &Registry) -> Result<(), Problem> {
-    let Some(mut held) = inner.logins.get(registry) else {
-        return Ok(());
-    };
-    let before = inner.client.credentials(registry);
-    if held.remembered
-        && let Some(kept) = remembered().remove(registry.as_str())
-        && before.as_ref() != Some(&kept.credentials)
-    {
-        // Another tab was first; its refresh token is the one that is still good.
-        held.renewal = kept.held.renewal;
-        replace(inner, registry, kept.credentials, held);
-        return Ok(());
+        return false;
     }
-    let Some(renewal) = held.renewal.clone() else {
-        return Ok(());
+    let same = held.is_some_and(|held| held.how == kept.how);
+    let held = Held {
+        tried_ms: timer::wall_clock_ms(),
+        ..from_kept(kept)
     };
-    let Some(request) = renewal.request(&base(inner)) else {
-        return Ok(());
-    };
-    let name = renewal.name.clone();
-    let answer = inner.client.login(registry, &name, request).await;
-    let answer = answer.map_err(|error| failed(&name, &error))?;
-    let tokens = login::parse_tokens(&answer).map_err(|error| Problem::from(&error))?;
-    if inner.client.credentials(registry) != before {
-        return Ok(()); // signed out, or in anew, meanwhile
-    }
-    held.renewal = Some(Renewal {
-        refresh_token: tokens.refresh_token.or(renewal.refresh_token),
-        ..renewal
-    });
-    replace(inner, registry, tokens.credentials, held);
-    renew_later(inner, registry, tokens.expires_s);
-    Ok(())
-}
-
-/// Renews before it is refused, so that nobody waits.
-fn renew_later(inner: &Rc<Inner>, registry: &Registry, expires_s: Option<u64>) {
-    let renewal = inner.logins.get(registry).and_then(|held| held.renewal);
-    let possible = renewal.is_some_and(|renewal| renewal.refresh_token.is_some());
-    let Some(seconds) = expires_s.filter(|_| possible) else {
-        return;
-    };
-    let wait = Duration::from_secs(seconds).mul_f64(RENEW_AT);
-    if wait < RENEW_MIN {
-        return;
-    }
-    let (weak, registry) = (Rc::downgrade(inner), registry.clone());
-    let credentials = inner.client.credentials(&registry);
-    spawn_local(async move {
-        timer::sleep(wait.min(RENEW_MAX)).await;
-        if let Some((inner, credentials)) = weak.upgrade().zip(credentials) {
-            renewed(&inner, &registry, &credentials).await;
-        }
-    });
+    note(inner, registry, kept.credentials.clone(), held, same);
+    true
 }
 
 /// The provider has sent us back.
@@ -254,6 +197,8 @@ async fn finish(inner: &Rc<Inner>, started: &Started, returned: &Returned) -> Re
         how: format!("at {}", started.name),
         renewal: Some(started.renewal(&tokens)),
         remembered: started.place.remember,
+        tried_ms: timer::wall_clock_ms(),
+        expires_s: tokens.expires_s,
     };
     hold(inner, &registry, tokens.credentials, held);
     renew_later(inner, &registry, tokens.expires_s);
@@ -264,70 +209,82 @@ fn now_s() -> i64 {
     (timer::wall_clock_ms() / 1000.0) as i64
 }
 
-/// The proxy's address; sign-ins at providers are its business.
+/// The proxy's address: sign-ins at providers are its business, also for registries that are asked
+/// directly. Without a proxy nobody is offered one.
 fn base(inner: &Inner) -> String {
-    match inner.client.endpoint() {
-        Endpoint::Proxy { base } => base.clone(),
-        Endpoint::Direct { .. } => String::new(),
-    }
+    inner.around.borrow().proxy.clone().unwrap_or_default()
 }
 
-/// Signs in; what others got before is forgotten.
+/// Signs in, and remembers it if that is wanted; what others got before is forgotten.
 fn hold(inner: &Inner, registry: &Registry, credentials: Credentials, held: Held) {
-    inner
-        .client
-        .set_credentials(registry, Some(credentials.clone()));
-    replace(inner, registry, credentials, held);
+    let held = keep(inner, registry, &credentials, held);
+    note(inner, registry, credentials, held, false);
 }
 
-/// Notes other credentials of a sign-in, everywhere.
-fn replace(inner: &Inner, registry: &Registry, credentials: Credentials, mut held: Held) {
-    inner
-        .client
-        .replace_credentials(registry, credentials.clone());
-    let mut all = remembered();
-    let before = all.remove(registry.as_str());
-    if held.remembered {
-        let kept = Kept {
-            credentials,
-            held: held.clone(),
-        };
-        all.insert(registry.to_string(), kept);
-    }
-    // What was remembered before goes also where this is not to be.
-    let changed = held.remembered || before.is_some();
-    let kept = !changed || remember(&all);
-    if held.remembered && !kept {
-        held.remembered = false;
-        inner.state.shell.notify(not_remembered());
+/// Notes credentials everywhere in this tab. Those of the same person leave what was got before.
+fn note(inner: &Inner, registry: &Registry, credentials: Credentials, held: Held, same: bool) {
+    match same {
+        true => inner.client.replace_credentials(registry, credentials),
+        false => inner.client.set_credentials(registry, Some(credentials)),
     }
     inner.state.login.add(SignedIn {
         registry: registry.clone(),
         how: held.how.clone(),
         remembered: held.remembered,
     });
-    inner.logins.remove(registry);
-    inner
-        .logins
-        .held
-        .borrow_mut()
-        .push((registry.clone(), held));
-    let access = access(inner, registry);
+    inner.logins.put(registry, held);
+    let access = Access {
+        renewed: same,
+        ..access(inner, registry)
+    };
     inner.pool.set_access(registry, &access);
 }
 
-fn remembered() -> BTreeMap<String, Kept> {
-    let text = prefs::get(REMEMBERED).unwrap_or_default();
-    serde_json::from_str(&text).unwrap_or_default()
+/// Keeps a sign-in in this browser, or no longer. Returns it as it is then.
+fn keep(inner: &Inner, registry: &Registry, credentials: &Credentials, mut held: Held) -> Held {
+    let mut all = remembered();
+    let proxy = base(inner);
+    // What was remembered before goes also where this is not to be.
+    let mut changed = all.remove(&proxy, registry);
+    if held.remembered {
+        let kept = Kept {
+            credentials: credentials.clone(),
+            how: held.how.clone(),
+            renewal: held.renewal.clone(),
+            expires_s: held.expires_s,
+        };
+        all.put(&proxy, registry, kept);
+        changed = true;
+    }
+    let done = !changed || remember(&all);
+    if held.remembered && !done {
+        held.remembered = false;
+        inner.state.shell.notify(not_remembered());
+    }
+    held
+}
+
+/// Signs out in this tab.
+fn forget(inner: &Inner, registry: &Registry) {
+    inner.client.set_credentials(registry, None);
+    inner.logins.remove(registry);
+    inner.state.login.remove(registry);
+    inner.pool.set_access(registry, &Access::default());
+}
+
+fn remembered() -> AllKept {
+    AllKept::parse(&prefs::get(REMEMBERED).unwrap_or_default())
 }
 
 /// False if it will be forgotten with this tab.
-fn remember(all: &BTreeMap<String, Kept>) -> bool {
-    if all.is_empty() {
-        prefs::remove(REMEMBERED);
-        return true;
+fn remember(all: &AllKept) -> bool {
+    match all.to_text() {
+        Some(text) => prefs::set(REMEMBERED, &text),
+        None => {
+            prefs::remove(REMEMBERED);
+            true
+        }
     }
-    serde_json::to_string(all).is_ok_and(|text| prefs::set(REMEMBERED, &text))
 }
 
 impl Effects {
@@ -335,28 +292,73 @@ impl Effects {
     pub fn sign_in(self, registry: &Registry, username: String, password: String, remember: bool) {
         let held = typed(&username, remember);
         let credentials = Credentials::typed(username, password);
-        self.with(|inner| hold(inner, registry, credentials, held));
+        self.with(|inner| {
+            if trust(inner) == Trust::Given {
+                hold(inner, registry, credentials, held);
+            }
+        });
         self.retry();
     }
 
-    /// Signs out of a registry, here and in what is remembered.
+    /// Signs out of a registry, here, in what is remembered, and at the provider.
     pub fn sign_out(self, registry: &Registry) {
         self.with(|inner| {
-            inner.client.set_credentials(registry, None);
-            inner.logins.remove(registry);
-            inner.state.login.remove(registry);
-            inner.pool.set_access(registry, &Access::default());
+            let renewal = inner.logins.get(registry).and_then(|held| held.renewal);
+            forget(inner, registry);
             let mut all = remembered();
-            if all.remove(registry.as_str()).is_some() {
+            if all.remove(&base(inner), registry) {
                 remember(&all);
             }
+            let request = renewal.as_ref().and_then(|r| r.revocation(&base(inner)));
+            if let Some((renewal, request)) = renewal.zip(request) {
+                let (inner, registry) = (inner.clone(), registry.clone());
+                spawn_local(async move {
+                    let told = inner.client.login(&registry, &renewal.name, request).await;
+                    if let Err(error) = told {
+                        let problem = not_revoked(&renewal.name, &error);
+                        inner.state.shell.notify(problem);
+                    }
+                });
+            }
+        });
+    }
+
+    /// The user lets this page's proxy, which a link has named, have sign-ins from now on.
+    pub fn accept_proxy(self) {
+        self.with(|inner| {
+            if let Trust::Asked(_) = trust(inner) {
+                prefs::set_accepted(&kept::accept(prefs::accepted(), &base(inner)));
+                take_remembered(inner);
+            }
+        });
+        self.retry();
+    }
+
+    /// A proxy that a link has named shall have no sign-ins any more, and those made by way of it
+    /// are forgotten.
+    pub fn refuse_proxy(self, proxy: &str) {
+        self.with(|inner| {
+            let mut accepted = prefs::accepted();
+            accepted.retain(|one| one != proxy);
+            prefs::set_accepted(&accepted);
+            let mut all = remembered();
+            all.remove_all(proxy);
+            remember(&all);
+            if base(inner) == proxy {
+                let held = inner.logins.held.borrow().clone();
+                for (registry, _) in held {
+                    forget(inner, &registry);
+                }
+            }
+            inner.state.login.set_trust(trust(inner), accepted);
         });
     }
 
     /// Asks the proxy who can be signed in at for a registry, unless that is known.
     pub fn ask_offers(self, registry: &Registry) {
         self.with(|inner| {
-            if inner.state.login.knows(registry) {
+            let alone = inner.around.borrow().proxy.is_none();
+            if alone || inner.state.login.knows(registry) {
                 return;
             }
             let state = inner.state.login;
@@ -365,12 +367,14 @@ impl Effects {
             spawn_local(async move {
                 let request = login::offers_request(&base(&inner), &registry);
                 let answer = inner.client.login(&registry, "", request).await;
-                // A host of static files has none, and says so in its own way.
+                // A proxy that does not know of providers says so in its own way.
                 let offers = answer
                     .ok()
                     .and_then(|bytes| login::parse_offers(&bytes).ok());
-                if let Some(offers) = offers.filter(|_| state.knows(&registry)) {
-                    state.set_offers(registry, offers);
+                match offers.filter(|_| state.knows(&registry)) {
+                    Some(offers) => state.set_offers(registry, offers),
+                    // Asked again with the next try: the proxy may have been busy, or not there.
+                    None => state.forget_offers(&registry),
                 }
             });
         });
@@ -382,6 +386,9 @@ impl Effects {
             return; // nothing offers it there
         }
         self.with(|inner| {
+            if trust(inner) != Trust::Given {
+                return; // nor here
+            }
             let (inner, registry) = (inner.clone(), registry.clone());
             inner.state.login.set_leaving(true);
             spawn_local(async move {
@@ -425,6 +432,7 @@ async fn leave(
         search: location::query(),
         redirect_uri: format!("{}callback.html", location::base()),
         remember,
+        proxy: base(inner),
     };
     let thrown = |error: BrowserError| not_started(&offer.name, &error.to_string());
     let random = away::randoms().map_err(thrown)?;
@@ -441,10 +449,15 @@ fn typed(username: &str, remembered: bool) -> Held {
         },
         renewal: None,
         remembered,
+        tried_ms: timer::wall_clock_ms(),
+        expires_s: None,
     }
 }
 
 async fn import(inner: &Inner, file: ChosenFile, remember: bool) -> String {
+    if trust(inner) != Trust::Given {
+        return "Not through this page's proxy, which a link has named.".to_owned();
+    }
     let read = match file.read(docker_config::MAX_CONFIG_BYTES).await {
         Ok(bytes) => docker_config::parse(&bytes),
         Err(error) => return format!("The file could not be read: {error}."),

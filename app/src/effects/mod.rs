@@ -10,28 +10,32 @@ mod repo;
 mod root;
 mod settings;
 mod status;
+mod way;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
+use std::mem::ManuallyDrop;
 use std::rc::Rc;
 use std::time::Duration;
 
 use layerscope_core::digest::Digest;
 use layerscope_core::explore::cancel::Cancel;
 use layerscope_core::job::{Event, JobId};
+use layerscope_core::layer_index::TradeChoice;
 use layerscope_core::path::EntryPath;
 use layerscope_core::reference::{Reference, Registry, Repository};
 use layerscope_core::registry::client::Client;
 use layerscope_core::registry::endpoint::Endpoint;
+use layerscope_core::registry::way::{Surroundings, Ways};
 use layerscope_core::route::{Route, legacy};
 use layerscope_core::view::problem::Problem;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use crate::browser::fetch::FetchHttp;
 use crate::browser::pool::LayerPool;
 use crate::browser::prefs::{self, Theme};
+use crate::browser::reach::PageHttp;
 use crate::browser::store::Store;
 use crate::browser::{location, page, timer};
 use crate::pages::{LoadPages, Pages};
@@ -53,7 +57,9 @@ pub struct Effects(StoredValue<Rc<Inner>, LocalStorage>);
 enum Key {
     Nothing,
     Repo(Registry, Option<Repository>),
-    Image(Reference),
+    Namespace(Registry, String),
+    /// The image, and the artifact type of which alone its referrers are shown.
+    Image(Reference, Option<String>),
     Layer(Repository, Digest),
     /// All layers of an image, or one layer as if it were all.
     Root(Repository, Digest, bool),
@@ -64,7 +70,13 @@ enum Key {
 pub(crate) struct Inner {
     state: State,
     load_pages: LoadPages,
-    client: Client<FetchHttp>,
+    /// Never dropped, as the page's are: the first download need not know how.
+    client: ManuallyDrop<Client<PageHttp>>,
+    /// Where the proxy is, and which way each registry is asked; nothing before that is settled.
+    around: RefCell<Surroundings>,
+    ways: RefCell<Ways>,
+    settling: Cell<bool>,
+    settled: Cell<bool>,
     pool: LayerPool,
     store: Store,
     logins: login::Logins,
@@ -96,7 +108,13 @@ impl Effects {
             Inner {
                 state,
                 load_pages,
-                client: Client::new(FetchHttp, endpoint()).with_clock(Rc::new(page::PageClock)),
+                client: ManuallyDrop::new(
+                    Client::new(PageHttp, Endpoint::proxy("")).with_clock(Rc::new(page::PageClock)),
+                ),
+                around: RefCell::default(),
+                ways: RefCell::default(),
+                settling: Cell::new(false),
+                settled: Cell::new(false),
                 pool,
                 store: Store::lazy(),
                 logins: login::Logins::default(),
@@ -111,6 +129,7 @@ impl Effects {
         state.shell.set_recents(prefs::recents());
         show_theme(prefs::theme());
         state.shell.set_theme(prefs::theme());
+        state.shell.set_trade(prefs::trade());
         let measure = move || {
             let height = page::window().inner_height().ok().and_then(|h| h.as_f64());
             state.shell.set_height(height.unwrap_or(1000.0));
@@ -170,20 +189,17 @@ impl Effects {
         self.with(|inner| inner.state.shell.set_theme(theme));
     }
 
+    /// Chooses what the indices keep that are made from now on.
+    pub fn set_trade(self, trade: TradeChoice) {
+        prefs::set_trade(trade);
+        self.with(|inner| inner.state.shell.set_trade(trade));
+    }
+
     /// Forgets what was opened lately.
     pub fn clear_recents(self) {
         prefs::clear_recents();
         self.with(|inner| inner.state.shell.set_recents(Vec::new()));
     }
-}
-
-/// Through the proxy that `?proxy=` names, else the page's own origin.
-fn endpoint() -> Endpoint {
-    let query = location::query();
-    let named = query.split('&').find_map(|p| p.strip_prefix("proxy="));
-    let decoded = named.map(layerscope_core::path::EntryPath::decode);
-    let base = decoded.and_then(|bytes| String::from_utf8(bytes.into_bytes()).ok());
-    Endpoint::proxy(base.as_deref().unwrap_or_default())
 }
 
 fn show_theme(theme: Theme) {
@@ -274,8 +290,11 @@ impl Inner {
                 layer::leave(self);
             }
         }
+        if let Some(registry) = route.registry() {
+            self.tell_way(registry);
+        }
         match route {
-            Route::Repo { .. } if !same => repo::load(self),
+            Route::Repo { .. } | Route::Namespace { .. } if !same => repo::load(self),
             Route::Image {
                 reference,
                 platform,
@@ -331,8 +350,19 @@ impl Inner {
 
 /// Starts what a route needs; in the second part of the program.
 pub(crate) fn load(inner: &Rc<Inner>, route: &Route) {
-    if login::is_here(inner) {
-        inner.load(route);
+    if inner.settled.get() {
+        if login::is_here(inner) {
+            inner.load(route);
+        }
+    } else if !inner.settling.replace(true) {
+        // Until it is known where the proxy is there is nobody to ask.
+        let inner = inner.clone();
+        spawn_local(async move {
+            way::settle(&inner).await;
+            let place = inner.state.shell.place();
+            let route = place.with_untracked(|place| place.route.clone());
+            load(&inner, &route);
+        });
     }
 }
 
@@ -347,12 +377,18 @@ fn key_of(route: &Route) -> Key {
             registry,
             repository,
         } => Key::Repo(registry.clone(), repository.clone()),
-        Route::Image { reference, .. } => Key::Image(reference.clone()),
+        Route::Namespace {
+            registry,
+            namespace,
+        } => Key::Namespace(registry.clone(), namespace.clone()),
+        Route::Image { reference, .. } => Key::Image(reference.clone(), None),
         Route::Referrers {
-            repository, digest, ..
+            repository,
+            digest,
+            artifact_type,
         } => {
             let by = layerscope_core::reference::ManifestRef::Digest(digest.clone());
-            Key::Image(repository.reference(by))
+            Key::Image(repository.reference(by), artifact_type.clone())
         }
         Route::Fs {
             repository, digest, ..

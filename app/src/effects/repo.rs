@@ -5,10 +5,15 @@ use std::rc::Rc;
 use layerscope_core::registry::RegistryError;
 use layerscope_core::registry::client::Page;
 
+use leptos::prelude::WithUntracked;
+
 use super::{Effects, Inner, Key};
 
 /// Pages fetched without being asked for: some thousand names. More at a click.
 const AUTO_PAGES: usize = 4;
+
+/// Docker Hub's namespace of the official images.
+const OFFICIAL: &str = "library";
 
 pub(super) fn load(inner: &Rc<Inner>) {
     inner.state.repo.clear();
@@ -19,7 +24,6 @@ impl Effects {
     /// Fetches the next page, or the one that did not come.
     pub fn more_names(self) {
         self.with(|inner| {
-            use leptos::prelude::WithUntracked;
             let (busy, next) = inner
                 .state
                 .repo
@@ -38,11 +42,19 @@ fn pages(inner: &Rc<Inner>, mut cursor: Option<String>, limit: usize) {
     state.begin_page();
     inner.spawn(async move {
         for page in 1..=limit {
-            match one_page(&itself, cursor.as_deref()).await {
-                Ok(Page { items, next }) => {
-                    cursor.clone_from(&next);
-                    let last = next.is_none() || page == limit;
-                    state.add_page(items, next);
+            let mut answer = one_page(&itself, cursor.as_deref()).await;
+            let place = itself.state.shell.place();
+            let registry = place.with_untracked(|p| p.route.registry().cloned());
+            if let (Err(error), Some(registry), None) = (&answer, registry, &cursor)
+                && itself.turns_direct(&registry, error).await
+            {
+                answer = one_page(&itself, None).await;
+            }
+            match answer {
+                Ok(came) => {
+                    cursor.clone_from(&came.next);
+                    let last = came.next.is_none() || page == limit;
+                    state.add_page(came);
                     if last {
                         return;
                     }
@@ -58,7 +70,13 @@ async fn one_page(inner: &Inner, cursor: Option<&str>) -> Result<Page<String>, R
     let key = inner.key.borrow().clone();
     match key {
         Key::Repo(_, Some(repository)) => inner.client.tags(&repository, cursor).await,
+        Key::Repo(registry, None) if registry.is_docker_hub() => {
+            // Its catalog is nobody's.
+            let client = &inner.client;
+            client.namespace(&registry, OFFICIAL, cursor).await
+        }
         Key::Repo(registry, None) => inner.client.catalog(&registry, cursor).await,
+        Key::Namespace(registry, name) => inner.client.namespace(&registry, &name, cursor).await,
         _ => Ok(Page::default()), // left already; nobody looks
     }
 }

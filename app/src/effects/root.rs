@@ -113,7 +113,7 @@ async fn layers_of(
 
 fn begin(inner: &Rc<Inner>, repository: &Repository, digest: &Digest, layers: Vec<Descriptor>) {
     let source = LayerSource {
-        endpoint: inner.client.endpoint().clone(),
+        endpoint: inner.client.endpoint(repository.registry()),
         repository: repository.clone(),
         digest: digest.clone(),
         size: Some(
@@ -128,6 +128,8 @@ fn begin(inner: &Rc<Inner>, repository: &Repository, digest: &Digest, layers: Ve
         soci: SociIndex::Unknown,
         given: None,
         whole: false,
+        again: false,
+        trade: inner.state.shell.trade().get_untracked(),
     };
     layer::begin(inner, source, Arc::from(layers));
     show(inner, false);

@@ -62,11 +62,13 @@ fn of(state: State, route: &Route) -> &'static str {
     match route {
         Route::Start | Route::Help => READY,
         Route::Settings => state.cache.kept().with(load),
-        Route::Repo { .. } => state.repo.names().with(|n| match (&n.problem, n.pages) {
-            (Some(_), _) => ERROR,
-            (None, 0) => LOADING,
-            (None, _) => READY,
-        }),
+        Route::Repo { .. } | Route::Namespace { .. } => {
+            state.repo.names().with(|n| match (&n.problem, n.pages) {
+                (Some(_), _) => ERROR,
+                (None, 0) => LOADING,
+                (None, _) => READY,
+            })
+        }
         Route::Image { .. } => match state.image.top().with(load) {
             READY => state.image.manifest().with(|m| match m {
                 Load::Idle => READY, // an index with nothing to choose
@@ -74,8 +76,12 @@ fn of(state: State, route: &Route) -> &'static str {
             }),
             other => other,
         },
-        Route::Referrers { .. } => match state.image.top().with(load) {
-            READY => state.image.referrers().with(load),
+        Route::Referrers { digest, .. } => match state.image.top().with(load) {
+            READY => state.image.referrers().with(|t| match t.grown(digest) {
+                None => LOADING,
+                Some(attached) if attached.is_failure() => ERROR,
+                Some(_) => READY,
+            }),
             other => other,
         },
         Route::Blob { .. } => state.blob.bytes().with(load),
@@ -170,6 +176,7 @@ fn title(route: &Route) -> String {
             Some(r) => r.familiar(),
             None => registry.familiar().to_owned(),
         },
+        Route::Namespace { namespace, .. } => format!("{namespace} on Docker Hub"),
         Route::Image { reference, .. } | Route::Search { reference, .. } => reference.familiar(),
         Route::Fs { path, inner, .. } | Route::Layers { path, inner, .. } => {
             // In an archive's top directory, the archive's name.

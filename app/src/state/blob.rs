@@ -3,32 +3,32 @@
 use std::sync::Arc;
 
 use layerscope_core::digest::Digest;
-use leptos::prelude::*;
 
 use super::Load;
+use super::later::{Later, ReadLater};
 
 /// The blob page's state.
 #[derive(Clone, Copy)]
 pub struct BlobState {
-    digest: RwSignal<Option<Digest>>,
-    bytes: RwSignal<Load<Arc<[u8]>>>,
+    digest: Later<Option<Digest>>,
+    bytes: Later<Load<Arc<[u8]>>>,
 }
 
 impl BlobState {
     pub(super) fn new() -> Self {
         BlobState {
-            digest: RwSignal::default(),
-            bytes: RwSignal::default(),
+            digest: Later::new(),
+            bytes: Later::new(),
         }
     }
 
     /// Which blob it is.
-    pub fn digest(self) -> ReadSignal<Option<Digest>> {
+    pub fn digest(self) -> ReadLater<Option<Digest>> {
         self.digest.read_only()
     }
 
     /// Its verified bytes.
-    pub fn bytes(self) -> ReadSignal<Load<Arc<[u8]>>> {
+    pub fn bytes(self) -> ReadLater<Load<Arc<[u8]>>> {
         self.bytes.read_only()
     }
 

@@ -1,8 +1,7 @@
 //! What this browser keeps: for the settings page.
 
-use leptos::prelude::*;
-
 use super::Load;
+use super::later::{Later, ReadLater};
 use crate::browser::store::StoredLayer;
 
 /// What is kept.
@@ -19,18 +18,16 @@ pub struct Kept {
 /// The settings page's state.
 #[derive(Clone, Copy)]
 pub struct CacheState {
-    kept: RwSignal<Load<Kept>>,
+    kept: Later<Load<Kept>>,
 }
 
 impl CacheState {
     pub(super) fn new() -> Self {
-        CacheState {
-            kept: RwSignal::default(),
-        }
+        CacheState { kept: Later::new() }
     }
 
     /// What is kept.
-    pub fn kept(self) -> ReadSignal<Load<Kept>> {
+    pub fn kept(self) -> ReadLater<Load<Kept>> {
         self.kept.read_only()
     }
 

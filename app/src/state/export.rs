@@ -4,6 +4,8 @@ use layerscope_core::job::{ExportFormat, Exported, ReadId};
 use layerscope_core::view::problem::Problem;
 use leptos::prelude::*;
 
+use super::later::{Later, ReadLater};
+
 /// Ids of exports; a file's reads count up from 1 and come nowhere near.
 const FIRST_ID: ReadId = 1 << 31;
 
@@ -28,20 +30,20 @@ pub enum Export {
 /// The export's state.
 #[derive(Clone, Copy)]
 pub struct ExportState {
-    export: RwSignal<Option<Export>>,
+    export: Later<Option<Export>>,
     last: StoredValue<ReadId>,
 }
 
 impl ExportState {
     pub(super) fn new() -> Self {
         ExportState {
-            export: RwSignal::default(),
+            export: Later::new(),
             last: StoredValue::new(FIRST_ID),
         }
     }
 
     /// How it stands; none if there is none.
-    pub fn export(self) -> ReadSignal<Option<Export>> {
+    pub fn export(self) -> ReadLater<Option<Export>> {
         self.export.read_only()
     }
 

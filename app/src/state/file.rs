@@ -8,6 +8,7 @@ use layerscope_core::view::problem::Problem;
 use leptos::prelude::*;
 
 use super::Load;
+use super::later::{Later, ReadLater};
 use super::text::{Sniff, sniff};
 use crate::browser::page::ObjectUrl;
 
@@ -93,13 +94,13 @@ pub enum Purpose {
 /// The file's state.
 #[derive(Clone, Copy)]
 pub struct FileState {
-    entry: RwSignal<Option<Arc<OpenFile>>>,
-    head: RwSignal<Load<Head>>,
+    entry: Later<Option<Arc<OpenFile>>>,
+    head: Later<Load<Head>>,
     more: RwSignal<bool>,
-    pages: RwSignal<BTreeMap<u64, Arc<Vec<u8>>>>,
-    picture: RwSignal<Load<Arc<ObjectUrl>>>,
-    saving: RwSignal<Option<Saving>>,
-    decoding: RwSignal<Option<(u64, u64)>>,
+    pages: Later<BTreeMap<u64, Arc<Vec<u8>>>>,
+    picture: Later<Load<Arc<ObjectUrl>>>,
+    saving: Later<Option<Saving>>,
+    decoding: Later<Option<(u64, u64)>>,
     wrap: RwSignal<bool>,
     reads: StoredValue<(ReadId, BTreeMap<ReadId, Purpose>)>,
 }
@@ -107,25 +108,25 @@ pub struct FileState {
 impl FileState {
     pub(super) fn new() -> Self {
         FileState {
-            entry: RwSignal::default(),
-            head: RwSignal::default(),
+            entry: Later::new(),
+            head: Later::new(),
             more: RwSignal::default(),
-            pages: RwSignal::default(),
-            picture: RwSignal::default(),
-            saving: RwSignal::default(),
-            decoding: RwSignal::default(),
+            pages: Later::new(),
+            picture: Later::new(),
+            saving: Later::new(),
+            decoding: Later::new(),
             wrap: RwSignal::default(),
             reads: StoredValue::new((0, BTreeMap::new())),
         }
     }
 
     /// The entry.
-    pub fn entry(self) -> ReadSignal<Option<Arc<OpenFile>>> {
+    pub fn entry(self) -> ReadLater<Option<Arc<OpenFile>>> {
         self.entry.read_only()
     }
 
     /// Its first bytes.
-    pub fn head(self) -> ReadSignal<Load<Head>> {
+    pub fn head(self) -> ReadLater<Load<Head>> {
         self.head.read_only()
     }
 
@@ -135,23 +136,23 @@ impl FileState {
     }
 
     /// Pages of the hex view, by their number.
-    pub fn pages(self) -> ReadSignal<BTreeMap<u64, Arc<Vec<u8>>>> {
+    pub fn pages(self) -> ReadLater<BTreeMap<u64, Arc<Vec<u8>>>> {
         self.pages.read_only()
     }
 
     /// The picture.
-    pub fn picture(self) -> ReadSignal<Load<Arc<ObjectUrl>>> {
+    pub fn picture(self) -> ReadLater<Load<Arc<ObjectUrl>>> {
         self.picture.read_only()
     }
 
     /// The download.
-    pub fn saving(self) -> ReadSignal<Option<Saving>> {
+    pub fn saving(self) -> ReadLater<Option<Saving>> {
         self.saving.read_only()
     }
 
     /// Uncompressed bytes decoded before what is wanted comes, and how many it takes; while a read
     /// goes on that needs many.
-    pub fn decoding(self) -> ReadSignal<Option<(u64, u64)>> {
+    pub fn decoding(self) -> ReadLater<Option<(u64, u64)>> {
         self.decoding.read_only()
     }
 

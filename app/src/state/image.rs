@@ -4,13 +4,15 @@
 use std::sync::Arc;
 
 use layerscope_core::config::ImageConfig;
+use layerscope_core::digest::Digest;
 use layerscope_core::manifest::{Descriptor, Platform};
 use layerscope_core::reference::{Reference, Repository};
 use layerscope_core::registry::client::Fetched;
+use layerscope_core::registry::referrers::{Attached, Tree};
 use layerscope_core::view::problem::Problem;
-use leptos::prelude::*;
 
 use super::Load;
+use super::later::{Later, ReadLater};
 
 /// A configuration, as bytes and as far as it is understood.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,28 +26,28 @@ pub struct Config {
 /// The image page's state.
 #[derive(Clone, Copy)]
 pub struct ImageState {
-    reference: RwSignal<Option<Reference>>,
-    top: RwSignal<Load<Arc<Fetched>>>,
-    chosen: RwSignal<Option<Descriptor>>,
-    manifest: RwSignal<Load<Arc<Fetched>>>,
-    config: RwSignal<Load<Arc<Config>>>,
-    referrers: RwSignal<Load<Arc<Vec<Descriptor>>>>,
+    reference: Later<Option<Reference>>,
+    top: Later<Load<Arc<Fetched>>>,
+    chosen: Later<Option<Descriptor>>,
+    manifest: Later<Load<Arc<Fetched>>>,
+    config: Later<Load<Arc<Config>>>,
+    referrers: Later<Tree>,
 }
 
 impl ImageState {
     pub(super) fn new() -> Self {
         ImageState {
-            reference: RwSignal::default(),
-            top: RwSignal::default(),
-            chosen: RwSignal::default(),
-            manifest: RwSignal::default(),
-            config: RwSignal::default(),
-            referrers: RwSignal::default(),
+            reference: Later::new(),
+            top: Later::new(),
+            chosen: Later::new(),
+            manifest: Later::new(),
+            config: Later::new(),
+            referrers: Later::new(),
         }
     }
 
     /// What the page is about.
-    pub fn reference(self) -> ReadSignal<Option<Reference>> {
+    pub fn reference(self) -> ReadLater<Option<Reference>> {
         self.reference.read_only()
     }
 
@@ -56,27 +58,27 @@ impl ImageState {
     }
 
     /// What the reference names: an index, or a manifest.
-    pub fn top(self) -> ReadSignal<Load<Arc<Fetched>>> {
+    pub fn top(self) -> ReadLater<Load<Arc<Fetched>>> {
         self.top.read_only()
     }
 
     /// The index's entry that is shown.
-    pub fn chosen(self) -> ReadSignal<Option<Descriptor>> {
+    pub fn chosen(self) -> ReadLater<Option<Descriptor>> {
         self.chosen.read_only()
     }
 
     /// The manifest shown: of the chosen platform, or the reference's own.
-    pub fn manifest(self) -> ReadSignal<Load<Arc<Fetched>>> {
+    pub fn manifest(self) -> ReadLater<Load<Arc<Fetched>>> {
         self.manifest.read_only()
     }
 
     /// Its configuration.
-    pub fn config(self) -> ReadSignal<Load<Arc<Config>>> {
+    pub fn config(self) -> ReadLater<Load<Arc<Config>>> {
         self.config.read_only()
     }
 
-    /// What refers to it.
-    pub fn referrers(self) -> ReadSignal<Load<Arc<Vec<Descriptor>>>> {
+    /// What refers to it, to the index, and to what refers to them, as far as it was asked for.
+    pub fn referrers(self) -> ReadLater<Tree> {
         self.referrers.read_only()
     }
 
@@ -84,6 +86,7 @@ impl ImageState {
     pub fn begin(self, reference: Reference) {
         self.reference.set(Some(reference));
         self.top.set(Load::Loading);
+        self.referrers.set(Tree::default());
         self.begin_manifest(None);
     }
 
@@ -92,7 +95,6 @@ impl ImageState {
         self.chosen.set(chosen);
         self.manifest.set(Load::Loading);
         self.config.set(Load::Idle);
-        self.referrers.set(Load::Idle);
     }
 
     /// The reference's own manifest or index came.
@@ -110,9 +112,23 @@ impl ImageState {
         self.config.set(config);
     }
 
-    /// The referrers.
-    pub fn set_referrers(self, referrers: Load<Arc<Vec<Descriptor>>>) {
-        self.referrers.set(referrers);
+    /// What refers to a manifest is to be asked for. False if it was before, and has not failed.
+    pub fn begin_referrers(self, of: &Digest) -> bool {
+        let failed = |t: &Tree| t.grown(of).is_some_and(|a| !a.failures.is_empty());
+        if self.referrers.with_untracked(failed) {
+            self.referrers.update(|t| t.forget(of));
+        }
+        // Told to nobody where nothing changes.
+        let new = self.referrers.with_untracked(|t| t.get(of).is_none());
+        if new {
+            self.referrers.update(|t| t.begin(of));
+        }
+        new
+    }
+
+    /// What refers to a manifest.
+    pub fn set_referrers(self, of: Digest, attached: Arc<Attached>) {
+        self.referrers.update(|t| t.put(of, attached));
     }
 
     /// Nothing came of it.

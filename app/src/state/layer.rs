@@ -9,10 +9,10 @@ use layerscope_core::job::{
 };
 use layerscope_core::manifest::Descriptor;
 use layerscope_core::path::EntryPath;
+use layerscope_core::view::problem::Problem;
 use leptos::prelude::*;
 
-use layerscope_core::view::problem::Problem;
-
+use super::later::{Later, ReadLater};
 use super::listing::Listing;
 
 /// The layer that is open.
@@ -72,12 +72,12 @@ pub struct Reveal {
 /// The layer's state.
 #[derive(Clone, Copy)]
 pub struct LayerState {
-    opened: RwSignal<Option<Opened>>,
-    progress: RwSignal<Progress>,
-    look: RwSignal<Look>,
-    list: RwSignal<Listing>,
-    active: RwSignal<Option<u32>>,
-    reveal: RwSignal<Reveal>,
+    opened: Later<Option<Opened>>,
+    progress: Later<Progress>,
+    look: Later<Look>,
+    list: Later<Listing>,
+    active: Later<Option<u32>>,
+    reveal: Later<Reveal>,
     last_view: StoredValue<ViewId>,
     /// The name in the directory looked at now, in which or at which one was before.
     came_from: StoredValue<Option<EntryPath>>,
@@ -86,19 +86,19 @@ pub struct LayerState {
 impl LayerState {
     pub(super) fn new() -> Self {
         LayerState {
-            opened: RwSignal::default(),
-            progress: RwSignal::default(),
-            look: RwSignal::default(),
-            list: RwSignal::default(),
-            active: RwSignal::default(),
-            reveal: RwSignal::default(),
+            opened: Later::new(),
+            progress: Later::new(),
+            look: Later::new(),
+            list: Later::new(),
+            active: Later::new(),
+            reveal: Later::new(),
             last_view: StoredValue::new(0),
             came_from: StoredValue::new(None),
         }
     }
 
     /// The open layer.
-    pub fn opened(self) -> ReadSignal<Option<Opened>> {
+    pub fn opened(self) -> ReadLater<Option<Opened>> {
         self.opened.read_only()
     }
 
@@ -115,27 +115,27 @@ impl LayerState {
     }
 
     /// How it stands.
-    pub fn progress(self) -> ReadSignal<Progress> {
+    pub fn progress(self) -> ReadLater<Progress> {
         self.progress.read_only()
     }
 
     /// What the route's path is.
-    pub fn look(self) -> ReadSignal<Look> {
+    pub fn look(self) -> ReadLater<Look> {
         self.look.read_only()
     }
 
     /// The rows listed.
-    pub fn list(self) -> ReadSignal<Listing> {
+    pub fn list(self) -> ReadLater<Listing> {
         self.list.read_only()
     }
 
     /// The row under the keyboard's cursor.
-    pub fn active(self) -> ReadSignal<Option<u32>> {
+    pub fn active(self) -> ReadLater<Option<u32>> {
         self.active.read_only()
     }
 
     /// The row to bring into view.
-    pub fn reveal(self) -> ReadSignal<Reveal> {
+    pub fn reveal(self) -> ReadLater<Reveal> {
         self.reveal.read_only()
     }
 
@@ -166,7 +166,7 @@ impl LayerState {
 
     /// No layer.
     pub fn close(self) -> Option<Opened> {
-        let before = self.opened.get_untracked();
+        let before = self.opened.read_only().get_untracked();
         if before.is_some() {
             self.opened.set(None);
             self.list.set(Listing::default());
@@ -249,7 +249,8 @@ impl LayerState {
                 }
         };
         if self.list.with_untracked(fits) {
-            let here = self.list.try_update(|l| l.look_for(path)).flatten();
+            let mut here = None;
+            self.list.update(|l| here = l.look_for(path));
             if let Some(index) = here {
                 self.show_row(index);
                 return Vec::new();

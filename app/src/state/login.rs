@@ -2,7 +2,10 @@
 
 use layerscope_core::reference::Registry;
 use layerscope_core::registry::login::Offer;
+use layerscope_core::registry::login::kept::Trust;
 use leptos::prelude::*;
+
+use super::later::{Later, ReadLater};
 
 /// A registry that the user is signed in to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -18,22 +21,26 @@ pub struct SignedIn {
 /// What is known of sign-ins; no secret is in it.
 #[derive(Clone, Copy)]
 pub struct LoginState {
-    list: RwSignal<Vec<SignedIn>>,
-    offers: RwSignal<Option<(Registry, Vec<Offer>)>>,
+    list: Later<Vec<SignedIn>>,
+    offers: Later<Option<(Registry, Vec<Offer>)>>,
     leaving: RwSignal<bool>,
+    trust: RwSignal<Trust>,
+    accepted: RwSignal<Vec<String>>,
 }
 
 impl LoginState {
     pub(super) fn new() -> Self {
         LoginState {
-            list: RwSignal::default(),
-            offers: RwSignal::default(),
+            list: Later::new(),
+            offers: Later::new(),
             leaving: RwSignal::new(false),
+            trust: RwSignal::default(),
+            accepted: RwSignal::default(),
         }
     }
 
     /// Where one is signed in.
-    pub fn list(self) -> ReadSignal<Vec<SignedIn>> {
+    pub fn list(self) -> ReadLater<Vec<SignedIn>> {
         self.list.read_only()
     }
 
@@ -52,7 +59,7 @@ impl LoginState {
     }
 
     /// The providers of the registry that was asked about last.
-    pub fn offers(self) -> ReadSignal<Option<(Registry, Vec<Offer>)>> {
+    pub fn offers(self) -> ReadLater<Option<(Registry, Vec<Offer>)>> {
         self.offers.read_only()
     }
 
@@ -65,6 +72,29 @@ impl LoginState {
     /// Says who can be signed in at.
     pub fn set_offers(self, registry: Registry, offers: Vec<Offer>) {
         self.offers.set(Some((registry, offers)));
+    }
+
+    /// A question about providers came to nothing; it may be asked again.
+    pub fn forget_offers(self, registry: &Registry) {
+        if self.knows(registry) {
+            self.offers.set(None);
+        }
+    }
+
+    /// Whether the page's proxy may have sign-ins.
+    pub fn trust(self) -> ReadSignal<Trust> {
+        self.trust.read_only()
+    }
+
+    /// Proxies that the user lets have sign-ins, although only a link has named them.
+    pub fn accepted(self) -> ReadSignal<Vec<String>> {
+        self.accepted.read_only()
+    }
+
+    /// Says whether the page's proxy may have sign-ins, and which others may.
+    pub fn set_trust(self, trust: Trust, accepted: Vec<String>) {
+        self.trust.set(trust);
+        self.accepted.set(accepted);
     }
 
     /// The page is about to go to a provider.

@@ -6,6 +6,7 @@ pub mod cache;
 pub mod export;
 pub mod file;
 pub mod image;
+pub mod later;
 pub mod layer;
 pub mod listing;
 pub mod load;
@@ -14,6 +15,7 @@ pub mod repo;
 pub mod root;
 pub mod shell;
 pub mod text;
+pub mod ways;
 
 pub use load::Load;
 
@@ -40,6 +42,8 @@ pub struct State {
     pub login: login::LoginState,
     /// What this browser keeps.
     pub cache: cache::CacheState,
+    /// Which way registries are asked.
+    pub ways: ways::WayState,
 }
 
 impl State {
@@ -56,6 +60,7 @@ impl State {
             blob: blob::BlobState::new(),
             login: login::LoginState::new(),
             cache: cache::CacheState::new(),
+            ways: ways::WayState::new(),
         }
     }
 }

@@ -1,10 +1,16 @@
 //! The repository page: tags, or a registry's repositories, as they come in page by page.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use layerscope_core::digest::Digest;
+use layerscope_core::registry::client::Page;
+use layerscope_core::registry::listing::Detail;
 use layerscope_core::view::problem::Problem;
 use layerscope_core::view::tags::TagOrder;
 use leptos::prelude::*;
+
+use super::later::{Later, ReadLater};
 
 /// Names shown at first, and more at each click: a list of 50,000 must not stall the page.
 pub const SHOWN_STEP: usize = 240;
@@ -27,10 +33,22 @@ pub struct Names {
     pub problem: Option<Problem>,
 }
 
+/// What some registries say beside the names.
+#[derive(Debug, Default)]
+pub struct Beside {
+    /// Of some of the names.
+    pub details: HashMap<String, Detail>,
+    /// Repositories below this one, by the last part of their names.
+    pub children: Arc<Vec<String>>,
+    /// Manifests that no tag names.
+    pub untagged: Arc<Vec<(Digest, Detail)>>,
+}
+
 /// The repository page's state.
 #[derive(Clone, Copy)]
 pub struct RepoState {
     names: RwSignal<Names>,
+    beside: Later<Beside>,
     filter: RwSignal<String>,
     order: RwSignal<TagOrder>,
     shown: RwSignal<usize>,
@@ -40,6 +58,7 @@ impl RepoState {
     pub(super) fn new() -> Self {
         RepoState {
             names: RwSignal::default(),
+            beside: Later::new(),
             filter: RwSignal::default(),
             order: RwSignal::default(),
             shown: RwSignal::new(SHOWN_STEP),
@@ -49,6 +68,11 @@ impl RepoState {
     /// The names so far.
     pub fn names(self) -> ReadSignal<Names> {
         self.names.read_only()
+    }
+
+    /// What the registry says beside them.
+    pub fn beside(self) -> ReadLater<Beside> {
+        self.beside.read_only()
     }
 
     /// The filter's text.
@@ -69,6 +93,7 @@ impl RepoState {
     /// Forgets everything: another repository.
     pub fn clear(self) {
         self.names.set(Names::default());
+        self.beside.set(Beside::default());
         self.filter.set(String::new());
         self.shown.set(SHOWN_STEP);
     }
@@ -82,10 +107,20 @@ impl RepoState {
     }
 
     /// A page came.
-    pub fn add_page(self, items: Vec<String>, next: Option<String>) {
+    pub fn add_page(self, page: Page<String>) {
+        // Before the names, which are shown with it.
+        self.beside.update(|b| {
+            b.details.extend(page.details);
+            if !page.children.is_empty() {
+                Arc::make_mut(&mut b.children).extend(page.children);
+            }
+            if !page.untagged.is_empty() {
+                Arc::make_mut(&mut b.untagged).extend(page.untagged);
+            }
+        });
         self.names.update(|n| {
-            Arc::make_mut(&mut n.items).extend(items);
-            n.next = next;
+            Arc::make_mut(&mut n.items).extend(page.items);
+            n.next = page.next;
             n.busy = false;
             n.pages += 1;
         });

@@ -2,6 +2,7 @@
 
 use layerscope_core::digest::Digest;
 use layerscope_core::job::SociIndex;
+use layerscope_core::layer_index::TradeChoice;
 use layerscope_core::manifest::Descriptor;
 use layerscope_core::reference::Reference;
 use layerscope_core::route::Route;
@@ -55,6 +56,7 @@ pub struct Origin {
 pub struct Shell {
     place: RwSignal<Place>,
     theme: RwSignal<Theme>,
+    trade: RwSignal<TradeChoice>,
     recents: RwSignal<Vec<String>>,
     notices: RwSignal<Vec<(u64, Problem)>>,
     origin: RwSignal<Option<Origin>>,
@@ -72,6 +74,7 @@ impl Shell {
                 epoch: 0,
             }),
             theme: RwSignal::new(Theme::System),
+            trade: RwSignal::default(),
             recents: RwSignal::default(),
             notices: RwSignal::default(),
             origin: RwSignal::default(),
@@ -144,6 +147,16 @@ impl Shell {
     /// Chooses colours.
     pub fn set_theme(self, theme: Theme) {
         self.theme.set(theme);
+    }
+
+    /// What the indices keep that are made from now on.
+    pub fn trade(self) -> ReadSignal<TradeChoice> {
+        self.trade.read_only()
+    }
+
+    /// Chooses what they keep.
+    pub fn set_trade(self, trade: TradeChoice) {
+        self.trade.set(trade);
     }
 
     /// What was opened lately, newest first.

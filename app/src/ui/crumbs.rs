@@ -94,6 +94,10 @@ fn trail(route: &Route, origin: Option<&Origin>) -> Vec<Crumb> {
             repository: Some(r),
             ..
         } => last(repository(r)),
+        Route::Namespace {
+            registry: r,
+            namespace,
+        } => vec![registry(r), crumb(namespace.clone(), None, false)],
         Route::Image { reference, .. } => {
             let mut trail = repository(reference.repository());
             let name = match (reference.digest(), reference.tag()) {

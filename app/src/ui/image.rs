@@ -2,12 +2,13 @@
 
 mod documents;
 mod layers;
+mod referrers;
 
 use std::sync::Arc;
 
 use layerscope_core::manifest::{Descriptor, Document, ImageIndex};
 use layerscope_core::path::visible;
-use layerscope_core::reference::{ManifestRef, Repository};
+use layerscope_core::reference::ManifestRef;
 use layerscope_core::registry::client::Fetched;
 use layerscope_core::route::{ImageView, Route};
 use layerscope_core::view::command;
@@ -26,6 +27,7 @@ use crate::state::Load;
 use crate::state::image::platform_name;
 use documents::Documents;
 use layers::Layers;
+use referrers::Referrers;
 
 /// Rows of a list put on the page; a manifest may state thousands.
 const MAX_ROWS: usize = 500;
@@ -103,7 +105,10 @@ fn TopFacts(fetched: Arc<Fetched>) -> impl IntoView {
     let problems = fetched.document.problems().to_vec();
     let limit = fetched.rate_limit.map(|l| {
         let of = l.limit.map_or(String::new(), |n| format!(" of {n}"));
-        format!("{} pulls left{of}", l.remaining)
+        let window = l
+            .window_s
+            .map_or(String::new(), |s| format!(" in {}", human::duration_s(s)));
+        format!("{} pulls left{of}{window}", l.remaining)
     });
     let digest = fetched.digest.to_string();
     view! {
@@ -351,75 +356,5 @@ fn ConfigFact() -> impl IntoView {
                 {failed.map(|f| view! { <p class="field-error">{f}</p> })}
             </dd>
         })
-    }
-}
-
-/// What refers to the manifest, if the registry tells.
-#[component]
-fn Referrers() -> impl IntoView {
-    let state = app().state.image;
-    let alone = matches!(
-        app()
-            .state
-            .shell
-            .place()
-            .with_untracked(|p| p.route.clone()),
-        Route::Referrers { .. }
-    );
-    let attestations = move || {
-        let chosen = state.chosen().get()?;
-        state.top().with(|t| match t.ready().map(|f| &f.document) {
-            Some(Document::Index(index)) => Some(
-                index
-                    .attestations_of(&chosen.digest)
-                    .cloned()
-                    .collect::<Vec<_>>(),
-            ),
-            _ => None,
-        })
-    };
-    let rows = move || {
-        let repository = state.repository()?;
-        let mut all = attestations().unwrap_or_default();
-        state
-            .referrers()
-            .with(|r| all.extend(r.ready().into_iter().flat_map(|r| r.iter().cloned())));
-        all.truncate(MAX_ROWS);
-        (!all.is_empty() || alone).then(|| {
-            let empty = all.is_empty() && !state.referrers().with(Load::is_loading);
-            view! {
-                <section class="stack tight" aria-labelledby="referrers">
-                    <h2 id="referrers">"Attached to it"</h2>
-                    {empty.then(|| view! { <p class="empty card">"The registry knows of nothing that refers to it."</p> })}
-                    <ul class="card list" hidden=empty>
-                        {all.into_iter().map(|d| referrer(&repository, &d)).collect_view()}
-                    </ul>
-                </section>
-            }
-        })
-    };
-    let failed = move || state.referrers().with(|r| r.problem().cloned());
-    view! {
-        {live(rows)}
-        {live(move || failed().map(|p| match alone {
-            true => view! { <ProblemPanel problem=p/> }.into_any(),
-            false => view! { <p class="small muted">"What refers to this manifest could not be listed: "{p.cause}</p> }.into_any(),
-        }))}
-    }
-}
-
-fn referrer(repository: &Repository, d: &Descriptor) -> impl IntoView + use<> {
-    let kind = match (&d.artifact_type, d.attests()) {
-        (Some(kind), _) => visible(kind.as_bytes()),
-        (None, Some(_)) => "attestation".to_owned(),
-        (None, None) => visible(d.media_type.as_bytes()),
-    };
-    let href = Route::image(repository.reference(ManifestRef::Digest(d.digest.clone()))).href();
-    view! {
-        <li data-referrer=d.digest.to_string()>
-            <a class="mono" href=href>{d.digest.short()}</a>
-            <span class="break">{kind}</span>
-            <span class="muted small">{human::size(d.size)}</span>
-        </li>
     }
 }

@@ -127,9 +127,16 @@ pub fn Layer() -> impl IntoView {
             <Head/>
             <LayerProgress/>
             {live(move || problem.get().map(|problem| {
-                let rows = state.layer.progress().with_untracked(|p| p.entries > 0);
+                let (rows, can_go_on) =
+                    state.layer.progress().with_untracked(|p| (p.entries > 0, p.can_go_on));
                 let note = if rows { "What was read before stays listed below, unverified." } else { "" };
-                view! { <ProblemPanel problem=problem note=note/> }
+                match can_go_on && !is_inside(state) {
+                    true => {
+                        let again = Callback::new(move |()| app.effects.go_on_with_layer());
+                        view! { <ProblemPanel problem=problem note=note again=again/> }.into_any()
+                    }
+                    false => view! { <ProblemPanel problem=problem note=note/> }.into_any(),
+                }
             }))}
             {live(move || disagreement(state).map(|note| view! { <p class="problem mild small">{note}</p> }))}
             {live(move || bare(state).map(|c| view! { <p class="small" data-bare=c.name()>{compression::one_file(c, is_inside(state))}</p> }))}

@@ -73,7 +73,7 @@ pub(crate) enum Page {
 fn page_of(route: &Route) -> Page {
     match route {
         Route::Start => Page::Start,
-        Route::Repo { .. } => Page::Repo,
+        Route::Repo { .. } | Route::Namespace { .. } => Page::Repo,
         Route::Image { .. } | Route::Referrers { .. } => Page::Image,
         Route::Fs { .. } | Route::Layers { .. } => Page::Layer,
         Route::Size { .. } | Route::Sizes { .. } => Page::Sizes,

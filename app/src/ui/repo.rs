@@ -1,10 +1,13 @@
 //! A repository's tags, or a registry's repositories.
 
-use layerscope_core::reference::{ManifestRef, Repository, Tag};
+use layerscope_core::digest::Digest;
+use layerscope_core::reference::{ManifestRef, Registry, Repository, Tag};
+use layerscope_core::registry::listing::Detail;
 use layerscope_core::route::Route;
 use layerscope_core::view::command::{self, Command};
 use layerscope_core::view::human;
 use layerscope_core::view::tags::{TagKind, TagOrder, arrange, kind};
+use leptos::html;
 use leptos::prelude::*;
 
 use crate::browser::page;
@@ -16,25 +19,38 @@ use super::widget::command::Commands;
 use super::widget::problem::ProblemPanel;
 use super::widget::skeleton::Skeleton;
 
+/// Rows of a list put on the page that has no button for more.
+const MAX_ROWS: usize = 500;
+
 /// The page.
 #[component]
 pub fn Repo() -> impl IntoView {
     let app = app();
     let route = app.route();
     let state = app.state.repo;
-    let names = state.names();
+    let (names, beside) = (state.names(), state.beside());
     let repository = Memo::new(move |_| match route.get() {
         Route::Repo { repository, .. } => repository,
         _ => None,
     });
     let registry = Memo::new(move |_| route.with(|r| r.registry().cloned()));
+    let namespace = Memo::new(move |_| match route.get() {
+        Route::Namespace { namespace, .. } => Some(namespace),
+        _ => None,
+    });
+    let hub =
+        Memo::new(move |_| registry.with(|r| r.as_ref().is_some_and(Registry::is_docker_hub)));
     let heading = move || match (repository.get(), registry.get()) {
+        (None, Some(r)) if namespace.with(Option::is_some) => {
+            format!("{} · {}", r.familiar(), namespace.get().unwrap_or_default())
+        }
         (Some(r), _) => r.familiar(),
         (None, Some(r)) => r.familiar().to_owned(),
         (None, None) => String::new(),
     };
     let commands = Signal::derive(move || match (repository.get(), registry.get()) {
         (Some(repository), _) => command::tags(&repository),
+        (None, Some(registry)) if registry.is_docker_hub() => Vec::new(),
         (None, Some(registry)) => command::catalog(&registry),
         (None, None) => Vec::<Command>::new(),
     });
@@ -78,6 +94,10 @@ pub fn Repo() -> impl IntoView {
                 <span class="muted" role="status">{live(move || (!empty()).then(tally))}</span>
             </div>
             <Commands commands=commands/>
+            <When when=move || hub.get()>
+                <Namespaces/>
+            </When>
+            <Children/>
             <When when=move || !empty()>
                 <div class="tools">
                     <input
@@ -96,9 +116,12 @@ pub fn Repo() -> impl IntoView {
                     <For
                         each=move || shown.get()
                         key=Clone::clone
-                        children=move |name| match repository.get_untracked() {
-                            Some(r) => tag(&r, name).into_any(),
-                            None => child(&registry.get_untracked(), name).into_any(),
+                        children=move |name| {
+                            let detail = beside.with_untracked(|b| b.details.get(&name).copied());
+                            match repository.get_untracked() {
+                                Some(r) => tag(&r, name, detail).into_any(),
+                                None => child(&registry.get_untracked(), name, detail).into_any(),
+                            }
                         }
                     />
                 </ul>
@@ -119,6 +142,7 @@ pub fn Repo() -> impl IntoView {
                     </button>
                 </When>
             </div>
+            <Untagged/>
             {live(move || names.with(|n| n.problem.clone()).map(|problem| {
                 let partial = !empty();
                 view! {
@@ -136,7 +160,8 @@ pub fn Repo() -> impl IntoView {
                 <Skeleton lines=8/>
             </When>
             <When
-                when=move || empty() && names.with(|n| !n.busy && n.pages > 0 && n.problem.is_none())>
+                when=move || empty() && names.with(|n| !n.busy && n.pages > 0 && n.problem.is_none())
+                    && beside.with(|b| b.children.is_empty() && b.untagged.is_empty())>
                 <p class="empty">"The registry lists nothing here."</p>
             </When>
         </div>
@@ -158,13 +183,164 @@ fn OrderButton(order: TagOrder, label: &'static str) -> impl IntoView {
     }
 }
 
-fn tag(repository: &Repository, name: String) -> impl IntoView + use<> {
+/// Asks for a namespace of Docker Hub, which does not list them.
+#[component]
+fn Namespaces() -> impl IntoView {
+    let app = app();
+    let route = app.route();
+    let field = NodeRef::<html::Input>::new();
+    let wrong = RwSignal::new(false); // tidy: local
+    // From a repository, its own.
+    let here = Memo::new(move |_| match route.get() {
+        Route::Repo {
+            repository: Some(r),
+            ..
+        } => r
+            .path()
+            .split_once('/')
+            .map(|(namespace, _)| namespace.to_owned()),
+        _ => None,
+    });
+    let submit = move |ev: leptos::ev::SubmitEvent| {
+        ev.prevent_default();
+        let typed = field.get_untracked().map_or(String::new(), |f| f.value());
+        let named = Route::namespace(typed.trim());
+        wrong.set(named.is_none());
+        if let Some(route) = named {
+            app.effects.go(&route);
+        }
+    };
+    view! {
+        {live(move || here.get().map(|namespace| {
+            let href = Route::namespace(&namespace).map(|r| r.href());
+            view! { <p class="small"><a href=href data-action="namespace">"All repositories of "{namespace}</a></p> }
+        }))}
+        <When when=move || here.with(Option::is_none)>
+            <form class="tools" on:submit=submit>
+                <label class="row small">
+                    <span class="muted">"Namespace"</span>
+                    <input
+                        class="field"
+                        name="namespace"
+                        placeholder="library, grafana, …"
+                        autocomplete="off"
+                        autocapitalize="none"
+                        spellcheck="false"
+                        aria-invalid=move || wrong.get().to_string()
+                        node_ref=field
+                    />
+                </label>
+                <button type="submit" class="btn">"List"</button>
+            </form>
+        </When>
+        <When when=move || wrong.get()>
+            <p class="field-error">"This is no name of a namespace: lower-case letters, digits, and - or _ between them."</p>
+        </When>
+    }
+}
+
+/// Repositories below this one.
+#[component]
+fn Children() -> impl IntoView {
+    let app = app();
+    let route = app.route();
+    let beside = app.state.repo.beside();
+    let children = Memo::new(move |_| beside.with(|b| b.children.clone()));
+    let list = move || {
+        let Route::Repo {
+            repository: Some(above),
+            ..
+        } = route.get()
+        else {
+            return None;
+        };
+        let all = children.get();
+        (!all.is_empty()).then(|| {
+            let below = |name: &String| {
+                let path = format!("{}/{name}", above.path());
+                let shown = layerscope_core::path::visible(name.as_bytes());
+                match Repository::new(above.registry().clone(), &path) {
+                    Ok(r) => view! { <li data-repository=path><a href=Route::repo(r).href()>{shown}</a></li> }.into_any(),
+                    Err(_) => view! { <li class="pad muted">{shown}</li> }.into_any(),
+                }
+            };
+            view! {
+                <section class="stack tight" aria-labelledby="children">
+                    <h2 id="children">"Below it"</h2>
+                    <ul class="tags">{all.iter().take(MAX_ROWS).map(below).collect_view()}</ul>
+                    {rest(all.len())}
+                </section>
+            }
+        })
+    };
+    live(list)
+}
+
+/// Manifests that no tag names.
+#[component]
+fn Untagged() -> impl IntoView {
+    let app = app();
+    let route = app.route();
+    let beside = app.state.repo.beside();
+    let untagged = Memo::new(move |_| beside.with(|b| b.untagged.clone()));
+    let list = move || {
+        let Route::Repo {
+            repository: Some(repository),
+            ..
+        } = route.get()
+        else {
+            return None;
+        };
+        let all = untagged.get();
+        (!all.is_empty()).then(|| {
+            let row = |(digest, detail): &(Digest, Detail)| {
+                let by = ManifestRef::Digest(digest.clone());
+                let href = Route::image(repository.reference(by)).href();
+                view! {
+                    <li data-untagged=digest.to_string()>
+                        <a class="mono" href=href title=digest.to_string()>{digest.short()}</a>
+                        <span class="muted small">{words(detail)}</span>
+                    </li>
+                }
+            };
+            view! {
+                <section class="stack tight" aria-labelledby="untagged">
+                    <h2 id="untagged">"Without a tag"</h2>
+                    <ul class="card list">{all.iter().take(MAX_ROWS).map(row).collect_view()}</ul>
+                    {rest(all.len())}
+                </section>
+            }
+        })
+    };
+    live(list)
+}
+
+fn rest(all: usize) -> Option<impl IntoView> {
+    let more = all.saturating_sub(MAX_ROWS) as u64;
+    (more > 0)
+        .then(|| view! { <p class="small muted">{human::count(more)}" more are not shown."</p> })
+}
+
+/// Size and time, as far as they are known.
+fn words(detail: &Detail) -> String {
+    let size = detail.size.map(human::size);
+    let time = detail.time_s.map(human::time);
+    let both: Vec<String> = size.into_iter().chain(time).collect();
+    both.join(" · ")
+}
+
+fn note(detail: Option<Detail>) -> Option<impl IntoView> {
+    let text = words(&detail?);
+    (!text.is_empty()).then(|| view! { " "<small class="muted">{text}</small> })
+}
+
+fn tag(repository: &Repository, name: String, detail: Option<Detail>) -> impl IntoView + use<> {
     let shown = layerscope_core::path::visible(name.as_bytes());
     let parsed = match kind(&name) {
         TagKind::Invalid => None,
         TagKind::Image | TagKind::Attached => Tag::parse(&name).ok(),
     };
-    let text = view! { <bdi>{shown}</bdi> };
+    let text = view! { <bdi>{shown}</bdi>{note(detail)} };
     let body = match parsed {
         Some(tag) => {
             let route = Route::image(repository.reference(ManifestRef::Tag(tag)));
@@ -176,18 +352,19 @@ fn tag(repository: &Repository, name: String) -> impl IntoView + use<> {
 }
 
 fn child(
-    registry: &Option<layerscope_core::reference::Registry>,
+    registry: &Option<Registry>,
     name: String,
+    detail: Option<Detail>,
 ) -> impl IntoView + use<> {
     let repository = registry
         .as_ref()
         .and_then(|r| Repository::new(r.clone(), &name).ok());
     let shown = layerscope_core::path::visible(name.as_bytes());
     match repository {
-        Some(r) => {
-            view! { <li data-repository=name><a href=Route::repo(r).href()>{shown}</a></li> }
-                .into_any()
+        Some(r) => view! {
+            <li data-repository=name><a href=Route::repo(r).href()>{shown}{note(detail)}</a></li>
         }
+        .into_any(),
         None => view! { <li class="pad muted">{shown}</li> }.into_any(),
     }
 }

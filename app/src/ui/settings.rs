@@ -1,11 +1,14 @@
 //! Colours, sign-ins, and what this browser keeps.
 
+mod registries;
+
 use layerscope_core::digest::Digest;
+use layerscope_core::layer_index::TradeChoice;
 use layerscope_core::path::EntryPath;
 use layerscope_core::port::digest_of_key;
 use layerscope_core::reference::Repository;
 use layerscope_core::route::Route;
-use layerscope_core::view::human;
+use layerscope_core::view::{human, trade};
 use leptos::prelude::*;
 
 use crate::ui::widget::live::{When, live};
@@ -21,6 +24,7 @@ use crate::browser::store::StoredLayer;
 use crate::browser::timer;
 use crate::state::Load;
 use crate::state::cache::Kept;
+use registries::Registries;
 
 /// Budgets to choose from beside the present one, in bytes.
 const BUDGETS: [u64; 4] = [50_000_000, 250_000_000, 1_000_000_000, 4_000_000_000];
@@ -52,7 +56,9 @@ pub fn Settings() -> impl IntoView {
                         .collect_view()}
                 </div>
             </section>
+            <IndexTrade/>
             <SignedIn/>
+            <Registries/>
             <section class="stack tight" aria-labelledby="kept">
                 <h2 id="kept">"Kept in this browser"</h2>
                 <p class="muted prose">
@@ -68,6 +74,43 @@ pub fn Settings() -> impl IntoView {
                 }))}
             </section>
         </div>
+    }
+}
+
+/// What indices keep, and for what.
+#[component]
+fn IndexTrade() -> impl IntoView {
+    let app = app();
+    let chosen = app.state.shell.trade();
+    view! {
+        <section class="stack tight" aria-labelledby="trade">
+            <h2 id="trade">"Index of a layer"</h2>
+            <p class="muted prose" id="trade-what">
+                "A layer is read whole once. What is kept of it then lets any file be opened by a small part of the layer: \
+                the more is kept, the smaller that part. The choice holds for layers that are read from now on; what is kept \
+                already stays in use, and each layer's page can make its index again."
+            </p>
+            <div class="stack tight" role="radiogroup" aria-labelledby="trade" aria-describedby="trade-what">
+                {TradeChoice::ALL
+                    .map(|choice| view! {
+                        <label class="row">
+                            <input
+                                type="radio"
+                                name="trade"
+                                value=choice.name()
+                                prop:checked=move || chosen.get() == choice
+                                on:change=move |_| app.effects.set_trade(choice)
+                            />
+                            <span class="prose">
+                                {trade::title(choice)}
+                                ". "
+                                <span class="muted">{trade::cost(choice)}</span>
+                            </span>
+                        </label>
+                    })
+                    .collect_view()}
+            </div>
+        </section>
     }
 }
 
@@ -89,6 +132,7 @@ fn SignedIn() -> impl IntoView {
                 </ul>
             </When>
             {(!page::is_framed()).then(|| view! { <Import/> })}
+            <Accepted/>
         </section>
     }
 }
@@ -113,6 +157,44 @@ fn signed_in(one: crate::state::login::SignedIn) -> impl IntoView {
             <span class="muted small">{one.how}", "{kept}</span>
             <button type="button" class="btn tiny" aria-label=title on:click=out>
                 "Sign out"
+            </button>
+        </li>
+    }
+}
+
+/// Proxies that may have sign-ins although only a link has named them, and the way back.
+#[component]
+fn Accepted() -> impl IntoView {
+    let app = app();
+    let list = app.state.login.accepted();
+    view! {
+        <When when=move || list.with(|l| !l.is_empty())>
+            <p id="accepted" class="muted prose" tabindex="-1">
+                "Proxies that links have named, and that you let have what you sign in with:"
+            </p>
+            <ul class="card list" aria-labelledby="accepted">
+                <For each=move || list.get() key=Clone::clone let(proxy)>
+                    {accepted(proxy)}
+                </For>
+            </ul>
+        </When>
+    }
+}
+
+/// One of them.
+fn accepted(proxy: String) -> impl IntoView {
+    let app = app();
+    let title = format!("Let {proxy} have nothing any more, and forget its sign-ins");
+    let (name, shown) = (proxy.clone(), proxy.clone());
+    let out = move |_| {
+        app.effects.refuse_proxy(&proxy);
+        refocus(vec!["#accepted".to_owned(), "#signed-in".to_owned()]);
+    };
+    view! {
+        <li data-accepted=name>
+            <span class="mono">{shown}</span>
+            <button type="button" class="btn tiny" aria-label=title on:click=out>
+                "Take it back"
             </button>
         </li>
     }
@@ -238,7 +320,11 @@ fn KeptList() -> impl IntoView {
 fn stored(layer: StoredLayer, remove: impl Fn(&str) + 'static) -> impl IntoView {
     let now = (timer::wall_clock_ms() / 1000.0) as i64;
     let used = human::ago((layer.last_used_ms / 1000) as i64, now);
-    let digest = digest_of_key(&layer.key);
+    let (digest, partial) = digest_of_key(&layer.key).unzip();
+    let what = match partial {
+        Some(true) => "beginning of the list of ",
+        _ => "list of ",
+    };
     let short = digest.as_ref().map(Digest::short);
     let repository = Repository::parse(&layer.label).ok();
     let label = repository
@@ -258,7 +344,7 @@ fn stored(layer: StoredLayer, remove: impl Fn(&str) + 'static) -> impl IntoView 
         <li data-stored=layer.key data-stored-bytes=layer.bytes.to_string()>
             <span class="mono small break">{label}</span>
             {link}
-            <span class="muted small">"list of "{human::size(layer.bytes)}", used "{used}</span>
+            <span class="muted small">{what}{human::size(layer.bytes)}", used "{used}</span>
             <button type="button" class="btn quiet tiny" aria-label=title on:click=move |_| remove(&key)>
                 "Remove"
             </button>

@@ -76,6 +76,15 @@ async fn who_is_offered_and_how_to_begin() {
     assert_eq!(offered("other.example").await, json!([]));
     assert_eq!(house.seen().len(), 0);
 
+    for both in [
+        "provider=op&registry=r.example",
+        "registry=r.example&provider=op",
+    ] {
+        get(&app, &format!("/api/v1/login?{both}"))
+            .await
+            .assert_error(400, "TARGET_INVALID");
+    }
+
     let begin = get(&app, "/api/v1/login?provider=op").await.json();
     let own = format!("http://{}/op", house.address);
     let expect = json!({
@@ -174,6 +183,52 @@ async fn endpoints_of_the_operator_s_need_no_document() {
     assert_eq!(house.paths(), ["/t"]);
 }
 
+/// Signing out ends the sign-in at the provider, where it has a way.
+#[tokio::test]
+async fn a_sign_in_is_ended() {
+    let revoke = json!({"provider": "op", "revoke": "old"});
+    let house = Double::start(|seen| {
+        let own = format!("http://{}/op", seen.header("host").unwrap());
+        match seen.path.as_str() {
+            "/op/revoke" if seen.body.contains("token=old&") => answer(200, &[], ""),
+            "/op/revoke" => answer(503, &[], ""),
+            _ => {
+                let end = |name: &str| format!("{own}/{name}");
+                let text = json!({"issuer": own, "authorization_endpoint": end("auth"),
+                    "token_endpoint": end("token"), "revocation_endpoint": end("revoke")});
+                answer(200, &[], text.to_string())
+            }
+        }
+    })
+    .await;
+    let with = app(&house, BASIC);
+    assert_eq!(post(&with, &revoke).await.json(), json!({"revoked": true}));
+    let seen = house.seen().remove(1);
+    assert_eq!(seen.body, "token=old&token_type_hint=refresh_token");
+    assert!(seen.header("authorization").is_some());
+    let other = json!({"provider": "op", "revoke": "other"});
+    let reply = post(&with, &other).await;
+    reply.assert_error(502, "UPSTREAM_INVALID");
+    // One that has none, or one that may not be asked: it can be signed in at all the same.
+    for about in [
+        json!({}),
+        json!({"revocation_endpoint": "http://elsewhere.example/"}),
+    ] {
+        let house = provider(about, tokens()).await;
+        let app = app(&house, BASIC);
+        assert_eq!(post(&app, &revoke).await.json(), json!({"revoked": false}));
+        assert_eq!(post(&app, &code()).await.status, 200);
+    }
+    // The operator's word.
+    let own = format!("http://{}", house.address);
+    let given = format!(
+        "authorization-endpoint = \"{own}/a\"\ntoken-endpoint = \"{own}/t\"\nrevocation-endpoint = \"{own}/op/revoke\""
+    );
+    let text = file(&house, BASIC).replace(&format!("issuer = \"{own}/op\""), &given);
+    let app = proxy_with_file(&house.flags(), &text);
+    assert_eq!(post(&app, &revoke).await.json(), json!({"revoked": true}));
+}
+
 #[tokio::test]
 async fn what_is_no_exchange() {
     let house = provider(json!({}), tokens()).await;
@@ -188,6 +243,9 @@ async fn what_is_no_exchange() {
         json!({"provider": "op"}),
         json!({"provider": "op", "code": "c"}),
         json!({"provider": "op", "refresh_token": "a b"}),
+        json!({"provider": "op", "revoke": "a b"}),
+        json!({"provider": "op", "revoke": "a", "refresh_token": "b"}),
+        change("revoke", "x".into()),
         change("refresh_token", "x".into()),
         change("verifier", "short".into()),
         change("verifier", format!("{VERIFIER}/").into()),

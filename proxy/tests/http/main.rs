@@ -15,6 +15,7 @@ mod redirect;
 mod round_trips;
 mod sample;
 mod secrets;
+mod slow;
 mod support;
 mod tls;
 mod token;

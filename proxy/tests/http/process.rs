@@ -177,6 +177,7 @@ async fn it_prints_what_it_was_told() {
 #[tokio::test]
 async fn a_client_secret_stays_inside() {
     const SECRET: &str = "hushhush";
+    const NUMBER: &str = "8675309";
     let entry = format!(
         r#"{{ id = "op", registry = ["gcr.io"], issuer = "https://op.example", client-id = "c", client-secret = "{SECRET}", username = "u" }}"#
     );
@@ -207,6 +208,14 @@ async fn a_client_secret_stays_inside() {
         entry.replace('}', ""),
         entry.replace("client-secret =", "client-secrets ="),
         entry.replace(SECRET, &format!("{SECRET} {SECRET}")),
+        // A secret in the wrong place, or of the wrong kind.
+        entry.replace(&format!("\"{SECRET}\""), NUMBER),
+        entry.replace(&format!("\"{SECRET}\""), SECRET),
+        entry.replace(&format!("\"{SECRET}\""), &format!("'{SECRET}")),
+        entry.replace("client-secret =", "secret-in ="),
+        entry.replace("client-secret =", "token ="),
+        entry.replace("client-secret =", "scope ="),
+        entry.replace("client-secret =", "parameter ="),
     ];
     let mut all = vec![printed, help];
     for bad in &broken {
@@ -218,10 +227,56 @@ async fn a_client_secret_stays_inside() {
         format!("[[provider]]\nid = \"op\"\nclient-secret = \"{SECRET}"),
         format!("[[provider]]\nid = \"op\"\nclient-secrets = \"{SECRET}\""),
         format!("[[provider]]\nclient-secret = [\"{SECRET}\"]"),
+        format!("[[provider]]\nclient-secret = {NUMBER}"),
+        format!("[[provider]]\nclient-secret = {SECRET}"),
+        format!("[[provider]]\nclient-secret = '{SECRET}\nid = 'op'"),
+        format!("[[provider]]\nsecret-in = \"{SECRET}\""),
+        format!("[[provider]]\nclient-secret = \"a\" \"{SECRET}\""),
+        format!("[[provider]]\nclient-secret = \"\\{SECRET}\""),
+        format!("provider = \"{SECRET}\""),
     ] {
         let (ok, complaint) = said(&["--print-config"], "{ id", &bad).await;
         assert!(!ok && complaint.contains("line "), "{complaint}");
         all.push(complaint);
     }
-    assert!(!all.concat().contains(SECRET), "{all:?}");
+    for secret in [SECRET, NUMBER] {
+        assert!(!all.concat().contains(secret), "{all:#?}");
+    }
+}
+
+/// Metrics can have an address of their own, so that an ingress does not show them to everybody.
+#[tokio::test]
+async fn metrics_at_an_address_of_their_own() {
+    let (mut child, address) = start("--metrics-listen 127.0.0.1:0").await;
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+    let own = loop {
+        let line = log.next_line().await.unwrap().unwrap();
+        if let Some((_, own)) = line.split_once("metrics address=") {
+            break own.trim().to_owned();
+        }
+    };
+    let answer = rest(open(&own, "/metrics").await).await;
+    assert!(
+        answer.contains("layerscope_proxy_open_streams 0"),
+        "{answer}"
+    );
+    let answer = rest(open(&address, "/metrics").await).await;
+    assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
+    for path in ["/api/v1/info", "/readyz"] {
+        let answer = rest(open(&own, path).await).await;
+        assert!(answer.starts_with("HTTP/1.1 404"), "{path}: {answer}");
+    }
+    // Who connects is told at the level at which a reverse proxy is set up.
+    drop(rest(open(&address, "/api/v1/info").await).await);
+    loop {
+        let line = log.next_line().await.unwrap().unwrap();
+        if line.contains("asked by") {
+            assert!(
+                line.contains("DEBUG") && line.contains("127.0.0.1"),
+                "{line}"
+            );
+            break;
+        }
+    }
+    child.kill().await.unwrap();
 }

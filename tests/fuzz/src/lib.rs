@@ -1,6 +1,8 @@
 //! What the fuzz targets check, as plain functions: libFuzzer calls them with anything, and a test
 //! calls them with the committed seeds. Each panics when something is wrong.
 
+pub mod partial;
+
 use std::io::Read;
 
 use layerscope_core::{

@@ -35,7 +35,10 @@ pub struct Indexed {
 }
 
 /// The most memory that the open layer's workers had at once, in bytes.
-fn worker_bytes(page: &Page<'_>) -> f64 {
+///
+/// # Panics
+/// No layer is open.
+pub fn worker_bytes(page: &Page<'_>) -> f64 {
     let memory = page.browser.run(
         "return Number(document.querySelector('[data-worker-memory]').dataset.workerMemory)",
         &[],
@@ -121,13 +124,21 @@ impl Opened {
 /// # Panics
 /// It cannot be opened.
 pub fn open(page: &Page<'_>, bench: &Bench, host: &str, file: &Sample) -> Opened {
+    open_at(page, bench, host, &file.path)
+}
+
+/// The same by the file's path.
+///
+/// # Panics
+/// As [`open`].
+pub fn open_at(page: &Page<'_>, bench: &Bench, host: &str, path: &str) -> Opened {
     let digest = &bench.image.layers[0].digest;
-    let dir = file.path.rsplit_once('/').map_or("", |(dir, _)| dir);
+    let dir = path.rsplit_once('/').map_or("", |(dir, _)| dir);
     let route = |path: &str| fs_route(host, &bench.image.repository, digest, path);
     page.load_ready(&route(dir));
     let mark = bench.registry.log().mark();
     page.browser
-        .run("location.hash = arguments[0]", &[json!(route(&file.path))]);
+        .run("location.hash = arguments[0]", &[json!(route(path))]);
     page.ready();
     page.browser.until(
         "the content",

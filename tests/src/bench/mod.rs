@@ -6,6 +6,7 @@ pub mod layer;
 pub mod load;
 pub mod many;
 pub mod rival;
+pub mod scale;
 pub mod start;
 
 use std::collections::BTreeMap;

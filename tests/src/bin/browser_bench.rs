@@ -1,9 +1,11 @@
 //! The part of `cargo xtask bench` that needs a browser. Prints one flat JSON object of numbers.
 //!
 //! `browser_bench --make-large-layer` makes the layer that is measured by default, if need be, and
-//! prints its path; `--make-small-layer` one that takes less time.
-//! `browser_bench LAYER PLANS PARTS ROUNDS` measures: PLANS is a JSON object of what reading each
-//! file is planned to fetch, PARTS the folder of the worker that measures our parts alone.
+//! prints its path; `--make-small-layer` one that takes less time, `--make-packages-layer` what
+//! Debian's packages add to that.
+//! `browser_bench LAYER PLANS PARTS ROUNDS [NPM]` measures: PLANS is a JSON object of what reading
+//! each file is planned to fetch, PARTS the folder of the worker that measures our parts alone, NPM
+//! a folder `node_modules` with peers.
 
 use std::{
     collections::HashMap,
@@ -13,7 +15,11 @@ use std::{
 };
 
 use layerscope_tests::{
-    bench::{Figures, MEGABYTE, MIB, app, layer, median, rival::Rival, spread},
+    bench::{
+        Figures, MEGABYTE, MIB, app, layer, median,
+        rival::{NPM, Rival},
+        spread,
+    },
     corpus::{big, images, push::Error, registry::docker_registry},
     page::Page,
     proxy::Proxy,
@@ -35,9 +41,12 @@ fn main() -> ExitCode {
     let done = match arguments[..] {
         ["--make-large-layer"] => path_of(big::layer()),
         ["--make-small-layer"] => path_of(big::small_layer()),
-        [layer, plans, parts, rounds] => measure(layer, plans, parts, rounds).map(|figures| {
-            println!("{}", serde_json::json!(figures));
-        }),
+        ["--make-packages-layer"] => path_of(big::packages_layer()),
+        [layer, plans, parts, rounds, ref npm @ ..] => {
+            measure(layer, plans, parts, rounds, npm.first().copied()).map(|figures| {
+                println!("{}", serde_json::json!(figures));
+            })
+        }
         _ => Err("usage: browser_bench --make-large-layer | --make-small-layer | LAYER PLANS PARTS ROUNDS".into()),
     };
     match done {
@@ -54,7 +63,13 @@ fn path_of(layer: io::Result<PathBuf>) -> Result<(), Error> {
     Ok(())
 }
 
-fn measure(layer: &str, plans: &str, parts: &str, rounds: &str) -> Result<Figures, Error> {
+fn measure(
+    layer: &str,
+    plans: &str,
+    parts: &str,
+    rounds: &str,
+    npm: Option<&str>,
+) -> Result<Figures, Error> {
     let rounds: usize = rounds.parse()?;
     if let Err(error) = docker_registry() {
         // As the tests do; what is measured without a registry is told all the same.
@@ -63,7 +78,7 @@ fn measure(layer: &str, plans: &str, parts: &str, rounds: &str) -> Result<Figure
     }
     let blob = fs::read(layer)?;
     let samples = layer::samples(Path::new(layer))?;
-    let rival = Rival::start(blob.clone().into(), parts.into())?;
+    let rival = Rival::start(blob.clone().into(), parts.into(), npm.map(Into::into))?;
     let bench = layer::Bench::start(blob)?;
     let (direct, recorded) = (
         bench.registry.direct_host().to_owned(),
@@ -76,12 +91,24 @@ fn measure(layer: &str, plans: &str, parts: &str, rounds: &str) -> Result<Figure
     let (mut ours, mut theirs, mut first_rows, mut memory) = (vec![], vec![], vec![], 0_f64);
     let mut parts: HashMap<String, Vec<f64>> = HashMap::new();
     let mut inflated = 0.0;
+    let peers = NPM.iter().filter(|_| npm.is_some());
+    let mut peers: Vec<(&str, &str, Vec<f64>)> = peers
+        .map(|(name, worker)| (*name, *worker, vec![]))
+        .collect();
     for round in 1..=rounds {
         eprintln!("round {round} of {rounds}: DecompressionStream");
         let browser = app::browser();
         let (seconds, bytes) = rival.decompression_stream(&browser);
         inflated = bytes;
         theirs.push(bytes / MEGABYTE / seconds);
+        for (name, worker, speeds) in &mut peers {
+            eprintln!("round {round} of {rounds}: {name}");
+            let (seconds, bytes) = rival.inflate(&browser, worker);
+            if bytes != inflated {
+                return Err(format!("{name} gave {bytes} bytes, not {inflated}").into());
+            }
+            speeds.push(bytes / MEGABYTE / seconds);
+        }
         eprintln!("round {round} of {rounds}: the app, from the click to the stored index");
         let page = Page::new(&browser, &proxy);
         let indexed = app::index(&page, &bench, &direct);
@@ -106,6 +133,33 @@ fn measure(layer: &str, plans: &str, parts: &str, rounds: &str) -> Result<Figure
         }
     }
     add("inflated_bytes", inflated);
+    let mut engines = vec![
+        ("the app, all of it", ours.clone()),
+        ("DecompressionStream", theirs.clone()),
+    ];
+    let alone = [
+        ("our_engine", "inflate_ms"),
+        ("miniz_oxide", "inflate_miniz_ms"),
+        ("zlib_rs", "inflate_zlib_rs_ms"),
+        ("fdeflate", "inflate_fdeflate_ms"),
+    ];
+    for (name, part) in alone {
+        if let Some(ms) = parts.get(part) {
+            let speeds: Vec<f64> = ms.iter().map(|ms| inflated / ms / 1000.0).collect();
+            engines.push((name, speeds));
+        }
+    }
+    engines.extend(peers.into_iter().map(|(name, _, speeds)| (name, speeds)));
+    eprintln!("{:>20}  {:>8}  {:>6}", "in Chromium", "MB/s", "noise");
+    for (n, (name, speeds)) in engines.iter().enumerate() {
+        let (mb_s, noise) = (median(speeds), spread(speeds));
+        eprintln!("{name:>20}  {mb_s:8.1}  {:5.0} %", noise * 100.0);
+        // The first two have figures of their own.
+        if n >= 2 {
+            add(&format!("chromium_{name}_mb_s"), mb_s);
+            add(&format!("chromium_{name}_noise"), noise);
+        }
+    }
 
     eprintln!("first row, reload, files");
     let mut reloads = vec![];

@@ -29,6 +29,16 @@ pub fn small_layer() -> io::Result<PathBuf> {
     Ok(path)
 }
 
+/// What some packages add to it.
+///
+/// # Errors
+/// This is no Debian, or not root's.
+pub fn packages_layer() -> io::Result<PathBuf> {
+    Ok(debian::Debian::get()?
+        .base_file()
+        .with_file_name("packages.tar.gz"))
+}
+
 /// The file of a Debian root file system in one layer; made by mmdebstrap the first time, in some five minutes.
 ///
 /// # Errors

@@ -110,6 +110,13 @@ impl Corpus {
         })
     }
 
+    /// A further registry over the same images, which lets pages of an origin read its answers.
+    pub fn for_pages(&self, origin: &str, auth: Auth<'_>) -> Result<Registry, push::Error> {
+        let binary = docker_registry()?;
+        let state = self._state.path();
+        Registry::start_for(&binary, &self.store, state, "pages", auth, Some(origin))
+    }
+
     /// Where the images are, as the registries keep them.
     pub fn store(&self) -> &Path {
         &self.store

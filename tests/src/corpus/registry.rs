@@ -97,6 +97,29 @@ impl Registry {
         name: &str,
         auth: Auth<'_>,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Self::start_for(binary, store, state, name, auth, None)
+    }
+
+    /// The same, with the headers (CORS) that let pages of `origin` read its answers, as
+    /// distribution documents them (`http.headers`). It answers OPTIONS only where it asks nobody
+    /// who they are.
+    pub fn start_for(
+        binary: &Path,
+        store: &Path,
+        state: &Path,
+        name: &str,
+        auth: Auth<'_>,
+        origin: Option<&str>,
+    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let headers = origin.map_or(String::new(), |origin| {
+            format!(
+                ", headers: {{Access-Control-Allow-Origin: ['{origin}'], \
+                 Access-Control-Allow-Methods: ['GET, HEAD, OPTIONS'], \
+                 Access-Control-Allow-Headers: ['Accept, Authorization, Range, If-None-Match'], \
+                 Access-Control-Expose-Headers: ['Docker-Content-Digest, WWW-Authenticate, Link, \
+                 Content-Range, Accept-Ranges, ETag, OCI-Filters-Applied']}}"
+            )
+        });
         let auth = match auth {
             Auth::Anonymous => String::new(),
             Auth::Basic => {
@@ -128,7 +151,7 @@ impl Registry {
                 "version: 0.1\n\
                  log: {{level: info, accesslog: {{disabled: false}}}}\n\
                  storage: {{filesystem: {{rootdirectory: '{}'}}, cache: {{blobdescriptor: inmemory}}}}\n\
-                 http: {{addr: '127.0.0.1:0', relativeurls: true}}\n{auth}",
+                 http: {{addr: '127.0.0.1:0', relativeurls: true{headers}}}\n{auth}",
                 store.display()
             ),
         )?;

@@ -75,9 +75,15 @@ impl Image {
         }
     }
 
+    /// The tag under which what refers to the manifest is listed where there is no API.
+    pub fn manifest_tag(&self) -> String {
+        digest(&self.manifest).replace(':', "-")
+    }
+
     /// Fills in digests and the request's host.
     fn fill(&self, text: &str, host: &str) -> String {
-        text.replace("{manifest}", &digest(&self.manifest))
+        text.replace("{manifest-tag}", &self.manifest_tag())
+            .replace("{manifest}", &digest(&self.manifest))
             .replace("{config}", &digest(&self.config))
             .replace("{layer}", &digest(&self.layer))
             .replace("{host}", host)
@@ -233,6 +239,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: HttpRequest) -> Resp
     ] {
         line = line.replace(&digest(bytes), name);
     }
+    line = line.replace(&image.manifest_tag(), "{manifest-tag}");
     let entry = Asked {
         line,
         authorization: text(header::AUTHORIZATION),

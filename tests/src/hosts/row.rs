@@ -24,7 +24,8 @@ pub enum When {
 /// What an answer's body is. The image is the double's own.
 #[derive(Debug, Clone, Copy)]
 pub enum Content {
-    /// These bytes, after `{manifest}`, `{config}`, `{layer}` and `{host}` are filled in.
+    /// These bytes, after `{manifest}`, `{manifest-tag}`, `{config}`, `{layer}` and `{host}` are
+    /// filled in.
     Text(&'static str),
     /// The image's manifest.
     Manifest,

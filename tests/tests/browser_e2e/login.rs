@@ -1,5 +1,8 @@
 //! Signing in at a real OpenID provider, redirect and all.
 
+mod stranger;
+mod tabs;
+
 use std::time::Duration;
 
 use axum::{
@@ -147,7 +150,7 @@ impl Stage {
         let issuer = format!("http://127.0.0.1:{}", self.port);
         json!({
             "place": {"registry": self.corpus.bearer.host(), "fragment": fragment, "search": "",
-                "redirect_uri": back, "remember": false},
+                "redirect_uri": back, "remember": false, "proxy": ""},
             "provider": "house", "name": "The House", "nonce": "the-nonce", "verifier": VERIFIER,
             "issuer": issuer, "names_itself": true, "client_id": oidc::CLIENT_ID, "openid": true,
             "at_s": std::time::UNIX_EPOCH.elapsed().unwrap().as_secs(),
@@ -503,6 +506,8 @@ fn below_a_path_with_a_bearer_token() {
     );
     browser.goto(&place);
     assert_eq!(page.settled(), "error");
+    // The link names the proxy: the user has to know whose it is.
+    browser.click("[data-action=accept-proxy]");
     browser.click(BUTTON);
     stage.log_in();
     page.ready();

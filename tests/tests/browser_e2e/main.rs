@@ -6,20 +6,27 @@
 #![allow(clippy::unwrap_used)] // a test's panic is its message
 
 mod bad_input;
+#[path = "../registries/behind.rs"]
+mod behind;
 mod chunked;
+mod direct;
 mod edges;
 mod files;
 mod formats;
 mod indices;
 mod keys;
 mod large;
+mod listings;
 mod login;
 mod main_job;
 mod pages;
+mod referrers;
+mod resume;
 mod root;
 mod round_trips;
 mod sign_in;
 mod storage;
+mod trade;
 
 use layerscope_tests::{browser::Browser, corpus::Corpus, proxy::Proxy};
 

@@ -1,7 +1,8 @@
 //! Docker Hub.
 //!
 //! Sources: docs.docker.com/docker-hub/usage/pulls (limits, headers, HEAD), the distribution
-//! project's token specification, whose example is Hub, docs.docker.com/reference/api/hub.
+//! project's token specification, whose example is Hub, docs.docker.com/reference/api/hub
+//! (listNamespaceRepositories, and "Rate limiting" with its X-RateLimit headers and 429).
 
 use layerscope_core::registry::RegistryError;
 use layerscope_tests::hosts::{Content, Row, When, get, row};
@@ -183,4 +184,63 @@ fn a_closed_catalog() {
         "{error}"
     );
     assert_eq!(setup.asked().len(), 4);
+}
+
+const SITE: &str = "hub.docker.com";
+
+const NAMESPACE: &[Row] = &[
+    get(SITE, "/v2/namespaces/library/repositories")
+        .when(&[When::Anonymous, When::Query("page_size", "100"), When::Query("page", "1")])
+        .answers(200, &[("x-ratelimit-limit", "180"), ("x-ratelimit-remaining", "179")])
+        .text(r#"{"count":3,"next":"https://hub.docker.com/v2/namespaces/library/repositories?page=2&page_size=100","previous":null,"results":[{"name":"debian","namespace":"library","repository_type":"image","status":1,"last_updated":"2026-01-02T03:04:05.678901Z","pull_count":1},{"name":"alpine","namespace":"library"}]}"#),
+    get(SITE, "/v2/namespaces/library/repositories")
+        .when(&[When::Anonymous, When::Query("page", "2")])
+        .text(r#"{"count":3,"next":null,"previous":null,"results":[{"name":"busybox","namespace":"library"}]}"#),
+    get(SITE, "/v2/namespaces/nobody/repositories")
+        .answers(404, &[])
+        .text(r#"{"message":"object not found","errinfo":{}}"#),
+    get(SITE, "/v2/namespaces/busy/repositories")
+        .answers(429, &[("x-ratelimit-remaining", "0"), ("retry-after", "30")])
+        .text(r#"{"detail":"Rate limit exceeded","error":false}"#),
+];
+
+/// The site lists what the registry does not, page by page, and never gets the registry's token.
+#[test]
+fn a_namespace_is_listed_by_the_site() {
+    let with_site: Vec<Row> = HUB.iter().chain(NAMESPACE).copied().collect();
+    let setup = Setup::new("debian", &with_site);
+    setup.sign_in("me", "pw");
+    setup.opens();
+    setup.asked();
+    let list = |name: &str, cursor: Option<&str>| {
+        wait(setup.client.namespace(setup.registry(), name, cursor))
+    };
+    let first = list("library", None).unwrap();
+    assert_eq!(first.items, ["library/debian", "library/alpine"]);
+    assert_eq!(first.details.len(), 1);
+    let second = list("library", first.next.as_deref()).unwrap();
+    assert_eq!((second.items.len(), second.next), (1, None));
+    let missing = list("nobody", None).unwrap_err();
+    assert!(
+        matches!(missing, RegistryError::NotFound { .. }),
+        "{missing}"
+    );
+    let busy = list("busy", None).unwrap_err();
+    assert!(
+        matches!(
+            busy,
+            RegistryError::RateLimited {
+                retry_after: Some(30),
+                ..
+            }
+        ),
+        "{busy}"
+    );
+    let asked = setup.asked();
+    assert!(
+        asked
+            .iter()
+            .all(|one| one.authorization.is_none() && one.line.contains(SITE)),
+        "{asked:#?}"
+    );
 }

@@ -1,7 +1,10 @@
 //! Google's gcr.io and pkg.dev, and registry.k8s.io, which stands before them.
 //!
-//! Sources: kubernetes/registry.k8s.io cmd/archeio/docs/request-handling.md; the listing that
-//! go-containerregistry pkg/v1/google/list.go reads; the reference system's note on Range.
+//! Sources: kubernetes/registry.k8s.io cmd/archeio/docs/request-handling.md, and its issue 77 (a
+//! trace of gcr.io's redirect with its headers); ahmetb/serverless-registry-proxy issue 8 and
+//! sonatype/nexus-public issue 1061 (Artifact Registry's redirect, relative and signed in its path);
+//! the listing that go-containerregistry pkg/v1/google/list.go reads; the reference system's note on
+//! Range.
 
 use layerscope_tests::hosts::{Content, Row, When, get};
 use layerscope_tests::net::wait;
@@ -19,10 +22,17 @@ const CONTAINER_REGISTRY: &[Row] = &[
     get(GCR, "/v2/project/image/blobs/{layer}")
         .when(&[When::Ranged])
         .answers(416, NO_RANGE),
-    get(GCR, "/v2/project/image/blobs/{layer}").answers(
-        302,
-        &[("location", "https://storage.googleapis.com/artifacts.project.appspot.com/containers/images/{layer}")],
-    ),
+    get(GCR, "/v2/project/image/blobs/{layer}")
+        .answers(
+            302,
+            &[
+                ("cache-control", "private"),
+                ("content-type", "application/json"),
+                ("docker-distribution-api-version", "registry/2.0"),
+                ("location", "https://storage.googleapis.com/artifacts.project.appspot.com/containers/images/{layer}"),
+            ],
+        )
+        .text(r#"{"errors":[]}"#),
     get(STORAGE, "/artifacts.project.appspot.com/containers/images/{layer}").body(Content::Layer),
     get(GCR, "/v2/project/tags/list").text(
         r#"{"child":["image","other"],"manifest":{"{manifest}":{"imageSizeBytes":"200000","layerId":"","mediaType":"application/vnd.oci.image.manifest.v1+json","tag":["latest"],"timeCreatedMs":"0","timeUploadedMs":"1767225600000"}},"name":"project","tags":["latest"]}"#,
@@ -96,6 +106,30 @@ fn children_and_manifests_are_no_tags() {
     let setup = Setup::new("gcr.io/project", CONTAINER_REGISTRY);
     let page = wait(setup.client.tags(setup.repository(), None)).unwrap();
     assert_eq!(page.items, ["latest"]);
+    assert_eq!(page.children, ["image", "other"]);
+    let detail = page.details.iter().find(|(tag, _)| tag == "latest");
+    let (_, detail) = detail.unwrap();
+    assert_eq!(
+        (detail.size, detail.time_s),
+        (Some(200_000), Some(1_767_225_600))
+    );
+}
+
+/// Artifact Registry lists the same, with manifests that no tag names and an empty list of children;
+/// the time of the upload is a number here, and text at gcr.io (go-containerregistry's reader).
+#[test]
+fn manifests_without_a_tag() {
+    const ROWS: &[Row] = &[get(PKG, "/v2/project/repo/image/tags/list").text(
+        r#"{"child":[],"manifest":{"sha256:1111111111111111111111111111111111111111111111111111111111111111":{"imageSizeBytes":"10","mediaType":"application/vnd.oci.image.manifest.v1+json","tag":[],"timeCreatedMs":"1000","timeUploadedMs":2000},"sha256:2222222222222222222222222222222222222222222222222222222222222222":{"imageSizeBytes":"0","tag":["v1","v2"],"timeCreatedMs":"0","timeUploadedMs":3000}},"name":"project/repo/image","tags":["v1","v2"]}"#,
+    )];
+    let setup = Setup::new("us-docker.pkg.dev/project/repo/image", ROWS);
+    let page = wait(setup.client.tags(setup.repository(), None)).unwrap();
+    assert_eq!((page.items.len(), page.details.len()), (2, 2));
+    let (digest, detail) = &page.untagged[0];
+    assert_eq!(digest.encoded()[..2], *"11");
+    assert_eq!((detail.size, detail.time_s), (Some(10), Some(2)));
+    assert_eq!(page.details[0].1.size, None, "a size of nothing is none");
+    setup.asked();
 }
 
 const K8S: &str = "registry.k8s.io";

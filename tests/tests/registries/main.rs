@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)] // a test's panic is its message
 
 mod amazon;
+mod behind;
 mod docker_hub;
 mod github;
 mod google;

@@ -1,7 +1,9 @@
 //! Microsoft's MCR and ACR.
 //!
-//! Sources: microsoft/containerregistry docs (MCR's endpoints), Azure/acr docs/AAD-OAuth.md
-//! (`/oauth2/token`, refresh tokens), learn.microsoft.com "Dedicated data endpoints".
+//! Sources, MCR: microsoft/containerregistry docs/mcr-endpoints-guidance.md (the data endpoints of
+//! each region), issues 19 and 84 (blobs, the address that a redirect leads to).
+//! ACR: azure.github.io/acr/Token-BasicAuth.html (challenge, GET) and AAD-OAuth.html (refresh token
+//! by POST); Azure/acr issues 217 (storage refuses the token), 676 (tags want another scope).
 
 use layerscope_tests::hosts::{Content, Row, When, get, row};
 use layerscope_tests::net::wait;
@@ -36,12 +38,14 @@ fn the_public_registry_needs_no_token() {
 
 const ACR: &str = "corp.azurecr.io";
 const BLOBS: &str = "eusmanaged12.blob.core.windows.net";
-const CHALLENGED: &[(&str, &str)] = &[(
-    "www-authenticate",
-    r#"Bearer realm="https://corp.azurecr.io/oauth2/token",service="corp.azurecr.io",scope="repository:app:metadata_read,pull""#,
-)];
-const UNAUTHORIZED: &str =
-    r#"{"errors":[{"code":"UNAUTHORIZED","message":"authentication required","detail":null}]}"#;
+const CHALLENGED: &[(&str, &str)] = &[
+    ("access-control-expose-headers", "WWW-Authenticate"),
+    (
+        "www-authenticate",
+        r#"Bearer realm="https://corp.azurecr.io/oauth2/token",service="corp.azurecr.io",scope="repository:app:pull""#,
+    ),
+];
+const UNAUTHORIZED: &str = r#"{"errors":[{"code":"UNAUTHORIZED","message":"authentication required","detail":[{"Type":"repository","Name":"app","Action":"pull"}]}]}"#;
 
 const AZURE: &[Row] = &[
     get(ACR, "/v2/").answers(401, CHALLENGED).text(UNAUTHORIZED),
@@ -50,7 +54,7 @@ const AZURE: &[Row] = &[
         .when(&[
             When::Form("grant_type", "refresh_token"),
             When::Form("service", "corp.azurecr.io"),
-            When::Form("scope", "repository:app:metadata_read,pull"),
+            When::Form("scope", "repository:app:pull"),
             When::Form("refresh_token", "refresh me"),
             When::Form("client_id", "layerscope"),
             When::Anonymous,
@@ -58,7 +62,7 @@ const AZURE: &[Row] = &[
         .text(r#"{"access_token":"by-refresh"}"#),
     // A password: GET, Basic.
     get(ACR, "/oauth2/token")
-        .when(&[When::Authorization("Basic bWU6cHc="), When::Query("scope", "repository:app:metadata_read,pull")])
+        .when(&[When::Authorization("Basic bWU6cHc="), When::Query("scope", "repository:app:pull")])
         .text(r#"{"access_token":"by-password"}"#),
     get(ACR, "/v2/app/manifests/latest")
         .when(&[When::Anonymous])
@@ -69,9 +73,39 @@ const AZURE: &[Row] = &[
         307,
         &[("location", "https://eusmanaged12.blob.core.windows.net/c/d/{layer}?se=2026-01-01T00%3A20%3A00Z&sig=0&sv=2018-03-28")],
     ),
-    get(BLOBS, "/c/d/{layer}").when(&[When::Authorized]).answers(400, &[]),
+    get(BLOBS, "/c/d/{layer}")
+        .when(&[When::Authorized])
+        .answers(400, &[])
+        .text("<Error><Code>InvalidAuthenticationInfo</Code><Message>Authentication information is not given in the correct format.</Message></Error>"),
     get(BLOBS, "/c/d/{layer}").body(Content::Layer),
+    // Tags are metadata: a token for pulling does not do.
+    get(ACR, "/v2/app/tags/list")
+        .when(&[When::Authorization("Bearer by-password")])
+        .answers(401, TAGS_CHALLENGED)
+        .text(r#"{"errors":[{"code":"UNAUTHORIZED","message":"authentication required, visit https://aka.ms/acr/authorization for more information.","detail":[{"Type":"repository","Name":"app","Action":"metadata_read"}]}]}"#),
+    get(ACR, "/oauth2/token")
+        .when(&[When::Authorization("Basic bWU6cHc="), When::Query("scope", "repository:app:metadata_read")])
+        .text(r#"{"access_token":"for-tags"}"#),
+    get(ACR, "/v2/app/tags/list")
+        .when(&[When::Authorization("Bearer for-tags")])
+        .text(r#"{"name":"app","tags":["latest"]}"#),
 ];
+
+const TAGS_CHALLENGED: &[(&str, &str)] = &[(
+    "www-authenticate",
+    r#"Bearer realm="https://corp.azurecr.io/oauth2/token",service="corp.azurecr.io",scope="repository:app:metadata_read",error="insufficient_scope""#,
+)];
+
+/// The scope that is asked for is the one that the refusal names.
+#[test]
+fn tags_want_a_scope_of_their_own() {
+    let setup = Setup::new("corp.azurecr.io/app", AZURE);
+    setup.sign_in("me", "pw");
+    setup.opens();
+    let page = wait(setup.client.tags(setup.repository(), None)).unwrap();
+    assert_eq!(page.items, ["latest"]);
+    setup.asked();
+}
 
 #[test]
 fn a_password_by_get() {

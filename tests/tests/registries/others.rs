@@ -1,7 +1,7 @@
 //! Quay, GitLab and Chainguard: other operators' services.
 //!
-//! Sources: docs.quay.io and quay/quay endpoints/v2 (pagination by `next_page`, CDN redirects);
-//! gitlab-org/container-registry docs (token host gitlab.com, signed CDN); edu.chainguard.dev.
+//! What each is documented to answer, and where, stands beside its table. Chainguard's is after
+//! edu.chainguard.dev.
 
 use layerscope_tests::hosts::{Content, Row, When, get};
 use layerscope_tests::net::wait;
@@ -9,12 +9,15 @@ use layerscope_tests::net::wait;
 use crate::setup::Setup;
 
 const QUAY: &str = "quay.io";
-const CDN: &str = "cdn01.quay.io";
+const CDN: &str = "cdn03.quay.io";
 const QUAY_CHALLENGED: &[(&str, &str)] = &[(
     "www-authenticate",
     r#"Bearer realm="https://quay.io/v2/auth",service="quay.io",scope="repository:org/app:pull""#,
 )];
 
+/// Sources: rpardini/docker-registry-proxy issue 26 (a blob's redirect with all of its headers),
+/// oras-project/rust-oci-client issue 226 (its body, the CDN of today, how long it is signed for),
+/// deitch/docker_registry2 issue 106 (the Link of tags).
 const RED_HAT: &[Row] = &[
     get(QUAY, "/v2/")
         .answers(401, &[("www-authenticate", r#"Bearer realm="https://quay.io/v2/auth",service="quay.io""#)])
@@ -26,28 +29,88 @@ const RED_HAT: &[Row] = &[
     get(QUAY, "/v2/org/app/manifests/latest").body(Content::Manifest),
     get(QUAY, "/v2/org/app/blobs/{layer}").when(&[When::Authorized]).answers(
         302,
-        &[("location", "https://cdn01.quay.io/quayio-production-s3/sha256/00/{layer}?X-Amz-Expires=600&X-Amz-Signature=0&region=us-east-1")],
-    ),
+        &[
+            ("content-type", "text/html; charset=utf-8"),
+            ("location", "https://cdn03.quay.io/quayio-production-s3/sha256/00/{layer}?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Expires=600&X-Amz-SignedHeaders=host&X-Amz-Signature=0&cf_sign=0&cf_expiry=1&region=us-east-1&namespace=org&repo_name=app"),
+            ("accept-ranges", "bytes"),
+            ("docker-content-digest", "{layer}"),
+            ("cache-control", "max-age=31536000"),
+        ],
+    )
+    .text("<!doctype html><title>Redirecting...</title>"),
     get(CDN, "/quayio-production-s3/sha256/00/{layer}").when(&[When::Authorized]).answers(400, &[]),
     get(CDN, "/quayio-production-s3/sha256/00/{layer}").body(Content::Layer),
-    // However many are asked for, 100 come at most; and the next page has a name of its own.
+    // However many are asked for, 100 come at most.
     get(QUAY, "/v2/org/app/tags/list")
-        .when(&[When::Authorized, When::NoQuery("next_page")])
-        .answers(200, &[("link", r#"</v2/org/app/tags/list?n=1000&next_page=gAAAAA%3D%3D>; rel="next""#)])
+        .when(&[When::Authorized, When::NoQuery("last"), When::NoQuery("next_page")])
+        .answers(200, &[("link", r#"</v2/org/app/tags/list?n=100&last=a>; rel="next""#)])
         .text(r#"{"name":"org/app","tags":["b","a"]}"#),
     get(QUAY, "/v2/org/app/tags/list")
-        .when(&[When::Authorized, When::Query("next_page", "gAAAAA==")])
+        .when(&[When::Authorized, When::Query("last", "a"), When::Query("n", "100")])
         .text(r#"{"name":"org/app","tags":["c"]}"#),
 ];
 
-#[test]
-fn quay_names_its_next_page_itself() {
-    let setup = Setup::new("quay.io/org/app", RED_HAT);
-    setup.opens();
+#[track_caller]
+fn two_pages(setup: &Setup) {
     let first = wait(setup.client.tags(setup.repository(), None)).unwrap();
     let second = wait(setup.client.tags(setup.repository(), first.next.as_deref())).unwrap();
     assert_eq!(first.items, ["b", "a"]);
     assert_eq!((second.items, second.next), (vec!["c".to_owned()], None));
+    setup.asked();
+}
+
+#[test]
+fn quay_gives_a_hundred_at_most() {
+    let setup = Setup::new("quay.io/org/app", RED_HAT);
+    setup.opens();
+    two_pages(&setup);
+}
+
+/// Older ones, which people still run themselves, name the next page by a word of their own that
+/// means nothing to others (deitch/docker_registry2 issue 56, ivanilves/lstags issue 185).
+#[test]
+fn an_older_quay_names_its_next_page_itself() {
+    const OLDER: &[Row] = &[
+        get(QUAY, "/v2/org/app/tags/list")
+            .when(&[When::Authorized, When::NoQuery("next_page")])
+            .answers(
+                200,
+                &[(
+                    "link",
+                    r#"</v2/org/app/tags/list?next_page=gAAAAA-_fQ%3D%3D&n=50>; rel="next""#,
+                )],
+            )
+            .text(r#"{"name":"org/app","tags":["b","a"]}"#),
+        get(QUAY, "/v2/org/app/tags/list")
+            .when(&[
+                When::Authorized,
+                When::Query("next_page", "gAAAAA-_fQ=="),
+                When::Query("n", "50"),
+            ])
+            .text(r#"{"name":"org/app","tags":["c"]}"#),
+    ];
+    let setup = Setup::new("quay.io/org/app", RED_HAT);
+    setup.hosts.change(OLDER);
+    two_pages(&setup);
+}
+
+/// A Quay whose storage is not reachable from everywhere passes it on itself: the signed address is
+/// on its own host, and no Authorization belongs beside a signature (quay/quay
+/// storage/downloadproxy.py; kubewarden/verify-image-signatures issue 19).
+#[test]
+fn an_own_quay_signs_for_its_own_host() {
+    const OWN: &[Row] = &[
+        get(QUAY, "/v2/org/app/blobs/{layer}").when(&[When::Authorized]).answers(
+            302,
+            &[("location", "https://quay.io/_storage_proxy/ZXlK/https/eu.s3.example/registry/sha256/00/{layer}?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Expires=600&X-Amz-Signature=0")],
+        ),
+        get(QUAY, "/_storage_proxy/ZXlK/https/eu.s3.example/registry/sha256/00/{layer}")
+            .when(&[When::Anonymous])
+            .body(Content::Layer),
+    ];
+    let setup = Setup::new("quay.io/org/app", RED_HAT);
+    setup.hosts.change(OWN);
+    setup.opens();
     setup.asked();
 }
 
@@ -58,6 +121,9 @@ const GITLAB_CHALLENGED: &[(&str, &str)] = &[(
     r#"Bearer realm="https://gitlab.com/jwt/auth",service="container_registry",scope="repository:group/app:pull",error="invalid_token""#,
 )];
 
+/// Sources: portainer/portainer issue 2956 and docker/sbx-releases issue 535 (the challenge, and a
+/// token host that is another), containers/image issue 1265 (a token that names no lifetime),
+/// moby/moby issue 50065 (storage on another domain, signed for GET alone).
 const GITLAB_ROWS: &[Row] = &[
     get(GITLAB, "/v2/").answers(
         401,

@@ -1,10 +1,13 @@
 //! What people run themselves: distribution 2.8 and 3, Harbor, zot.
 //!
-//! Sources: distribution.github.io (API, token authentication), goharbor.io "Using the API" and
-//! robot accounts, zotregistry.dev; opencontainers/distribution-spec for referrers and Link.
+//! Sources: distribution.github.io (API, token authentication) and distribution/distribution issue
+//! 4667 (headers of a part; the whole where a cache is empty); goharbor.io, robot accounts, and
+//! goharbor/harbor issues 12192, 10241 (challenge, token, cookies), 18413 (filtered referrers), 23875
+//! (a cache that is empty); zotregistry.dev; opencontainers/distribution-spec for referrers and Link.
 
 use layerscope_core::digest::Digest;
-use layerscope_tests::hosts::{Content, Row, When, get};
+use layerscope_core::registry::referrers::{Cosign, Referrer, Source};
+use layerscope_tests::hosts::{Content, Row, When, get, row};
 use layerscope_tests::{corpus::push, net::wait};
 
 use crate::setup::Setup;
@@ -22,7 +25,16 @@ const DISTRIBUTION: &[Row] = &[
         )
         .body(Content::Manifest),
     get(HOST, "/v2/a/b/blobs/{layer}")
-        .answers(200, &[("accept-ranges", "bytes")])
+        .answers(
+            200,
+            &[
+                ("accept-ranges", "bytes"),
+                ("cache-control", "max-age=31536000"),
+                ("docker-content-digest", "{layer}"),
+                ("docker-distribution-api-version", "registry/2.0"),
+                ("etag", r#""{layer}""#),
+            ],
+        )
         .body(Content::Layer),
     // A relative Link. The last tag needs escaping.
     get(HOST, "/v2/a/b/tags/list")
@@ -91,23 +103,28 @@ fn without_a_referrers_api_the_tag_counts() {
     for rows in other {
         let setup = Setup::new("registry.example/a/b", DISTRIBUTION);
         setup.hosts.change(rows);
-        let tag = format!("/v2/a/b/manifests/sha256-{}", subject(&setup).encoded());
-        setup.hosts.change(&[get(HOST, tag.leak())
-            .answers(
-                200,
-                &[("content-type", "application/vnd.oci.image.index.v1+json")],
-            )
-            .text(REFERRER_1)]);
+        setup
+            .hosts
+            .change(&[get(HOST, "/v2/a/b/manifests/{manifest-tag}")
+                .answers(
+                    200,
+                    &[("content-type", "application/vnd.oci.image.index.v1+json")],
+                )
+                .text(REFERRER_1)]);
         assert_eq!(referrers(&setup), ["11"], "{rows:?}");
         assert_eq!(setup.asked().len(), 2);
     }
 }
 
 const HARBOR: &str = "harbor.example";
-const HARBOR_CHALLENGED: &[(&str, &str)] = &[(
-    "www-authenticate",
-    r#"Bearer realm="https://harbor.example/service/token",service="harbor-registry",scope="repository:proj/app:pull""#,
-)];
+const HARBOR_CHALLENGED: &[(&str, &str)] = &[
+    ("set-cookie", "sid=0; Path=/; Secure; HttpOnly"),
+    ("x-request-id", "0"),
+    (
+        "www-authenticate",
+        r#"Bearer realm="https://harbor.example/service/token",service="harbor-registry",scope="repository:proj/app:pull""#,
+    ),
+];
 
 const HARBOR_ROWS: &[Row] = &[
     get(HARBOR, "/v2/").answers(
@@ -125,7 +142,7 @@ const HARBOR_ROWS: &[Row] = &[
     get(HARBOR, "/v2/proj/app/manifests/latest")
         .when(&[When::Anonymous])
         .answers(401, HARBOR_CHALLENGED)
-        .text(r#"{"errors":[{"code":"UNAUTHORIZED","message":"unauthorized to access repository: proj/app, action: pull"}]}"#),
+        .text(r#"{"errors":[{"code":"UNAUTHORIZED","message":"unauthorized to access repository: proj/app, action: pull: unauthorized to access repository: proj/app, action: pull"}]}"#),
     get(HARBOR, "/v2/proj/app/manifests/latest").body(Content::Manifest),
     get(HARBOR, "/v2/proj/app/blobs/{layer}").when(&[When::Authorized]).body(Content::Layer),
     // Referrers come in pages.
@@ -154,7 +171,8 @@ fn harbor_has_robots_and_pages_of_referrers() {
     setup.asked();
 }
 
-/// A project that is a pull-through cache sends the whole blob as long as it has none of it.
+/// A pull-through cache sends the whole blob as long as it has none of it (distribution, and a proxy
+/// project of Harbor's).
 #[test]
 fn a_cache_that_knows_no_range_the_first_time() {
     let setup = Setup::new("registry.example/a/b", DISTRIBUTION);
@@ -221,30 +239,164 @@ fn several_challenges() {
 }
 
 const ZOT: &str = "zot.example";
+const INDEX: (&str, &str) = ("content-type", "application/vnd.oci.image.index.v1+json");
 
+/// zot filters by artifact type, names the filter as distribution-spec 1.1 asks (zotregistry.dev
+/// "Referrers API", zot pkg/api/routes.go: GetReferrers), and lists repositories by `n` and `last`.
 const ZOT_ROWS: &[Row] = &[
     get(ZOT, "/v2/app/manifests/latest")
         .answers(200, &[("docker-content-digest", "{manifest}")])
         .body(Content::Manifest),
     get(ZOT, "/v2/app/blobs/{layer}").body(Content::Layer),
     get(ZOT, "/v2/app/referrers/{manifest}")
+        .when(&[When::Query("artifactType", "application/y")])
+        .answers(200, &[INDEX, ("oci-filters-applied", "artifactType")])
+        .text(REFERRER_2),
+    get(ZOT, "/v2/app/referrers/{manifest}")
+        .answers(200, &[INDEX])
+        .text(BOTH_REFERRERS),
+    get(ZOT, "/v2/app/manifests/{manifest-tag}").answers(404, &[]),
+    row(ZOT, "HEAD", "/v2/app/manifests/{manifest-tag}.sig").answers(
+        200,
+        &[
+            (
+                "docker-content-digest",
+                "sha256:1111111111111111111111111111111111111111111111111111111111111111",
+            ),
+            ("content-type", "application/vnd.oci.image.manifest.v1+json"),
+            ("content-length", "7"),
+        ],
+    ),
+    row(ZOT, "HEAD", "/v2/app/manifests/{manifest-tag}.att").answers(404, &[]),
+    row(ZOT, "HEAD", "/v2/app/manifests/{manifest-tag}.sbom").answers(404, &[]),
+    get(ZOT, "/v2/_catalog")
+        .when(&[When::NoQuery("last")])
         .answers(
             200,
-            &[
-                ("content-type", "application/vnd.oci.image.index.v1+json"),
-                ("oci-filters-applied", ""),
-            ],
+            &[("link", r#"</v2/_catalog?n=1000&last=app>; rel="next""#)],
         )
-        .text(REFERRER_2),
-    get(ZOT, "/v2/_catalog").text(r#"{"repositories":["app"]}"#),
+        .text(r#"{"repositories":["app"]}"#),
+    get(ZOT, "/v2/_catalog")
+        .when(&[When::Query("last", "app")])
+        .text(r#"{"repositories":["b/c"]}"#),
 ];
 
+const BOTH_REFERRERS: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:1111111111111111111111111111111111111111111111111111111111111111","size":7,"artifactType":"application/x"},{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:2222222222222222222222222222222222222222222222222222222222222222","size":7,"artifactType":"application/y"}]}"#;
+
 #[test]
-fn zot_lists_referrers() {
+fn zot_lists_referrers_and_repositories() {
     let setup = Setup::new("zot.example/app", ZOT_ROWS);
     setup.opens();
-    assert_eq!(referrers(&setup), ["22"]);
-    let page = wait(setup.client.catalog(setup.registry(), None)).unwrap();
-    assert_eq!(page.items, ["app"]);
+    assert_eq!(referrers(&setup), ["11", "22"]);
+    assert_eq!(catalog(&setup), ["app", "b/c"]);
     setup.asked();
+}
+
+/// Every page of the catalog.
+#[track_caller]
+fn catalog(setup: &Setup) -> Vec<String> {
+    let mut all = Vec::new();
+    let mut cursor: Option<String> = None;
+    loop {
+        let page = wait(setup.client.catalog(setup.registry(), cursor.as_deref())).unwrap();
+        all.extend(page.items);
+        cursor = page.next;
+        if cursor.is_none() {
+            return all;
+        }
+    }
+}
+
+/// One signature by API and cosign's tag is one; a filter goes up, and comes back applied.
+#[test]
+fn zot_filters_and_cosign_tags_merge() {
+    let setup = Setup::new("zot.example/app", ZOT_ROWS);
+    let attached = |kind| {
+        let all = wait(
+            setup
+                .client
+                .attached(setup.repository(), &subject(&setup), kind),
+        );
+        assert_eq!(all.failures, []);
+        let one = |r: &Referrer| {
+            (
+                r.descriptor.digest.encoded()[..2].to_owned(),
+                r.sources.clone(),
+            )
+        };
+        all.list.iter().map(one).collect::<Vec<_>>()
+    };
+    let by_tag = Source::Cosign(Cosign::Signature);
+    let first = ("11".to_owned(), vec![Source::Api, by_tag]);
+    let second = ("22".to_owned(), vec![Source::Api]);
+    assert_eq!(attached(None), [first, second.clone()]);
+    assert_eq!(attached(Some("application/y")), [second]);
+    let asked = setup.asked();
+    let filtered = asked
+        .iter()
+        .filter(|one| one.line.contains("artifactType=application%2Fy"));
+    assert_eq!(filtered.count(), 1, "{asked:#?}");
+}
+
+/// distribution (from 2.0 on) and Harbor page their catalogs by a relative Link as they do tags;
+/// distribution's own limit (`catalog.maxentries`, 3.0 on) makes pages shorter than asked.
+#[test]
+fn catalogs_come_in_pages() {
+    const ROWS: &[Row] = &[
+        get(HOST, "/v2/_catalog")
+            .when(&[When::Query("n", "1000"), When::NoQuery("last")])
+            .answers(
+                200,
+                &[("link", r#"</v2/_catalog?last=a%2Fb&n=100>; rel="next""#)],
+            )
+            .text(r#"{"repositories":["a/a","a/b"]}"#),
+        get(HOST, "/v2/_catalog")
+            .when(&[When::Query("last", "a/b"), When::Query("n", "100")])
+            .text(r#"{"repositories":["z"]}"#),
+    ];
+    let setup = Setup::new("registry.example/a/b", ROWS);
+    assert_eq!(catalog(&setup), ["a/a", "a/b", "z"]);
+    setup.asked();
+}
+
+/// Harbor gives its catalog to those who may see it: a token for `registry:catalog:*`.
+#[test]
+fn harbor_s_catalog_is_for_those_signed_in() {
+    const ROWS: &[Row] = &[
+        get(HARBOR, "/v2/_catalog").when(&[When::Anonymous]).answers(
+            401,
+            &[("www-authenticate", r#"Bearer realm="https://harbor.example/service/token",service="harbor-registry",scope="registry:catalog:*""#)],
+        ),
+        get(HARBOR, "/service/token")
+            .when(&[
+                When::Authorization("Basic cm9ib3QkY2k6cHc="),
+                When::Query("scope", "registry:catalog:*"),
+            ])
+            .text(r#"{"token":"c","expires_in":1800}"#),
+        get(HARBOR, "/v2/_catalog")
+            .when(&[When::Authorization("Bearer c"), When::NoQuery("last")])
+            .answers(200, &[("link", r#"</v2/_catalog?last=proj%2Fapp&n=1000>; rel="next""#)])
+            .text(r#"{"repositories":["proj/app"]}"#),
+        get(HARBOR, "/v2/_catalog")
+            .when(&[When::Authorization("Bearer c"), When::Query("last", "proj/app")])
+            .text(r#"{"repositories":["proj/b"]}"#),
+    ];
+    let setup = Setup::new("harbor.example/proj/app", HARBOR_ROWS);
+    setup.hosts.change(ROWS);
+    setup.sign_in("robot$ci", "pw");
+    assert_eq!(catalog(&setup), ["proj/app", "proj/b"]);
+    setup.asked();
+}
+
+/// What registries answer where nobody asked for it encoded: told, and never shown as the blob.
+#[test]
+fn bytes_that_come_encoded() {
+    let setup = Setup::new("registry.example/a/b", DISTRIBUTION);
+    setup.hosts.change(&[get(HOST, "/v2/a/b/blobs/{layer}")
+        .answers(200, &[("content-encoding", "gzip")])
+        .body(Content::WholeLayer)]);
+    let layer = setup.layer();
+    let blob = setup.client.blob(setup.repository(), &layer, 1 << 20);
+    let error = wait(blob).unwrap_err();
+    assert!(format!("{error:?}").contains("Content-Encoding"), "{error}");
 }

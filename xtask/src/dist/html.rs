@@ -152,6 +152,32 @@ pub fn with_meta(page: &str, name: &str, change: impl FnOnce(&str) -> String) ->
     Ok(format!("{before}{marker}{}\"{after}", change(old)))
 }
 
+/// What the page may do where whoever serves it says nothing: hosts of static files have no policy
+/// of their own. The proxy's header, which is stricter, holds beside it. A page there asks the proxy
+/// that its operator has named and, directly, whichever registry its user wants; by http only what a
+/// browser lets it, which from a page that came by https is this machine alone. No script, worker or
+/// frame is from anywhere but its own folder, so that nobody else's code ever sees a sign-in.
+/// (`frame-ancestors` cannot be said here.)
+pub const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; \
+    style-src 'self'; img-src 'self' blob: data:; connect-src 'self' https: http:; frame-src 'self' blob:; manifest-src 'self'; base-uri 'none'; object-src 'none'; \
+    form-action 'none'";
+
+/// The page with the policy before all else that it loads.
+pub fn with_policy(page: &str) -> Result<String> {
+    let charset = "<meta charset=\"utf-8\">";
+    let Some((before, after)) = page.split_once(charset) else {
+        bail!("index.html has no {charset}");
+    };
+    if let Some(early) = ["<script", "<link", "<style"]
+        .iter()
+        .find(|tag| before.contains(*tag))
+    {
+        bail!("index.html has {early} before {charset}, where no policy holds");
+    }
+    let policy = format!("<meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">");
+    Ok(format!("{before}{charset}{policy}{after}"))
+}
+
 /// Adds, behind the link that preloads one module, the same for another in the same place.
 pub fn with_preload_beside(page: &str, module: &str, other: &str) -> Result<String> {
     let link = page
@@ -196,6 +222,23 @@ mod tests {
             &["a javascript: address on <a>"],
         );
         check("<p title=\"a > b\" style=x>", &["a style attribute on <p>"]);
+    }
+
+    #[test]
+    fn the_policy_comes_first() {
+        let page = "<html><head><meta charset=\"utf-8\"><script src=\"a.js\"></script></head>";
+        let with = with_policy(page).unwrap();
+        let at = |text: &str| with.find(text).unwrap();
+        assert!(at("utf-8") < at("Content-Security-Policy"));
+        assert!(at("Content-Security-Policy") < at("<script"));
+        assert!(!POLICY.contains("unsafe-inline") && !POLICY.contains("'unsafe-eval'"));
+        // But for where it may ask, it is the proxy's.
+        let proxy = include_str!("../../../proxy/src/assets.rs").replace("\\\n", "");
+        let own = POLICY.replace("connect-src 'self' https: http:", "connect-src 'self'");
+        assert!(proxy.contains(&format!("\"{own}\"")), "{own}");
+        assert!(with_policy("<head><script src=\"a.js\"></script>").is_err());
+        let late = "<head><script src=\"a.js\"></script><meta charset=\"utf-8\">";
+        assert!(with_policy(late).is_err());
     }
 
     #[test]

@@ -228,6 +228,7 @@ fn finish_page(folder: &Path, id: &str) -> Result<()> {
         old.replace("worker_loader.js", &loader)
     })?;
     page = html::with_meta(&page, "layerscope-build", |_| id.to_owned())?;
+    page = html::with_policy(&page)?;
 
     check_page(folder, "index.html", &page)?;
     fs::write(page_file, page)?;

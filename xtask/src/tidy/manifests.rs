@@ -7,16 +7,25 @@ use super::Finding;
 use crate::workspace::Workspace;
 
 /// The members and the members each may name.
-const MEMBERS: [(&str, &[&str]); 6] = [
+const MEMBERS: [(&str, &[&str]); 7] = [
     ("layerscope-inflate", &[]),
     ("layerscope-core", &["layerscope-inflate"]),
-    ("layerscope-app", &["layerscope-core", "layerscope-inflate"]),
+    (
+        "layerscope-app",
+        // The last for `bin/bench` alone.
+        &["layerscope-core", "layerscope-inflate", "layerscope-peers"],
+    ),
     ("layerscope-proxy", &["layerscope-core"]),
     (
         "layerscope-tests",
         &["layerscope-core", "layerscope-inflate", "layerscope-proxy"],
     ),
-    ("xtask", &["layerscope-core"]), // for `bench` alone
+    ("layerscope-peers", &[]),
+    // All for `bench` alone.
+    (
+        "xtask",
+        &["layerscope-core", "layerscope-inflate", "layerscope-peers"],
+    ),
 ];
 /// The crates that stay free of any outside.
 const PURE: [&str; 2] = ["layerscope-inflate", "layerscope-core"];

@@ -62,7 +62,7 @@ impl Bell {
     }
 }
 
-/// A request to stop; clones share it. Once cancelled it stays so.
+/// A request to stop; clones share it. Once cancelled it stays so, unless it is renewed.
 #[derive(Clone, Default)]
 pub struct Cancel {
     cancelled: Rc<Cell<bool>>,
@@ -78,6 +78,11 @@ impl Cancel {
     pub fn cancel(&self) {
         self.cancelled.set(true);
         self.bell.ring();
+    }
+
+    /// What was stopped is begun again.
+    pub fn renew(&self) {
+        self.cancelled.set(false);
     }
 
     /// It was cancelled.

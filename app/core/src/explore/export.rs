@@ -65,7 +65,7 @@ fn index_file<P: Ports>(job: &Job<P>) -> Outcome {
 async fn ztoc<P: Ports>(job: &Job<P>, read: ReadId) -> Outcome {
     let blob = &job.source.digest;
     let mut builder = ZtocBuilder::new(blob);
-    let mut feed = Feed::whole(job);
+    let mut feed = Feed::whole(job, 0);
     feed.connect().await?;
     let mut told_at = job.ports.now_ms();
     while let Some(chunk) = feed.next().await? {

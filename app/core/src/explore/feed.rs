@@ -11,7 +11,8 @@ use super::ports::Ports;
 
 /// How often a lost connection is taken up again, with no byte gained, before it is given up.
 const MAX_RETRIES: u32 = 5;
-/// Milliseconds before the first try; each further one waits twice as long, sixteen seconds in all.
+/// Milliseconds before the first try; each further one waits twice as long, sixteen seconds in all,
+/// and up to half as long again.
 const FIRST_PAUSE_MS: u32 = 500;
 
 type BodyOf<P> = <<P as Ports>::Http as Http>::Body;
@@ -33,12 +34,12 @@ pub(super) struct Feed<'a, P: Ports> {
 }
 
 impl<'a, P: Ports> Feed<'a, P> {
-    /// The whole blob.
-    pub(super) fn whole(job: &'a Job<P>) -> Self {
+    /// The whole blob from a compressed position on.
+    pub(super) fn whole(job: &'a Job<P>, from: u64) -> Self {
         Feed {
             job,
             body: None,
-            at: 0,
+            at: from,
             end: None,
             skip: 0,
             total: None,
@@ -52,7 +53,7 @@ impl<'a, P: Ports> Feed<'a, P> {
         Feed {
             at: in_range.start,
             end: Some(in_range.end),
-            ..Self::whole(job)
+            ..Self::whole(job, 0)
         }
     }
 
@@ -75,7 +76,11 @@ impl<'a, P: Ports> Feed<'a, P> {
             self.skip = self.at.saturating_sub(answer.start);
             self.body = Some(answer.body);
         } else {
-            let stream = client.blob_stream(repository, digest, self.at).await?;
+            let stream = match client.blob_stream(repository, digest, self.at).await {
+                // There is no byte there: the digest will tell whether that is right.
+                Err(RegistryError::RangeNotSatisfiable { .. }) if self.at > 0 => return Ok(()),
+                stream => stream?,
+            };
             self.skip = if stream.ranged { 0 } else { self.at };
             self.total = self.total.or(stream.total);
             self.body = Some(stream.body);
@@ -127,9 +132,11 @@ impl<'a, P: Ports> Feed<'a, P> {
         }
     }
 
-    /// The server ended before the length that it stated itself.
+    /// The server ended before the length that it stated itself; or that the manifest states,
+    /// where it stated none.
     fn is_short(&self) -> bool {
-        self.end.or(self.total).is_some_and(|end| self.at < end)
+        let end = self.end.or(self.total).or(self.job.source.size);
+        end.is_some_and(|end| self.at < end)
     }
 
     /// A blob larger than its descriptor says is not the one we want; it may never end.
@@ -142,9 +149,16 @@ impl<'a, P: Ports> Feed<'a, P> {
 
     async fn reconnect(&mut self, mut cause: String) -> Result<(), ExploreError> {
         self.body = None;
+        if self.end.is_none() {
+            self.tell_lost();
+        }
         // Counted over connections: one that is made each time and brings nothing would go on for ever.
         while self.lost < MAX_RETRIES {
-            self.job.ports.sleep_ms(FIRST_PAUSE_MS << self.lost).await;
+            let pause = FIRST_PAUSE_MS << self.lost;
+            // Not all at the same moment, where a server has lost many: its microseconds are chance
+            // enough.
+            let chance = (self.job.ports.now_ms() * 1000.0) as u64 % u64::from(pause / 2);
+            self.job.ports.sleep_ms(pause + chance as u32).await; // under a pause
             self.lost += 1;
             match self.connect().await {
                 Ok(()) => return Ok(()),
@@ -155,9 +169,18 @@ impl<'a, P: Ports> Feed<'a, P> {
         Err(self.connection_lost(cause))
     }
 
+    /// A line for the user, once for each loss.
+    fn tell_lost(&self) {
+        self.job.advance(|progress| {
+            let lost = progress.lost.get_or_insert_default();
+            lost.times += u32::from(self.lost == 0 || lost.at != self.at);
+            lost.at = self.at;
+        });
+    }
+
     fn connection_lost(&self, cause: String) -> ExploreError {
         ExploreError::ConnectionLost {
-            received: self.received,
+            received: self.at,
             size: self.total.or(self.job.source.size),
             cause,
         }

@@ -27,8 +27,8 @@ const PROBE_FROM: u64 = 64 << 20;
 pub(super) enum Hint {
     /// The annotations.
     Annotations,
-    /// The blob's last bytes.
-    Tail(Vec<u8>),
+    /// Its size alone: its last bytes are to be looked at.
+    Size,
 }
 
 /// What came of it.
@@ -133,11 +133,11 @@ async fn look<P: Ports>(job: &Job<P>) -> Outcome {
             return Ok(found);
         }
     }
-    let Some(tail) = indexed_tail(job).await? else {
+    if source.size.is_none_or(|size| size < PROBE_FROM) {
         return Ok(None);
-    };
+    }
     let formats = job.stop.guard(job.ports.formats()).await??;
-    (formats.find_index)(job, Hint::Tail(tail)).await
+    (formats.find_index)(job, Hint::Size).await
 }
 
 /// An index file, made by whomever.
@@ -167,13 +167,10 @@ fn may_have_soci(source: &LayerSource) -> bool {
         }
 }
 
-/// The end of a large blob, if it looks as one that has a table of contents.
-async fn indexed_tail<P: Ports>(job: &Job<P>) -> Result<Option<Vec<u8>>, Stop> {
-    let Some(size) = job.source.size.filter(|size| *size >= PROBE_FROM) else {
-        return Ok(None);
-    };
+/// The end of a blob, if it looks as one that has a table of contents.
+async fn indexed_tail<P: Ports>(job: &Job<P>, size: u64) -> Result<Option<Vec<u8>>, Stop> {
     // Nobody promised anything: what goes wrong here is not told.
-    match fetch(job, size - TAIL_BYTES..size).await {
+    match fetch(job, size.saturating_sub(TAIL_BYTES)..size).await {
         Ok(tail) if foreign::looks_indexed(&tail) => Ok(Some(tail)),
         Err(Stop::Cancelled) => Err(Stop::Cancelled),
         Ok(_) | Err(_) => Ok(None),
@@ -189,12 +186,14 @@ pub(super) async fn open<P: Ports>(job: &Job<P>, hint: Hint) -> Outcome {
             let index = zstd_chunked(job, size, &position, checksum.as_ref()).await?;
             return Ok(Some((index, MadeBy::ZstdChunked)));
         }
-        (Some(Claim::EStargz { toc }), Hint::Annotations) => {
+        (Some(Claim::EStargz { toc }), _) => {
             let tail = fetch(job, size.saturating_sub(TAIL_BYTES)..size).await?;
             (Some(toc), tail)
         }
-        (Some(Claim::EStargz { toc }), Hint::Tail(tail)) => (Some(toc), tail),
-        (None, Hint::Tail(tail)) => (None, tail),
+        (None, Hint::Size) => match indexed_tail(job, size).await? {
+            Some(tail) => (None, tail),
+            None => return Ok(None),
+        },
         (None, Hint::Annotations) => return Ok(None),
     };
     let place = match Footer::read(&tail, size)? {

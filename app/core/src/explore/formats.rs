@@ -12,8 +12,10 @@ use super::export;
 use super::job_state::Job;
 use super::ports::Ports;
 use super::read::{self, Source, Take};
+use super::run::Run;
 use super::session::Inner;
-use super::{find_index, find_soci, find_source, inner, root, slow};
+use super::stream::End;
+use super::{find_index, find_soci, find_source, inner, keep, root, slow};
 use crate::decode::{self, MakeDecoder};
 use crate::job::{Access, ExportFormat, ReadId};
 use crate::layer_index::EntryReader;
@@ -39,6 +41,9 @@ type Give<P> = for<'a> fn(
     &'a mut Take<'a>,
 ) -> Local<'a, Result<u64, ExploreError>>;
 
+/// Begins to stream a large layer, where it was left or at its start.
+type Begin<P> = for<'a> fn(&'a Inner<P>, &'a Job<P>) -> Local<'a, Result<Option<Run<P>>, End>>;
+
 /// Opens several layers as one: the session, the job, the layers, how to be let in.
 type OpenRoot<P> = for<'a> fn(
     &'a Inner<P>,
@@ -53,6 +58,7 @@ pub struct Formats<P: Ports> {
         for<'a> fn(&'a Job<P>, find_index::Hint) -> Local<'a, find_index::Outcome>,
     /// Opens a file of the first job, by its path, as the archive that the second job is.
     pub(super) open_inner: OpenInner<P>,
+    pub(super) begin: Begin<P>,
     /// Decoders of zstd, xz and bzip2.
     pub(super) decoders: MakeDecoder,
     pub(super) find_in_source: for<'a> fn(&'a Job<P>, Vec<u8>) -> Local<'a, find_index::Outcome>,
@@ -83,6 +89,7 @@ impl<P: Ports> Formats<P> {
             open_inner: |session, outer, job, path| {
                 Box::pin(inner::open(session, outer, job, path))
             },
+            begin: |session, job| Box::pin(keep::begin(session, job)),
             decoders: decode::decoder,
             find_in_source: |job, config| Box::pin(find_source::open(job, config)),
             find_soci: |job| Box::pin(find_soci::open(job)),

@@ -20,6 +20,7 @@ use crate::view::problem::Problem;
 use super::cancel::{Bell, Cancel};
 use super::layer::Layer;
 use super::ports::Ports;
+use super::run::Run;
 use super::slow::Turns;
 use super::span_cache::SpanCache;
 
@@ -92,6 +93,8 @@ pub(super) struct Job<P: Ports> {
     on_progress: RefCell<Option<Box<dyn Fn()>>>,
     pub(super) progress: RefCell<Progress>,
     page: Rc<AskPage<P>>,
+    /// A stream that was stopped and can go on.
+    pub(super) stopped: RefCell<Option<Run<P>>>,
     reads: RefCell<HashMap<ReadId, Cancel>>,
     views: RefCell<BTreeMap<ViewId, View>>,
     told_at_ms: Cell<f64>,
@@ -131,6 +134,7 @@ impl<P: Ports> Job<P> {
             on_progress: RefCell::default(),
             progress: RefCell::new(progress),
             page,
+            stopped: RefCell::default(),
             reads: RefCell::default(),
             views: RefCell::default(),
             told_at_ms: Cell::new(f64::NEG_INFINITY),
@@ -183,8 +187,9 @@ impl<P: Ports> Job<P> {
         self.each_part(&|part| part.set_access(access.clone()));
         let registry = self.source.repository.registry();
         match access.credentials {
-            Some(credentials) => self.client.replace_credentials(registry, credentials),
-            None => self.client.set_credentials(registry, None),
+            Some(same) if access.renewed => self.client.replace_credentials(registry, same),
+            // Somebody else, or nobody: no token of the one before is used any more.
+            other => self.client.set_credentials(registry, other),
         }
         self.page.answered.ring();
     }

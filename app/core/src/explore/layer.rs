@@ -6,8 +6,9 @@ use crate::decode::MakeDecoder;
 use crate::digest::Digest;
 use crate::job::{Row, Verified, ViewInfo};
 use crate::layer_index::{
-    Access, BlobDigests, BuildError, BuildOptions, Compression, Damage, DamageKind, EntryReader,
-    IndexBuilder, LayerIndex, ReadError, ReadPlan, SealError, bare,
+    Access, Aside, BlobDigests, BuildError, BuildOptions, Compression, Damage, DamageKind,
+    EntryReader, IndexBuilder, LayerIndex, PartialIndex, ReadError, ReadPlan, SealError,
+    TradeChoice, bare,
 };
 use crate::path::EntryPath;
 use crate::toc::Toc;
@@ -24,6 +25,15 @@ use super::slow::Slow;
 /// Plain bytes that are decoded for a read before it counts as slow: some 50 ms of zstd. Where no
 /// frame has more, nothing is kept: it is fetched and decoded again at once.
 const SLOW_BYTES: u64 = 8 << 20;
+
+/// How indices are built here.
+pub(super) fn build_options(trade: TradeChoice) -> BuildOptions {
+    let mut options = BuildOptions::default();
+    options.gzip.trade = trade.trade();
+    // The blob's digest covers what a CRC would; in wasm it costs more than a tenth.
+    options.gzip.check_crc = !cfg!(target_arch = "wasm32");
+    options
+}
 
 /// What is known of the layer.
 #[derive(Default)]
@@ -56,12 +66,31 @@ pub(super) struct Layer {
 
 impl Layer {
     /// Its bytes are about to come.
-    pub(super) fn begin(&mut self) {
-        let mut options = BuildOptions::default();
-        // The blob's digest covers what a CRC would; in wasm it costs more than a tenth.
-        options.gzip.check_crc = !cfg!(target_arch = "wasm32");
-        let builder = IndexBuilder::new(options);
+    pub(super) fn begin(&mut self, trade: TradeChoice) {
+        self.go_on(IndexBuilder::new(build_options(trade)));
+    }
+
+    /// Its bytes are about to come, from where this builder was put aside.
+    pub(super) fn go_on(&mut self, builder: IndexBuilder) {
         self.content = Content::Growing(Box::new(builder));
+    }
+
+    /// Takes the next compressed bytes up to the next place where it can be put aside; gives the
+    /// rest. None if all were taken.
+    pub(super) fn push_to_stop<'i>(&mut self, bytes: &'i [u8]) -> Option<&'i [u8]> {
+        match &mut self.content {
+            // What can be put aside needs no decoder.
+            Content::Growing(builder) => builder.push_to_stop(bytes).ok()?,
+            Content::Nothing | Content::Whole(_) | Content::Held(_) | Content::Merged(_) => None,
+        }
+    }
+
+    /// Puts the build aside, where it has just stopped.
+    pub(super) fn put_aside(&self, partial: &mut PartialIndex) -> Option<Aside> {
+        match &self.content {
+            Content::Growing(builder) => partial.put_aside(builder),
+            Content::Nothing | Content::Whole(_) | Content::Held(_) | Content::Merged(_) => None,
+        }
     }
 
     /// Takes the next compressed bytes.

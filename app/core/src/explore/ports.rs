@@ -1,6 +1,7 @@
 //! What a layer session needs from outside, and the part of it that needs no browser.
 
 use std::future::Future;
+use std::pin::Pin;
 
 use super::formats::{Formats, FormatsError};
 use crate::digest::Algorithm;
@@ -10,6 +11,27 @@ use crate::port::{Clock, EventSink, Hash, Http, IndexStore};
 /// How large a file may be that is downloaded where there is no private file system: it is held in
 /// the worker's memory and once more in the page's.
 pub const MEMORY_FILE_LIMIT: u64 = 256 * 1024 * 1024;
+
+/// Something that runs by itself, on this thread.
+pub type Task = Pin<Box<dyn Future<Output = ()>>>;
+
+/// How often the state of an index build is stored: when both have passed since the last time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SaveEvery {
+    /// Compressed bytes. So much has to be fetched again at most, but for the time.
+    pub bytes: u64,
+    /// Milliseconds: a fast connection does not make it more frequent.
+    pub ms: u32,
+}
+
+impl Default for SaveEvery {
+    fn default() -> Self {
+        SaveEvery {
+            bytes: 16 << 20,
+            ms: 2_000,
+        }
+    }
+}
 
 /// All ports of a session, under one name.
 pub trait Ports: Clock + EventSink + 'static {
@@ -21,13 +43,26 @@ pub trait Ports: Clock + EventSink + 'static {
     type Hash: Hash<Output = BlobDigests> + 'static;
     /// A download being written.
     type File: FileSink + 'static;
+    /// What others are kept from while it is held.
+    type Lock: 'static;
 
     /// The network; clones share everything.
     fn http(&self) -> Self::Http;
     /// The store.
     fn store(&self) -> &Self::Store;
-    /// A hasher for one blob.
-    fn hash(&self, algorithm: Algorithm) -> Self::Hash;
+    /// A hasher for one blob; `states` are those of one that has hashed its beginning
+    /// ([`Hash::states`]), none for its start.
+    fn hash(&self, algorithm: Algorithm, states: Vec<u8>) -> Self::Hash;
+    /// Keeps everybody else in this browser, other tabs included, from what has this name, until
+    /// it is dropped. None if somebody else has it and `wait` is false; where there are no such
+    /// locks, everybody has it.
+    fn lock(&self, name: &str, wait: bool) -> impl Future<Output = Option<Self::Lock>>;
+    /// Runs a task beside all others.
+    fn spawn(&self, task: Task);
+    /// How often the state of a build is stored.
+    fn save_every(&self) -> SaveEvery {
+        SaveEvery::default()
+    }
     /// An empty file under a name that is unique in this origin.
     fn file(&self, name: &str) -> impl Future<Output = Result<Self::File, FileError>>;
     /// Lets other messages be handled, if they have waited long enough to be worth it.

@@ -255,19 +255,20 @@ pub(super) async fn fetch<P: Ports>(
         return Ok(0);
     }
     let kept = job.spans.borrow_mut().get(&in_range);
-    if let Some(bytes) = kept {
-        unpack(job, reader, &bytes, take).await?;
+    let progress = unpack(job, reader, &kept, take).await?;
+    let rest = in_range.start + kept.len() as u64..in_range.end;
+    if rest.is_empty() || (progress == Progress::Done && !kept.is_empty()) {
         return Ok(0);
     }
-    let mut collected = SpanCache::takes(&in_range).then(Vec::new);
-    let mut feed = Feed::range(job, in_range.clone());
+    let mut collected = SpanCache::takes(&in_range).then_some(kept);
+    let mut feed = Feed::range(job, rest.clone());
     feed.connect().await?;
     while let Some(chunk) = feed.next().await? {
         if let Some(collected) = &mut collected {
             collected.extend_from_slice(&chunk);
         }
         let progress = unpack(job, reader, &chunk, take).await?;
-        let left = (in_range.end - in_range.start).saturating_sub(feed.received());
+        let left = (rest.end - rest.start).saturating_sub(feed.received());
         if progress == Progress::Done && left > DRAINED {
             break;
         }

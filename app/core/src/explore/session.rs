@@ -121,6 +121,11 @@ impl<P: Ports> LayerSession<P> {
             }
             Request::Access { job, access } => inner.with(job, |job| job.set_access(access)),
             Request::Cancel { job } => inner.with(job, |job| job.stop.cancel()),
+            Request::GoOn { job } => {
+                if let Some(job) = inner.job(job) {
+                    stream::go_on(inner, &job).await;
+                }
+            }
             Request::Close { job } => {
                 let closed = inner.jobs.borrow_mut().remove(&job);
                 if let Some(job) = closed {
@@ -164,6 +169,16 @@ impl<P: Ports> LayerSession<P> {
             }
             Request::CancelRead { job, read } => inner.with(job, |job| job.cancel_read(read)),
         }
+    }
+}
+
+#[cfg(test)]
+impl<P: Ports> LayerSession<P> {
+    /// Compressed bytes that a job has received, told or not.
+    pub(super) fn received(&self, id: JobId) -> Option<u64> {
+        let job = self.inner.job(id)?;
+        let progress = job.progress.borrow();
+        Some(progress.received)
     }
 }
 

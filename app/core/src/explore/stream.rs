@@ -2,27 +2,35 @@
 //! end to end.
 
 use crate::job::{Phase, Verified};
-use crate::layer_index::{BlobDigests, BuildError};
 use crate::port::{Hash, IndexStore, index_key};
 use crate::view::problem::Problem;
 
 use super::ahead::Stored;
 use super::cancel::Cancelled;
 use super::error::ExploreError;
-use super::feed::Feed;
 use super::find_index;
 use super::job_state::Job;
 use super::ports::Ports;
+use super::run::Run;
 use super::session::Inner;
 
-/// Compressed bytes taken in one go, between two chances to look at other messages: some 5 ms of
-/// inflating.
-const SLICE: usize = 1024 * 1024;
-
 /// Why a stream ended early.
-enum End {
+pub(super) enum End {
     Cancelled,
     Failed(ExploreError),
+}
+
+impl End {
+    /// What came is good, and there may be more of it later.
+    fn can_go_on(&self) -> bool {
+        match self {
+            End::Cancelled => true,
+            End::Failed(error) => matches!(
+                error,
+                ExploreError::ConnectionLost { .. } | ExploreError::Registry(_)
+            ),
+        }
+    }
 }
 
 impl From<Cancelled> for End {
@@ -39,27 +47,84 @@ impl From<ExploreError> for End {
 
 /// Opens the job's layer and tells how it goes. Ends when the layer is whole, cancelled or failed.
 pub(super) async fn open<P: Ports>(session: &Inner<P>, job: &Job<P>) {
-    if restore(session, job).await || find_index::find(job).await {
+    let found = !job.source.again && (restore(session, job).await || find_index::find(job).await);
+    if found {
         return;
     }
-    let outcome = match stream(job).await {
-        Ok(digests) => seal(session, job, digests).await,
-        Err(end) => Err(end),
-    };
-    match outcome {
-        Ok(()) => {}
-        Err(End::Cancelled) => job.advance(|progress| progress.phase = Phase::Cancelled),
-        Err(End::Failed(error)) => job.advance(|progress| {
-            progress.phase = Phase::Failed;
-            progress.verified = Verified::None;
-            progress.problem = Some(Problem::from(&error));
-        }),
+    match begin(session, job).await {
+        Ok(Some(run)) => follow(session, job, run).await,
+        Ok(None) => {}
+        Err(end) => tell_end(job, &end, false),
     }
+}
+
+/// Goes on with a layer that was stopped.
+pub(super) async fn go_on<P: Ports>(session: &Inner<P>, job: &Job<P>) {
+    let Some(mut run) = job.stopped.take() else {
+        return;
+    };
+    job.stop.renew();
+    job.advance(|progress| {
+        (progress.phase, progress.problem) = (Phase::Starting, None);
+        progress.can_go_on = false;
+    });
+    if let Some(keep) = &run.keep {
+        run.lock = keep.lock(job).await;
+        if run.lock.is_none() {
+            run.keep = None; // another tab stores its own
+        }
+    }
+    follow(session, job, run).await;
+}
+
+/// A stream at the blob's start, or where an earlier visit has left it; none if the index is there
+/// meanwhile.
+async fn begin<P: Ports>(session: &Inner<P>, job: &Job<P>) -> Result<Option<Run<P>>, End> {
+    let worth = job.ports.save_every().bytes;
+    if job.source.size.is_none_or(|size| size >= worth)
+        && let Ok(formats) = job.stop.guard(job.ports.formats()).await?
+    {
+        return (formats.begin)(session, job).await;
+    }
+    job.layer.borrow_mut().begin(job.source.trade);
+    let hash = job.ports.hash(job.source.digest.algorithm(), Vec::new());
+    Ok(Some(Run::new(hash, 0)))
+}
+
+/// Streams, and makes the index of what came. What stops it is told; it waits in the job then.
+async fn follow<P: Ports>(session: &Inner<P>, job: &Job<P>, mut run: Run<P>) {
+    let end = match run.stream(job).await {
+        Ok(()) => match seal(session, job, run).await {
+            Ok(()) => return,
+            Err(end) => (end, false),
+        },
+        Err(end) if end.can_go_on() => {
+            run.lock = None; // another tab may go on instead
+            job.stopped.replace(Some(run));
+            (end, true)
+        }
+        Err(end) => (end, false),
+    };
+    tell_end(job, &end.0, end.1);
+}
+
+fn tell_end<P: Ports>(job: &Job<P>, end: &End, can_go_on: bool) {
+    job.advance(|progress| {
+        progress.can_go_on = can_go_on;
+        match end {
+            End::Cancelled => progress.phase = Phase::Cancelled,
+            End::Failed(error) => {
+                progress.phase = Phase::Failed;
+                progress.verified = Verified::None;
+                progress.problem = Some(Problem::from(error));
+            }
+        }
+    });
 }
 
 /// Takes the index from the store. A missing one, a damaged one and one of another version are all
 /// the same: it is made again.
-async fn restore<P: Ports>(session: &Inner<P>, job: &Job<P>) -> bool {
+pub(super) async fn restore<P: Ports>(session: &Inner<P>, job: &Job<P>) -> bool {
     let stored = match job.stop.guard(session.ahead.take(&job.source.digest)).await {
         Ok(Some(found)) => found,
         Ok(None) => read_stored(session, job).await.map(Box::new),
@@ -68,6 +133,7 @@ async fn restore<P: Ports>(session: &Inner<P>, job: &Job<P>) -> bool {
     let Some(stored) = stored else {
         return false;
     };
+    let trade = stored.index.trade();
     let (size, stored_len) = (stored.index.blob_len(), stored.stored_len);
     job.layer
         .borrow_mut()
@@ -77,6 +143,7 @@ async fn restore<P: Ports>(session: &Inner<P>, job: &Job<P>) -> bool {
         progress.size = Some(size);
         progress.verified = Verified::Blob;
         progress.from_store = true;
+        progress.trade = trade;
         progress.index_bytes = Some(stored_len);
     });
     true
@@ -101,53 +168,18 @@ async fn read_stored<P: Ports>(session: &Inner<P>, job: &Job<P>) -> Option<Store
     stored
 }
 
-/// Streams the blob through the builder and the hasher, to its end.
-async fn stream<P: Ports>(job: &Job<P>) -> Result<BlobDigests, End> {
-    let mut hash = job.ports.hash(job.source.digest.algorithm());
-    let mut feed = Feed::whole(job);
-    job.stop
-        .guard(feed.connect())
-        .await?
-        .map_err(ExploreError::from)?;
-    job.layer.borrow_mut().begin();
-    job.advance(|progress| {
-        progress.phase = Phase::Streaming;
-        progress.size = progress.size.or(feed.total());
-    });
-    let mut began = None;
-    while let Some(chunk) = job.stop.guard(feed.next()).await?? {
-        let began = *began.get_or_insert_with(|| job.ports.now_ms());
-        // First, so that it is hashed while it is inflated here.
-        job.stop
-            .guard(hash.push(&chunk))
-            .await?
-            .map_err(ExploreError::from)?;
-        for slice in chunk.chunks(SLICE) {
-            let pushed = job.layer.borrow_mut().push(slice);
-            if let Err(BuildError::NoDecoder { .. }) = pushed {
-                // The slice is not lost: what waits for a decoder is read when there is one.
-                let formats = job.stop.guard(job.ports.formats()).await?;
-                let decoders = formats.map_err(ExploreError::from)?.decoders;
-                let given = job.layer.borrow_mut().set_decoders(decoders);
-                given.map_err(ExploreError::from)?;
-            }
-            {
-                let mut progress = job.progress.borrow_mut();
-                progress.received += slice.len() as u64;
-                progress.elapsed_ms = job.ports.now_ms() - began;
-            }
-            job.tick();
-            job.stop.guard(job.ports.yield_now()).await?;
-        }
-    }
-    job.advance(|progress| progress.phase = Phase::Sealing);
-    let digests = job.stop.guard(hash.finish()).await?;
-    Ok(digests.map_err(ExploreError::from)?)
-}
-
 /// Compares the digest, makes the index whole and stores it.
-async fn seal<P: Ports>(session: &Inner<P>, job: &Job<P>, digests: BlobDigests) -> Result<(), End> {
+async fn seal<P: Ports>(session: &Inner<P>, job: &Job<P>, run: Run<P>) -> Result<(), End> {
+    job.advance(|progress| progress.phase = Phase::Sealing);
+    let Run {
+        hash, keep, lock, ..
+    } = run;
+    let digests = job.stop.guard(hash.finish()).await?;
+    let digests = digests.map_err(ExploreError::from)?;
     if *digests.digest() != job.source.digest {
+        if let Some(keep) = &keep {
+            keep.end(job).await; // what was stored of it is no better
+        }
         return Err(End::Failed(ExploreError::WrongDigest {
             expected: job.source.digest.clone(),
             actual: digests.digest().clone(),
@@ -155,12 +187,12 @@ async fn seal<P: Ports>(session: &Inner<P>, job: &Job<P>, digests: BlobDigests) 
             size: job.source.size,
         }));
     }
-    let stored = {
+    let (stored, trade) = {
         let mut layer = job.layer.borrow_mut();
         let index = layer
             .seal(digests, &job.source.digest, job.source.title())
             .map_err(ExploreError::from)?;
-        index.to_bytes()
+        (index.to_bytes(), index.trade())
     };
     if let Some(stored) = &stored {
         let key = index_key(&job.source.digest);
@@ -170,9 +202,14 @@ async fn seal<P: Ports>(session: &Inner<P>, job: &Job<P>, digests: BlobDigests) 
             session.store_trouble(error);
         }
     }
+    if let Some(keep) = &keep {
+        keep.end(job).await;
+    }
+    drop(lock); // the index is there for who waits
     job.advance(|progress| {
         progress.phase = Phase::Done;
         progress.verified = Verified::Blob;
+        progress.trade = trade;
         progress.index_bytes = stored.map(|stored| stored.len() as u64);
     });
     Ok(())

@@ -1,5 +1,11 @@
 //! Reads a blob once and keeps what is needed to get at any part of it again.
 
+mod partial;
+
+pub use partial::{
+    Aside, PARTIAL_VERSION, PartialError, PartialHead, PartialIndex, Resumed, StoredPartial,
+};
+
 use std::collections::VecDeque;
 use std::ops::Range;
 
@@ -11,6 +17,7 @@ use super::compression::{Compression, MAGIC_BYTES};
 use super::damage::{Damage, DamageKind};
 use super::plan::{self, Access, ReadError, ReadPlan};
 use super::reader::EntryReader;
+use super::trade::TradeChoice;
 use crate::decode::{DecodeLimits, Decoder, FrameIndex, FramePoint, MakeDecoder};
 use crate::tar::{Limits, Notes, TarEvent, TarParser};
 use crate::toc::Toc;
@@ -52,6 +59,8 @@ pub struct IndexBuilder {
     archive: Archive,
     access: Reading,
     in_len: u64,
+    /// Of the next bytes, how many have been read before it was put aside.
+    skip: u64,
 }
 
 /// The blob's side of it.
@@ -143,6 +152,8 @@ pub struct Built {
     pub notes: Notes,
     /// The name that a gzip header gives.
     pub name: Option<Vec<u8>>,
+    /// The trade by which checkpoints were placed, if it is one of those offered.
+    pub trade: Option<TradeChoice>,
     /// What made the decoder, and can make further ones.
     pub(super) decoders: Option<MakeDecoder>,
 }
@@ -164,6 +175,7 @@ impl IndexBuilder {
             gzip_head: Vec::new(),
             access: Reading::Plain,
             in_len: 0,
+            skip: 0,
         }
     }
 
@@ -242,6 +254,9 @@ impl IndexBuilder {
 
     fn read(&mut self, input: &[u8], tap: &mut dyn FnMut(&[u8])) -> Result<(), BuildError> {
         self.in_len += input.len() as u64;
+        let skipped = self.skip.min(input.len() as u64);
+        self.skip -= skipped;
+        let input = &input[skipped as usize..]; // at most its length
         if let Reading::Gzip(_) = self.access {
             let room = bare::GZIP_HEAD_BYTES - self.gzip_head.len();
             self.gzip_head
@@ -389,6 +404,10 @@ impl IndexBuilder {
                 Access::Gzip(index)
             }
         };
+        let trade = match &access {
+            Access::Gzip(_) => TradeChoice::of(self.options.gzip.trade),
+            Access::Plain | Access::Chunks(_) | Access::Frames(_) => None,
+        };
         let mut notes = Notes::default();
         if archive.damage.is_none() {
             match archive.parser.finish() {
@@ -405,6 +424,7 @@ impl IndexBuilder {
             damage: archive.damage,
             notes,
             name: bare::gzip_name(&self.gzip_head),
+            trade,
             decoders: self.options.decoders,
         }
     }

@@ -28,6 +28,17 @@ const BLOCK: u64 = 64;
 /// Positions are stored in such steps; all lines are multiples of it.
 const STEP: u64 = 4 << 10;
 
+/// States of a blob of a tebibyte; a worker's memory ends long before.
+const MAX_STATES: usize = 1 << 25;
+
+/// How many states there are up to a line, its own included.
+pub(super) fn states_up_to(line: u64) -> usize {
+    lines()
+        .take_while(|other| *other <= line)
+        .take(MAX_STATES)
+        .count()
+}
+
 fn state_of(hasher: &Sha256) -> State {
     let mut state = [0; 32];
     // The words come first in the library's form; the counter and an empty buffer follow.
@@ -62,6 +73,28 @@ impl BlobHasher {
             len: 0,
             states: Vec::new(),
         }
+    }
+
+    /// A hasher that goes on where another stopped that had all these states, 32 bytes each: behind
+    /// the line of the last one. `None` if they are no whole number of them, or more than any blob
+    /// has.
+    pub fn resume(states: &[u8]) -> Option<Self> {
+        let mut hasher = BlobHasher::new(Algorithm::Sha256);
+        let (states, rest) = states.as_chunks::<32>();
+        if !rest.is_empty() || states.len() > MAX_STATES {
+            return None;
+        }
+        if let Some(last) = states.last() {
+            hasher.len = lines().nth(states.len() - 1)?;
+            hasher.sha256 = hasher_at(last, hasher.len)?;
+        }
+        hasher.states = states.to_vec();
+        Some(hasher)
+    }
+
+    /// The states so far but for the first `told` ones, 32 bytes each.
+    pub fn states_since(&self, told: usize) -> &[u8] {
+        self.states.get(told..).unwrap_or_default().as_flattened()
     }
 
     /// Takes the blob's next (compressed) bytes.
@@ -379,6 +412,25 @@ mod tests {
                 assert!(!expected.matches(piece.start, &unit[..unit.len() - 1]));
             }
         }
+    }
+
+    #[test]
+    fn it_goes_on_from_any_line() {
+        let blob: Vec<u8> = (0..70_000u32).map(|n| (n % 251) as u8).collect();
+        let whole = digests(&blob, 999, Algorithm::Sha256);
+        let mut first = BlobHasher::new(Algorithm::Sha256);
+        first.push(&blob[..33_000]);
+        let all = first.states_since(0).to_vec();
+        assert_eq!(all.len(), 32 * states_up_to(33_000));
+        assert_eq!(first.states_since(3), &all[96..]);
+        assert_eq!(first.states_since(100), &[0u8; 0]);
+        for count in 0..=8 {
+            let mut second = BlobHasher::resume(&all[..32 * count]).unwrap();
+            assert_eq!(second.len(), 4096 * count as u64);
+            second.push(&blob[4096 * count..]);
+            assert_eq!(second.finish(), whole, "{count}");
+        }
+        assert!(BlobHasher::resume(&all[1..]).is_none());
     }
 
     #[test]

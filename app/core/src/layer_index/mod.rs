@@ -23,13 +23,17 @@ mod plan;
 mod reader;
 mod spans;
 mod store;
+mod trade;
 
 #[cfg(test)]
 mod frame_tests;
 #[cfg(test)]
 mod tests;
 
-pub use build::{BuildError, BuildOptions, Built, IndexBuilder};
+pub use build::{
+    Aside, BuildError, BuildOptions, Built, IndexBuilder, PARTIAL_VERSION, PartialError,
+    PartialHead, PartialIndex, Resumed, StoredPartial,
+};
 pub use checks::Checks;
 pub use chunks::{ChunkAccess, ChunkPlan, ChunkReader};
 pub use compression::{Compression, MAGIC_BYTES};
@@ -39,6 +43,7 @@ pub use plan::{Access, HOLE_BYTES_PER_PLAN, ReadError, ReadPlan};
 pub use reader::{EntryReader, Progress};
 pub use spans::{MAX_SPAN_BYTES, Span, SpanDigests};
 pub use store::{STORED_VERSION, StoredIndexError, index_file_name};
+pub use trade::TradeChoice;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -63,6 +68,7 @@ pub struct LayerIndex {
     notes: Notes,
     /// The file's name in a gzip header.
     name: Option<Vec<u8>>,
+    trade: Option<TradeChoice>,
     /// What makes decoders, if it is here; not stored.
     decoders: Option<MakeDecoder>,
 }
@@ -139,6 +145,7 @@ impl LayerIndex {
             damage: built.damage,
             notes: built.notes,
             name: built.name,
+            trade: built.trade,
             decoders: built.decoders,
         })
     }
@@ -165,6 +172,7 @@ impl LayerIndex {
             damage: None,
             notes: Notes::default(),
             name: None,
+            trade: None,
             decoders: None,
         }
     }
@@ -190,6 +198,7 @@ impl LayerIndex {
             damage: None,
             notes: Notes::default(),
             name: None,
+            trade: None,
             decoders: None,
         }
     }
@@ -256,6 +265,11 @@ impl LayerIndex {
     /// The name that its gzip header gives to what is in it.
     pub fn stored_name(&self) -> Option<&[u8]> {
         self.name.as_deref()
+    }
+
+    /// The choice by which its checkpoints were placed, if there are such and it is known.
+    pub fn trade(&self) -> Option<TradeChoice> {
+        self.trade
     }
 
     /// What is unusual about its archive.

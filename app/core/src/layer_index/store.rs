@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! "LSIX"  version  digest  blob length  compression  uncompressed length
-//! notes  damage  name  access (gzip: checkpoints, windows, landmarks; others: frames)  unit digests
+//! notes  damage  name  trade  access (gzip: checkpoints, windows, landmarks; others: frames)  unit digests
 //! packed TOC
 //! CRC-32 of all before it (little-endian)
 //! ```
@@ -13,7 +13,7 @@
 use layerscope_inflate::{Crc32, GzipIndex, IndexProblem};
 
 use super::digests::UnitDigests;
-use super::{Access, Checks, Compression, Damage, DamageKind, LayerIndex};
+use super::{Access, Checks, Compression, Damage, DamageKind, LayerIndex, TradeChoice};
 use crate::decode::{FrameIndex, FramesProblem};
 use crate::digest::Digest;
 use crate::tar::Notes;
@@ -21,7 +21,7 @@ use crate::toc::varint::{Reader, put, put_bytes};
 use crate::toc::{PackError, Toc};
 
 /// The version written and read here; another one is refused.
-pub const STORED_VERSION: u8 = 3;
+pub const STORED_VERSION: u8 = 4;
 
 /// The name of the file that holds the index of a blob, in a folder of them:
 /// `<algorithm>-<digest>.lsx`.
@@ -78,15 +78,9 @@ impl LayerIndex {
             &mut out,
             self.notes.after_trailer_out_offset.map_or(0, |at| at + 1),
         );
-        match &self.damage {
-            None => out.push(0),
-            Some(damage) => {
-                out.push(byte_from_damage(damage.kind));
-                put(&mut out, damage.out_offset);
-                put_bytes(&mut out, damage.detail.as_bytes());
-            }
-        }
+        write_damage(self.damage.as_ref(), &mut out);
         put_bytes(&mut out, self.name.as_deref().unwrap_or_default());
+        out.push(TradeChoice::byte(self.trade));
         match &self.access {
             Access::Plain | Access::Chunks(_) => put_bytes(&mut out, b""),
             Access::Gzip(index) => put_bytes(&mut out, &index.to_bytes()),
@@ -141,18 +135,11 @@ impl LayerIndex {
             trailer,
             after_trailer_out_offset: after.checked_sub(1),
         };
-        let damage = match reader.take(1).ok_or(bad("damage"))?[0] {
-            0 => None,
-            byte => {
-                let kind = damage_from_byte(byte).ok_or(bad("damage"))?;
-                let out_offset = reader.number().ok_or(bad("damage"))?;
-                let detail = reader.bytes().and_then(|b| std::str::from_utf8(b).ok());
-                let detail = detail.ok_or(bad("damage"))?.to_owned();
-                Some(Damage::new(kind, out_offset, detail))
-            }
-        };
+        let damage = read_damage(reader).ok_or(bad("damage"))?;
         let name = reader.bytes().ok_or(bad("name"))?.to_vec();
         let name = (!name.is_empty()).then_some(name);
+        let trade = reader.take(1).and_then(|b| TradeChoice::from_byte(b[0]));
+        let trade = trade.ok_or(bad("trade"))?;
         let access = reader.bytes().ok_or(bad("access"))?;
         let access = match compression {
             Compression::Gzip => Access::Gzip(GzipIndex::from_bytes(access)?),
@@ -199,12 +186,37 @@ impl LayerIndex {
             damage,
             notes,
             name,
+            trade,
             decoders: None,
         })
     }
 }
 
-fn byte_from_compression(compression: Compression) -> u8 {
+pub(super) fn write_damage(damage: Option<&Damage>, out: &mut Vec<u8>) {
+    match damage {
+        None => out.push(0),
+        Some(damage) => {
+            out.push(byte_from_damage(damage.kind));
+            put(out, damage.out_offset);
+            put_bytes(out, damage.detail.as_bytes());
+        }
+    }
+}
+
+/// The inner one is none if there is no damage, the outer one if this is none that was written.
+pub(super) fn read_damage(reader: &mut Reader<'_>) -> Option<Option<Damage>> {
+    match reader.take(1)?[0] {
+        0 => Some(None),
+        byte => {
+            let kind = damage_from_byte(byte)?;
+            let out_offset = reader.number()?;
+            let detail = std::str::from_utf8(reader.bytes()?).ok()?.to_owned();
+            Some(Some(Damage::new(kind, out_offset, detail)))
+        }
+    }
+}
+
+pub(super) fn byte_from_compression(compression: Compression) -> u8 {
     match compression {
         Compression::None => 0,
         Compression::Gzip => 1,
@@ -214,7 +226,7 @@ fn byte_from_compression(compression: Compression) -> u8 {
     }
 }
 
-fn compression_from_byte(byte: u8) -> Option<Compression> {
+pub(super) fn compression_from_byte(byte: u8) -> Option<Compression> {
     use Compression::{Bzip2, Gzip, None, Xz, Zstd};
     [None, Gzip, Zstd, Xz, Bzip2]
         .into_iter()

@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::{
     Body, Clock, Headers, Http, HttpError, HttpRequest, HttpResponse, IndexStore, StoreError,
+    part_key,
 };
 
 /// Runs a future to its end by polling it again and again.
@@ -202,9 +203,23 @@ impl IndexStore for MemoryStore {
         Ok(())
     }
 
+    async fn append(
+        &self,
+        key: &str,
+        head: &[u8],
+        (number, part): (u32, &[u8]),
+        _total: u64,
+        label: &str,
+    ) -> Result<(), StoreError> {
+        self.put(&part_key(key, number), part, label).await?;
+        self.put(key, head, label).await
+    }
+
     async fn remove(&self, key: &str) -> Result<(), StoreError> {
         self.check()?;
-        self.values.borrow_mut().remove(key);
+        let parts = format!("{key}/");
+        let mut values = self.values.borrow_mut();
+        values.retain(|other, _| other != key && !other.starts_with(&parts));
         Ok(())
     }
 }
@@ -281,8 +296,12 @@ mod tests {
             }));
             assert!(store.get("a").await.is_err());
             store.fail_with(None);
+            store.append("a", b"2", (0, b"x"), 2, "").await.unwrap();
+            store.put("ab", b"3", "").await.unwrap();
+            assert_eq!(store.get("a/0").await.unwrap(), Some(b"x".to_vec()));
             store.remove("a").await.unwrap();
             assert_eq!(store.get("a").await.unwrap(), None);
+            assert_eq!(store.keys(), ["ab"]);
         });
     }
 }

@@ -18,6 +18,14 @@ pub struct Challenge {
 }
 
 impl Challenge {
+    /// One that asks for user name and password.
+    pub fn basic() -> Challenge {
+        Challenge {
+            scheme: "basic".to_owned(),
+            params: Vec::new(),
+        }
+    }
+
     /// A parameter's value.
     pub fn param(&self, name: &str) -> Option<&str> {
         let found = self.params.iter().find(|(n, _)| n == name);

@@ -19,6 +19,8 @@ use crate::media_type;
 use crate::port::{Clock, Headers, Http, HttpError, HttpRequest, HttpResponse, Method};
 use crate::reference::{ManifestRef, Registry, Repository};
 
+mod endpoints;
+
 pub use super::blob::{BlobStream, RangeAnswer};
 pub use super::listing::Page;
 pub use super::read::RateLimit;
@@ -42,7 +44,7 @@ pub struct Fetched {
 /// Asks registries. One for a page or worker; what it knows of tokens is in it and nowhere else.
 pub struct Client<H: Http> {
     pub(super) http: H,
-    pub(super) endpoint: Endpoint,
+    endpoint: RefCell<Endpoint>,
     clock: Option<Rc<dyn Clock>>,
     pub(super) state: RefCell<State>,
 }
@@ -57,6 +59,8 @@ pub(super) struct State {
     pub(super) basic: HashSet<Registry>,
     pub(super) manifests: Known,
     pub(super) renew: Option<Rc<dyn Renew>>,
+    /// Registries that are reached by a way of their own.
+    endpoints: HashMap<Registry, Endpoint>,
 }
 
 /// What a request is for: decides its token.
@@ -84,7 +88,7 @@ impl<H: Http> Client<H> {
     pub fn new(http: H, endpoint: Endpoint) -> Client<H> {
         Client {
             http,
-            endpoint,
+            endpoint: RefCell::new(endpoint),
             clock: None,
             state: RefCell::default(),
         }
@@ -100,11 +104,6 @@ impl<H: Http> Client<H> {
     /// Names somebody who renews sign-ins that have run out.
     pub fn set_renewal(&self, renew: Rc<dyn Renew>) {
         self.state.borrow_mut().renew = Some(renew);
-    }
-
-    /// How registries are reached.
-    pub fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
     }
 
     /// Takes over an `Authorization` value for a repository, from the page to a worker.
@@ -158,7 +157,8 @@ impl<H: Http> Client<H> {
     ) -> Option<Fetched> {
         if let ManifestRef::Tag(_) = by {
             let purpose = self.purpose(repository, String::new());
-            let request = self.endpoint.manifest(Method::Head, repository, by);
+            let endpoint = self.endpoint(repository.registry());
+            let request = endpoint.manifest(Method::Head, repository, by);
             // Whatever is wrong, the GET that follows says it.
             let answer = self.expect(&purpose, request, &[200]).await.ok()?;
             if digest_said(&answer.headers) != Some(known.digest.clone()) {
@@ -180,7 +180,8 @@ impl<H: Http> Client<H> {
             ManifestRef::Digest(d) => format!("the manifest {}@{d}", repository.path()),
         };
         let purpose = self.purpose(repository, what);
-        let mut request = self.endpoint.manifest(Method::Get, repository, by);
+        let endpoint = self.endpoint(repository.registry());
+        let mut request = endpoint.manifest(Method::Get, repository, by);
         request.fresh = fresh;
         let response = self.expect(&purpose, request, &[200]).await?;
         let headers = response.headers.clone();
@@ -239,7 +240,8 @@ impl<H: Http> Client<H> {
         max: u64,
     ) -> Result<Vec<u8>, RegistryError> {
         let purpose = self.blob_purpose(repository, digest);
-        let request = self.endpoint.blob(repository, digest, None);
+        let endpoint = self.endpoint(repository.registry());
+        let request = endpoint.blob(repository, digest, None);
         let response = self.expect(&purpose, request, &[200]).await?;
         let bytes = self.body(&purpose, response, max).await?;
         let actual = Digest::of(digest.algorithm(), &bytes);
@@ -263,7 +265,8 @@ impl<H: Http> Client<H> {
     ) -> Result<BlobStream<H::Body>, RegistryError> {
         let purpose = self.blob_purpose(repository, digest);
         let range = (from > 0).then_some((from, None));
-        let request = self.endpoint.blob(repository, digest, range);
+        let endpoint = self.endpoint(repository.registry());
+        let request = endpoint.blob(repository, digest, range);
         let response = self.expect(&purpose, request, &[200, 206]).await?;
         BlobStream::new(&purpose, response, from)
     }
@@ -281,7 +284,8 @@ impl<H: Http> Client<H> {
             return Err(bad_answer(&purpose, "an empty part was asked for"));
         }
         let asked = Some((range.start, Some(range.end)));
-        let request = self.endpoint.blob(repository, digest, asked);
+        let endpoint = self.endpoint(repository.registry());
+        let request = endpoint.blob(repository, digest, asked);
         let response = self.expect(&purpose, request, &[200, 206]).await?;
         RangeAnswer::new(&purpose, response, range)
     }
@@ -304,7 +308,7 @@ impl<H: Http> Client<H> {
             registry: registry.familiar().to_owned(),
             what,
             wanted: Wanted::Content,
-            direct: self.endpoint.is_direct(),
+            direct: self.endpoint(registry).is_direct(),
         }
     }
 
@@ -362,7 +366,7 @@ impl<H: Http> Client<H> {
 }
 
 /// The digest that an answer says its content has.
-fn digest_said(headers: &Headers) -> Option<Digest> {
+pub(super) fn digest_said(headers: &Headers) -> Option<Digest> {
     headers.get("docker-content-digest")?.trim().parse().ok()
 }
 

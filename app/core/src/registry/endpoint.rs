@@ -3,6 +3,7 @@
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
+use super::listing::NAMESPACE_PAGE_LEN;
 use crate::digest::Digest;
 use crate::media_type::MANIFEST_TYPES;
 use crate::path::encode_bytes;
@@ -12,6 +13,9 @@ use crate::reference::{ManifestRef, Registry, Repository};
 /// Entries asked for in one page of a listing. Some registries refuse more than 1000 (ECR), the
 /// others give fewer if they like.
 pub const PAGE_LEN: u32 = 1000;
+
+/// Docker Hub's site, which knows what its registry does not list.
+const HUB_API: &str = "https://hub.docker.com";
 
 /// How a registry is reached.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -128,11 +132,36 @@ impl Endpoint {
         self.listing("catalog", &query, registry, "/v2/_catalog", cursor)
     }
 
-    /// Asks for a page of the manifests that refer to one.
+    /// Asks Docker Hub's site for a page, from 1 on, of the repositories in a namespace.
+    pub fn namespace(&self, registry: &Registry, namespace: &str, page: u32) -> HttpRequest {
+        let (n, page) = (NAMESPACE_PAGE_LEN.to_string(), page.to_string());
+        match self {
+            Endpoint::Proxy { base } => {
+                let query = [
+                    ("registry", registry.as_str()),
+                    ("namespace", namespace),
+                    ("n", &n),
+                    ("page", &page),
+                ];
+                HttpRequest::get(proxy_url(base, "listing", &query))
+            }
+            Endpoint::Direct { .. } => {
+                let name = encode_bytes(namespace.as_bytes(), false);
+                let query = format!("page_size={n}&page={page}");
+                HttpRequest::get(format!(
+                    "{HUB_API}/v2/namespaces/{name}/repositories?{query}"
+                ))
+            }
+        }
+    }
+
+    /// Asks for a page of the manifests that refer to one; with an artifact type only for those,
+    /// as far as the registry knows that filter. A cursor has it already.
     pub fn referrers(
         &self,
         repository: &Repository,
         digest: &Digest,
+        artifact_type: Option<&str>,
         cursor: Option<&str>,
     ) -> HttpRequest {
         let text = digest.to_string();
@@ -144,14 +173,24 @@ impl Endpoint {
                     ("repository", repository.path()),
                     ("digest", &text),
                 ];
+                query.extend(artifact_type.map(|t| ("artifactType", t)));
                 query.extend(cursor.map(|c| ("cursor", c)));
                 HttpRequest::get(proxy_url(base, "referrers", &query))
             }
             (Endpoint::Direct { .. }, Some(cursor)) => self.continued(registry, cursor),
             (Endpoint::Direct { .. }, None) => {
-                HttpRequest::get(self.v2(repository, &format!("referrers/{text}")))
+                let filter = artifact_type.map_or(String::new(), |t| {
+                    format!("?artifactType={}", encode_bytes(t.as_bytes(), false))
+                });
+                HttpRequest::get(self.v2(repository, &format!("referrers/{text}{filter}")))
             }
         }
+    }
+
+    /// Asks for the API's root, with the headers that a manifest is asked for with.
+    pub(super) fn ping(&self, registry: &Registry) -> HttpRequest {
+        HttpRequest::get(format!("{}/v2/", self.base_url(registry)))
+            .with_header("accept", MANIFEST_TYPES.join(", "))
     }
 
     /// The registry's own origin.
@@ -270,8 +309,12 @@ mod tests {
             &format!("{base}/catalog?registry=index.docker.io&n=1000"),
         );
         check(
-            e.referrers(&repo, &digest, Some("c")),
+            e.referrers(&repo, &digest, None, Some("c")),
             &format!("{base}/referrers?{who}&digest={sha}&cursor=c"),
+        );
+        check(
+            e.referrers(&repo, &digest, Some("a/b+c"), None),
+            &format!("{base}/referrers?{who}&digest={sha}&artifactType=a%2Fb%2Bc"),
         );
         let own = Endpoint::proxy("");
         check(own.tags(&repo, None), &format!("/api/v1/tags?{who}&n=1000"));
@@ -303,8 +346,12 @@ mod tests {
             &format!("{base}/library/debian/tags/list?last=x"),
         );
         check(
-            e.referrers(&repo, &digest, None),
+            e.referrers(&repo, &digest, None, None),
             &format!("{base}/library/debian/referrers/{SHA}"),
+        );
+        check(
+            e.referrers(&repo, &digest, Some("a/b"), None),
+            &format!("{base}/library/debian/referrers/{SHA}?artifactType=a%2Fb"),
         );
         let local = Endpoint::Direct { plain_http: true };
         let registry = Registry::parse("localhost:5000").unwrap();

@@ -16,6 +16,8 @@ pub enum Wanted {
     Tags,
     /// A registry's repositories.
     Catalog,
+    /// The repositories of a namespace.
+    Namespace,
 }
 
 /// What was tried, and where: part of every error.
@@ -172,9 +174,10 @@ impl RegistryError {
     /// Whether trying the same again later can help.
     pub fn is_temporary(&self) -> bool {
         match self {
-            RegistryError::Network { error, .. } => {
-                matches!(error, HttpError::Network { .. } | HttpError::TimedOut)
-            }
+            RegistryError::Network { error, .. } => match error {
+                HttpError::Unreached { why, .. } => why.is_temporary(),
+                error => matches!(error, HttpError::Network { .. } | HttpError::TimedOut),
+            },
             RegistryError::RateLimited { .. } => true,
             RegistryError::Upstream { status, .. } => *status >= 500 || *status == 408,
             RegistryError::Proxy { code, .. } => matches!(

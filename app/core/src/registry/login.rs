@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
+pub mod kept;
+
 use super::client::Credentials;
 use super::endpoint::proxy_url;
 use super::sign_in::Kind;
@@ -25,6 +27,9 @@ pub const RANDOM_BYTES: usize = 32;
 const LEEWAY_S: i64 = 600;
 /// A sign-in takes a person some minutes; what is older was left alone, in seconds.
 const MAX_AWAY_S: i64 = 3600;
+/// Seconds within which a sign-in that was refused is not renewed a second time: another token of
+/// the same person would be refused as well.
+const YOUNG_S: f64 = 30.0;
 /// Most characters of a provider's words that are shown.
 const MAX_WORDS: usize = 200;
 
@@ -92,6 +97,8 @@ pub struct Place {
     pub redirect_uri: String,
     /// The user wants it remembered.
     pub remember: bool,
+    /// The proxy that is asked, empty for the page's own origin: no other gets the code.
+    pub proxy: String,
 }
 
 /// What is kept under the state while the page is away. Not Debug: it can finish the sign-in.
@@ -177,6 +184,9 @@ pub enum LoginError {
         /// What does not fit.
         why: &'static str,
     },
+    /// The page that came back asks another proxy than the one that it left by.
+    #[error("the sign-in at {0} began by way of another proxy")]
+    OtherProxy(String),
     /// It began long ago.
     #[error("the sign-in was begun more than an hour ago")]
     TooOld,
@@ -185,6 +195,14 @@ pub enum LoginError {
 fn parse<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, LoginError> {
     // The parser's own words could quote a token.
     serde_json::from_slice(bytes).map_err(|_| LoginError::BadAnswer("it is not the JSON expected"))
+}
+
+/// Whether a sign-in was got, or its renewal tried, so short ago that a refusal is about something
+/// else. `expires_s` is how long it is good.
+pub fn is_young(age_s: f64, expires_s: Option<u64>) -> bool {
+    // What is good for seconds runs out in seconds.
+    let young = expires_s.map_or(YOUNG_S, |seconds| YOUNG_S.min(seconds as f64 / 2.0));
+    (0.0..young).contains(&age_s)
 }
 
 /// Asks who can be signed in at for a registry.
@@ -289,6 +307,9 @@ impl Started {
         returned: &Returned,
         now_s: i64,
     ) -> Result<HttpRequest, LoginError> {
+        if self.place.proxy != base {
+            return Err(LoginError::OtherProxy(self.name.clone()));
+        }
         // Before anything else: also a refusal counts only from the provider itself.
         match (&returned.iss, &self.issuer) {
             (Some(iss), Some(issuer)) if iss != issuer => {
@@ -386,6 +407,13 @@ impl Started {
 }
 
 impl Renewal {
+    /// Asks the provider to end what can be renewed (RFC 7009); none if that is nothing.
+    pub fn revocation(&self, base: &str) -> Option<HttpRequest> {
+        let refresh = self.refresh_token.as_deref()?;
+        let body = serde_json::json!({ "provider": self.provider, "revoke": refresh });
+        Some(post(base, &body))
+    }
+
     /// Asks for tokens anew; none if that is not possible.
     pub fn request(&self, base: &str) -> Option<HttpRequest> {
         let refresh = self.refresh_token.as_deref()?;

@@ -12,11 +12,14 @@ pub mod endpoint;
 pub mod error;
 mod known;
 pub mod link;
-mod listing;
+pub mod listing;
 pub mod login;
 mod read;
+pub mod referrers;
 mod sign_in;
 pub mod token;
+pub mod unreached;
+pub mod way;
 
 pub use client::{Client, Credentials};
 pub use endpoint::Endpoint;

@@ -107,11 +107,13 @@ impl<H: Http> Client<H> {
         name: &str,
         request: HttpRequest,
     ) -> Result<Vec<u8>, RegistryError> {
-        let purpose = Purpose {
+        let mut purpose = Purpose {
             registry,
             repository: None,
             attempt: self.attempt(registry, format!("a sign-in at {name}")),
         };
+        // Whichever way the registry itself is asked.
+        purpose.attempt.direct = false;
         let response = self.dispatch(&purpose, &request, None).await?;
         match response.status {
             200 => self.body(&purpose, response, MAX_LOGIN_BYTES).await,
@@ -243,8 +245,12 @@ impl<H: Http> Client<H> {
             return Some(found.clone());
         }
         // CORS may hide the header from us, but the proxy has read it and can be asked.
-        let blind = all.is_empty() && !self.endpoint.is_direct();
-        blind.then(Challenge::default)
+        match (all.is_empty(), self.endpoint(registry).is_direct()) {
+            (true, false) => Some(Challenge::default()),
+            // Nobody has read it; what was typed is for this registry, and Basic needs no more.
+            (true, true) if self.has_credentials(registry) => Some(Challenge::basic()),
+            _ => None,
+        }
     }
 
     fn cached(&self, registry: &Registry, scope: &str) -> Option<String> {
@@ -274,7 +280,7 @@ impl<H: Http> Client<H> {
             return Ok(credentials.map(|c| self.use_basic(registry, &c)));
         }
         let scopes: Vec<String> = wanted.split(' ').map(str::to_owned).collect();
-        let (requests, parse): (Vec<HttpRequest>, ParseToken) = match &self.endpoint {
+        let (requests, parse): (Vec<HttpRequest>, ParseToken) = match &self.endpoint(registry) {
             Endpoint::Proxy { base } => {
                 let asked = purpose.repository;
                 let held = credentials.as_ref();

@@ -7,7 +7,6 @@ use super::blob::BlobStream;
 use super::client::{Client, Credentials};
 use super::endpoint::Endpoint;
 use super::error::RegistryError;
-use super::listing::fallback_tag;
 use crate::digest::{Algorithm, Digest};
 use crate::manifest::{Document, MAX_MANIFEST_BYTES};
 use crate::media_type::{DOCKER_SCHEMA1_SIGNED, OCI_INDEX};
@@ -557,48 +556,6 @@ fn directly_pages_stay_on_the_registry() {
         http.requests()[1].url,
         "https://r.example/v2/_catalog?last=x"
     );
-}
-
-fn index_of(names: &[&str]) -> String {
-    let entry = |n: &&str| format!(r#"{{"mediaType":"x","digest":"{}","size":1}}"#, sha(n));
-    let entries: Vec<String> = names.iter().map(entry).collect();
-    format!(
-        r#"{{"schemaVersion":2,"manifests":[{}]}}"#,
-        entries.join(",")
-    )
-}
-
-/// The digests found when these answers come, and how many requests it took.
-#[track_caller]
-fn check_referrers(answers: Vec<Answer>, expect: &[&str]) {
-    let count = answers.len();
-    let http = MemoryHttp::script(answers);
-    let found = run(proxy(&http).referrers(&repo(), &sha("subject"))).unwrap();
-    let found: Vec<Digest> = found.into_iter().map(|d| d.digest).collect();
-    assert_eq!(found, expect.iter().map(sha).collect::<Vec<_>>());
-    assert_eq!(http.requests().len(), count);
-}
-
-#[test]
-fn referrers_by_api_or_tag() {
-    let next = "</api/v1/referrers?cursor=2>; rel=next";
-    let first = Answer::ok(index_of(&["a"])).header("Link", next);
-    check_referrers(vec![first, Answer::ok(index_of(&["b"]))], &["a", "b"]);
-    check_referrers(vec![Answer::ok(index_of(&[]))], &[]);
-    let tagged = || Answer::ok(index_of(&["t"])).header("Content-Type", OCI_INDEX);
-    check_referrers(vec![Answer::status(404), tagged()], &["t"]);
-    check_referrers(vec![Answer::status(400), tagged()], &["t"]);
-    check_referrers(vec![Answer::ok("<html>"), tagged()], &["t"]);
-    check_referrers(vec![Answer::ok("{}"), tagged()], &["t"]);
-    check_referrers(vec![Answer::status(404), Answer::status(404)], &[]);
-    let http = MemoryHttp::script([Answer::status(403)]);
-    assert!(run(proxy(&http).referrers(&repo(), &sha("s"))).is_err());
-    let http = MemoryHttp::script([Answer::status(404), Answer::status(404)]);
-    run(proxy(&http).referrers(&repo(), &sha("s"))).unwrap();
-    let tag = format!("reference=sha256-{}", sha("s").encoded());
-    assert!(http.requests()[1].url.contains(&tag));
-    let long = fallback_tag(&Digest::of(Algorithm::Sha512, b""));
-    assert_eq!(long.as_str().len(), "sha512-".len() + 64);
 }
 
 /// A network that lets others go first before each answer.

@@ -106,6 +106,14 @@ pub(super) fn fragment(route: &Route) -> String {
                 None => format!("/repo/{registry}"),
             };
         }
+        Route::Namespace {
+            registry,
+            namespace,
+        } => {
+            let mut out = Out::new(format!("/repo/{registry}"));
+            out.param("namespace", Some(namespace));
+            out
+        }
         Route::Image {
             reference,
             platform,

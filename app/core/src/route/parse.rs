@@ -41,7 +41,7 @@ fn read(fragment: &str) -> Result<Route, Why> {
         "" if what.is_empty() => Ok(Route::Start),
         "settings" if what.is_empty() => Ok(Route::Settings),
         "help" if what.is_empty() => Ok(Route::Help),
-        "repo" => repo(&decoded(what)?),
+        "repo" => repo(&decoded(what)?).map(|route| namespace(route, &params)),
         "image" => Ok(Route::Image {
             reference: reference(&decoded(what)?)?,
             platform: params.parsed("platform"),
@@ -136,6 +136,29 @@ pub(super) fn repo(text: &str) -> Result<Route, Why> {
         });
     }
     Repository::parse(text).map(Route::repo).map_err(why)
+}
+
+/// Docker Hub alone has namespaces that can be listed; a name that is none is left out.
+fn namespace(route: Route, params: &Params<'_>) -> Route {
+    match (route, params.text("namespace")) {
+        (
+            Route::Repo {
+                registry,
+                repository: None,
+            },
+            Some(namespace),
+        ) if registry.is_docker_hub() && is_namespace(&namespace) => Route::Namespace {
+            registry,
+            namespace,
+        },
+        (route, _) => route,
+    }
+}
+
+/// Whether a name can be a namespace: one part of a repository's.
+pub(super) fn is_namespace(name: &str) -> bool {
+    let whole = format!("{name}/x");
+    !name.contains('/') && Repository::new(Registry::docker_hub(), &whole).is_ok()
 }
 
 fn compare(text: &str, params: &Params<'_>) -> Result<Route, Why> {

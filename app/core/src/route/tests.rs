@@ -108,6 +108,21 @@ fn reads_into_parts() {
 }
 
 #[test]
+fn namespaces() {
+    let route = check("/repo/index.docker.io?namespace=grafana");
+    assert_eq!(Some(route), Route::namespace("grafana"));
+    check_same(
+        "/repo/docker.io?namespace=a-b_c",
+        "/repo/index.docker.io?namespace=a-b_c",
+    );
+    // Elsewhere there are none, and what is no name is left out.
+    check_same("/repo/ghcr.io?namespace=a", "/repo/ghcr.io");
+    check_same("/repo/docker.io?namespace=a%2Fb", "/repo/index.docker.io");
+    assert_eq!(Route::namespace("UPPER"), None);
+    assert_eq!(Route::namespace(""), None);
+}
+
+#[test]
 fn other_spellings() {
     check_same("", "/");
     check_same("#", "/");

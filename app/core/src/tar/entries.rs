@@ -217,7 +217,9 @@ impl TarParser {
 
 /// Records by their keys; of several with one key the last holds.
 fn last_of_each(records: &[Record]) -> Vec<Record> {
-    let by_key: BTreeMap<_, _> = records.iter().map(|(k, v)| (k, v)).collect();
+    // Collected, they would be sorted first: code that a worker has for nothing else.
+    let mut by_key = BTreeMap::new();
+    by_key.extend(records.iter().map(|(k, v)| (k, v)));
     let pairs = by_key.into_iter();
     pairs.map(|(k, v)| (k.clone(), v.clone())).collect()
 }

@@ -1,5 +1,7 @@
 //! The parser: a state machine over blocks.
 
+mod saved;
+
 use super::BLOCK;
 use super::error::{Limit, TarError, TarProblem};
 use super::header::{self, Header};

@@ -195,6 +195,16 @@ impl Toc {
         true
     }
 
+    /// The entries from an ordinal on, alone.
+    pub(crate) fn since(&self, ordinal: u32) -> Toc {
+        let mut new = Toc::new();
+        for entry in (ordinal..self.len()).filter_map(|n| self.get(n)) {
+            // Fits, since all of them do.
+            let _pushed = new.push(&entry);
+        }
+        new
+    }
+
     /// How many entries there are.
     pub fn len(&self) -> u32 {
         self.records.len() as u32 // bounded by Limits::ENTRIES

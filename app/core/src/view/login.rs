@@ -26,6 +26,12 @@ impl From<&LoginError> for Problem {
                 ),
                 "Nothing was sent to anybody. Try again; if it stays so, tell those who run this proxy.",
             ),
+            LoginError::OtherProxy(_) => Problem::new(
+                "LOGIN_STRANGER",
+                "The sign-in was not finished",
+                cause,
+                "Nothing was sent to anybody. Sign in again on the page that you want to use.",
+            ),
             LoginError::IdToken { .. } | LoginError::BadAnswer(_) | LoginError::TooOld => {
                 Problem::new("LOGIN_FAILED", "The sign-in was not finished", cause, AGAIN)
             }
@@ -68,6 +74,16 @@ pub fn not_remembered() -> Problem {
         "The sign-in is not remembered",
         "This browser stores nothing for this page, so it is kept until the tab is closed or loaded anew",
         "Allow this site to store data if you want it remembered.",
+    )
+}
+
+/// One is signed out here, but the provider goes on.
+pub fn not_revoked(name: &str, error: &RegistryError) -> Problem {
+    Problem::new(
+        "NOT_REVOKED",
+        &format!("{name} was not told that you signed out"),
+        failed(name, error).cause,
+        "Nothing of the sign-in is left here. To end it there as well, look for applications with access in your account.",
     )
 }
 
@@ -142,6 +158,11 @@ mod tests {
                 refused,
                 "LOGIN_REFUSED",
                 "The House refused (access_denied).",
+            ),
+            (
+                LoginError::OtherProxy("The House".into()),
+                "LOGIN_STRANGER",
+                "The sign-in at The House began by way of another proxy.",
             ),
             (
                 LoginError::TooOld,

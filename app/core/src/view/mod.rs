@@ -9,4 +9,5 @@ pub mod listing;
 pub mod login;
 pub mod problem;
 pub mod tags;
+pub mod trade;
 pub mod treemap;

@@ -90,6 +90,19 @@ impl From<&RegistryError> for Problem {
                     "Look for a registry address or token of it that allows Bearer or Basic sign-in.",
                 )
             }
+            RegistryError::Unauthorized {
+                schemes, message, ..
+            } if attempt.direct && schemes.is_empty() => Problem::new(
+                "UNAUTHORIZED",
+                "A sign-in is needed",
+                said(
+                    message,
+                    format!(
+                        "{registry} asks for a sign-in to give {what}, and does not let this page read how (it does not expose WWW-Authenticate)."
+                    ),
+                ),
+                "Sign in: user name and password are sent with each request (Basic). If that is refused, ask the registry through a proxy, on the settings page.",
+            ),
             RegistryError::Unauthorized { message, .. } => Problem::new(
                 "UNAUTHORIZED",
                 "A sign-in is needed",
@@ -212,6 +225,11 @@ fn not_found(wanted: Wanted, code: Option<&str>) -> (&'static str, &'static str,
             "This registry does not list its repositories",
             "Type the whole name of a repository, such as owner/name, after the registry's.",
         ),
+        (Wanted::Namespace, _) => (
+            "NAMESPACE_MISSING",
+            "There is no such namespace",
+            "Check the spelling. A namespace is the name of a user or an organisation; official images are in library.",
+        ),
         // Distribution specification, "Error Codes" and "Listing Tags".
         (Wanted::Tags, _) | (_, Some("NAME_UNKNOWN" | "NAME_INVALID")) => (
             "REPOSITORY_MISSING",
@@ -237,6 +255,11 @@ fn network(attempt: &Attempt, error: &HttpError) -> Problem {
     let what = &attempt.what;
     let registry = &attempt.registry;
     match error {
+        HttpError::Unreached { problem, .. } => {
+            let mut told = Problem::clone(problem);
+            told.cause.push_str(&format!(" It was asked for {what}."));
+            told
+        }
         HttpError::Network { .. } if attempt.direct => Problem::new(
             "NETWORK_DIRECT",
             "The registry cannot be reached from this page",
@@ -330,6 +353,10 @@ fn proxy(attempt: &Attempt, code: &str, message: &str, retry_after: Option<u64>)
         "BODY_TOO_LARGE" => (
             "This is too large for the proxy",
             "Copy the command below to fetch it to your disk.",
+        ),
+        "REQUEST_TIMEOUT" => (
+            "The proxy did not get the request in time",
+            "Try again; if it stays so, the connection is slow, or something between here and the proxy holds requests up.",
         ),
         "RATE_LIMITED" => ("Too many requests to the proxy", &busy),
         "BUSY" => ("The proxy is busy", &busy),
@@ -451,6 +478,8 @@ impl From<HashError> for Problem {
         )
     }
 }
+
+pub mod unreached;
 
 #[cfg(test)]
 mod tests;

@@ -14,18 +14,24 @@ const OFFSET_BYTES: usize = 4;
 /// An entry is a table, and as many attributes again are far more than any layer has.
 const MAX_TABLES: usize = 2 * Limits::ENTRIES as usize;
 
-/// What a buffer may come to when everything in it is written out where it is pointed at. Four
-/// million entries of average names stay below it, and it fits 32 bits.
-const MAX_APPARENT_BYTES: usize = 1 << 31;
+/// How many bytes are read for each that a buffer has, when everything is read where it is pointed
+/// at. Entries are read twice, and share descriptions of their fields: a good one comes to two or
+/// three. Without this, entries that share one name would make gigabytes of a megabyte.
+const MAX_TIMES: usize = 8;
+/// And some more, for small ones.
+const MIN_APPARENT_BYTES: usize = 1 << 16;
 
-static OPTIONS: VerifierOptions = VerifierOptions {
-    // Ztoc, TOC, FileMetadata, Xattr.
-    max_depth: 8,
-    max_tables: MAX_TABLES,
-    max_apparent_size: MAX_APPARENT_BYTES,
-    // Texts are not given to anything that would need it.
-    ignore_missing_null_terminator: true,
-};
+/// What may be read of a buffer of this length.
+pub(super) fn limits(len: usize) -> VerifierOptions {
+    VerifierOptions {
+        // Ztoc, TOC, FileMetadata, Xattr.
+        max_depth: 8,
+        max_tables: MAX_TABLES,
+        max_apparent_size: len.saturating_mul(MAX_TIMES).max(MIN_APPARENT_BYTES),
+        // Texts are not given to anything that would need it.
+        ignore_missing_null_terminator: true,
+    }
+}
 
 /// A field of a table: where its value is, if the table has it.
 pub(super) type Field = Option<usize>;
@@ -33,7 +39,7 @@ pub(super) type Field = Option<usize>;
 /// A flatbuffer being read.
 pub(super) struct Flat<'a> {
     bytes: &'a [u8],
-    verifier: Verifier<'static, 'a>,
+    verifier: Verifier<'a, 'a>,
 }
 
 /// A vector of positions: of tables or of texts.
@@ -52,10 +58,11 @@ impl Positions {
 }
 
 impl<'a> Flat<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    /// Reads `bytes` within their [`limits`].
+    pub(super) fn new(bytes: &'a [u8], limits: &'a VerifierOptions) -> Self {
         Flat {
             bytes,
-            verifier: Verifier::new(&OPTIONS, bytes),
+            verifier: Verifier::new(limits, bytes),
         }
     }
 

@@ -4,7 +4,7 @@ use layerscope_inflate::{Checkpoint, CheckpointKind, GzipIndex, PackedWindow};
 
 use super::checkpoints::{self, Record};
 use super::error::ZtocError;
-use super::flat::{Field, Flat};
+use super::flat::{self, Field, Flat};
 use super::{GZIP, UNCOMPRESSED, slots, time};
 use crate::layer_index::{Access, Compression, Span, SpanDigests};
 use crate::tar::{BLOCK, Limits};
@@ -50,7 +50,8 @@ impl Ztoc {
                 limit: MAX_ZTOC_BYTES,
             });
         }
-        let mut flat = Flat::new(bytes);
+        let limits = flat::limits(bytes.len());
+        let mut flat = Flat::new(bytes, &limits);
         let root = flat.root::<{ slots::ztoc::FIELDS }>()?;
         let stated = flat.long(root[slots::ztoc::COMPRESSED_ARCHIVE_SIZE])?;
         let stated = length(stated).ok_or(ZtocError::Field("compressed size"))?;
@@ -123,7 +124,8 @@ fn gzip(blob: &[u8], blob_len: u64, archive_len: u64) -> Result<Layout, ZtocErro
 }
 
 fn plain(blob: &[u8], blob_len: u64, archive_len: u64) -> Result<Layout, ZtocError> {
-    let mut flat = Flat::new(blob);
+    let limits = flat::limits(blob.len());
+    let mut flat = Flat::new(blob, &limits);
     let root = flat.root::<{ slots::tar::FIELDS }>()?;
     let size = length(flat.long(root[slots::tar::SIZE])?);
     let span = length(flat.long(root[slots::tar::SPAN_SIZE])?).filter(|n| *n > 0);

@@ -1,5 +1,9 @@
 //! Builds an index of a gzip stream while it is decoded once.
 
+mod saved;
+
+pub use saved::{GzipSaved, GzipTold};
+
 use std::collections::VecDeque;
 use std::ops::Range;
 
@@ -36,11 +40,24 @@ pub struct Trade {
 }
 
 impl Trade {
+    /// Some 0.2 % of the layer is stored, and a file takes some 130 to 190 KB.
+    pub const SMALL: Trade = Trade {
+        price: 600,
+        windows_ppm: 1_400,
+        landmarks_ppm: 600,
+    };
     /// Under half a percent of the layer is stored, and a file takes well under 100 KB.
     pub const BALANCED: Trade = Trade {
         price: 600,
         windows_ppm: 4_800,
         landmarks_ppm: 1_300,
+    };
+    /// Some one and a half percent of the layer is stored, and a file takes about 35 to 50 KB: little
+    /// more than it would with a checkpoint at every block.
+    pub const FINE: Trade = Trade {
+        price: 40,
+        windows_ppm: 20_000,
+        landmarks_ppm: 4_500,
     };
     /// No checkpoint but the first: for who only inflates.
     pub const NONE: Trade = Trade {
@@ -131,6 +148,17 @@ pub struct GzipIndexBuilder<E: Engine = DefaultEngine> {
     /// What the window of each checkpoint will take, about, in bytes.
     costs: Vec<u64>,
     trade: Trade,
+    /// Where it has stopped, if it was asked to stop ([`Self::push_to_stop`]).
+    stopped: Option<Stop>,
+}
+
+/// A place at which a builder can be put aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    /// Before a block.
+    Block,
+    /// Behind the magic bytes of the member that begins here.
+    Member { in_offset: u64 },
 }
 
 impl<E: Engine> GzipIndexBuilder<E> {
@@ -149,6 +177,7 @@ impl<E: Engine> GzipIndexBuilder<E> {
             loose: 0,
             costs: Vec::new(),
             trade,
+            stopped: None,
         }
     }
 
@@ -166,20 +195,51 @@ impl<E: Engine> GzipIndexBuilder<E> {
     /// # Errors
     /// As [`Self::push`].
     pub fn push_to(&mut self, input: &[u8], sink: &mut dyn Sink) -> Result<(), GzipError> {
-        let done = self.decode(input, sink);
+        self.push_some(input, sink, false).map(drop)
+    }
+
+    /// As [`Self::push_to`], but only up to the next place at which the builder can be put aside
+    /// ([`Self::save`]); returns what is left of the input. None: it was used up before such a
+    /// place.
+    ///
+    /// # Errors
+    /// As [`Self::push`].
+    pub fn push_to_stop<'i>(
+        &mut self,
+        input: &'i [u8],
+        sink: &mut dyn Sink,
+    ) -> Result<Option<&'i [u8]>, GzipError> {
+        self.push_some(input, sink, true)
+    }
+
+    fn push_some<'i>(
+        &mut self,
+        mut input: &'i [u8],
+        sink: &mut dyn Sink,
+        stop: bool,
+    ) -> Result<Option<&'i [u8]>, GzipError> {
+        let done = self.decode(&mut input, sink, stop);
         self.index.in_len = self.stream.in_total;
         self.index.out_len = self.stream.out_total;
         self.index.members = self.stream.members;
         self.index.trailing = self.stream.trailing;
-        done
+        Ok(done?.then_some(input))
     }
 
-    fn decode(&mut self, input: &[u8], sink: &mut dyn Sink) -> Result<(), GzipError> {
-        let mut rest = input;
+    /// True if it has stopped at a place where it can be put aside.
+    fn decode(
+        &mut self,
+        rest: &mut &[u8],
+        sink: &mut dyn Sink,
+        stop: bool,
+    ) -> Result<bool, GzipError> {
+        self.go_on();
         loop {
-            match self.stream.next(&mut rest)? {
-                Happened::NeedsInput => return Ok(()),
-                Happened::MemberStart { in_offset } => self.member_start(in_offset),
+            match self.stream.next(rest)? {
+                Happened::NeedsInput => return Ok(false),
+                Happened::MemberStart { in_offset } => {
+                    self.stopped = Some(Stop::Member { in_offset });
+                }
                 Happened::Decoded {
                     boundary,
                     member_end,
@@ -197,13 +257,29 @@ impl<E: Engine> GzipIndexBuilder<E> {
                         });
                     }
                     self.settle_watched(member_end);
-                    if boundary && self.is_worth_watching() {
-                        self.stream.watch();
-                        self.watching =
-                            Some((self.stream.block_start(), self.stream.window().to_vec()));
+                    if boundary {
+                        self.stopped = Some(Stop::Block);
                     }
                 }
             }
+            // What is watched would have to be put aside as well: the next place is as good.
+            if stop && self.stopped.is_some() && self.watching.is_none() {
+                return Ok(true);
+            }
+            self.go_on();
+        }
+    }
+
+    /// Does what is to be done at the place that it has come to.
+    fn go_on(&mut self) {
+        match self.stopped.take() {
+            None => {}
+            Some(Stop::Member { in_offset }) => self.member_start(in_offset),
+            Some(Stop::Block) if self.is_worth_watching() => {
+                self.stream.watch();
+                self.watching = Some((self.stream.block_start(), self.stream.window().to_vec()));
+            }
+            Some(Stop::Block) => {}
         }
     }
 
@@ -280,6 +356,7 @@ impl<E: Engine> GzipIndexBuilder<E> {
     }
 
     fn end_placement(&mut self) {
+        self.go_on();
         self.end_watch();
         let placement = std::mem::replace(&mut self.placement, Placement::new(0));
         let to_come = self.starts.len() as u64 + self.stream.out_total / STRETCH;

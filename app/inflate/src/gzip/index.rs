@@ -129,43 +129,7 @@ impl GzipIndex {
         for value in [self.in_len, self.out_len, self.members, self.trailing] {
             put(&mut out, value);
         }
-        put(&mut out, self.checkpoints.len() as u64);
-        let (mut bits, mut at) = (0, 0);
-        let mut last: Option<(&Arc<[u8]>, u8)> = None;
-        for checkpoint in &self.checkpoints {
-            put(&mut out, checkpoint.in_bit_offset.wrapping_sub(bits));
-            put(&mut out, checkpoint.out_offset.wrapping_sub(at));
-            bits = checkpoint.in_bit_offset;
-            at = checkpoint.out_offset;
-            match (checkpoint.kind, checkpoint.window.packed()) {
-                (CheckpointKind::MemberStart, _) => out.push(MEMBER_START),
-                (CheckpointKind::Block, None) if checkpoint.window.is_empty() => {
-                    out.push(NO_WINDOW);
-                }
-                // Still loose: the stream goes on.
-                (CheckpointKind::Block, None) => {
-                    out.extend_from_slice(&[NEW_GROUP, 0]);
-                    let group = checkpoint.window.pack_alone();
-                    put(&mut out, group.len() as u64);
-                    out.extend_from_slice(&group);
-                    last = None;
-                }
-                // The window after the last one of the same group.
-                (CheckpointKind::Block, Some((group, number)))
-                    if last.is_some_and(|(l, n)| Arc::ptr_eq(l, group) && n + 1 == number) =>
-                {
-                    out.push(SAME_GROUP);
-                    last = Some((group, number));
-                }
-                (CheckpointKind::Block, Some((group, number))) => {
-                    out.push(NEW_GROUP);
-                    out.push(number);
-                    put(&mut out, group.len() as u64);
-                    out.extend_from_slice(group);
-                    last = Some((group, number));
-                }
-            }
-        }
+        write_checkpoints(&self.checkpoints, &mut out);
         self.landmarks.write(&mut out);
         out
     }
@@ -186,7 +150,6 @@ impl GzipIndex {
 
     fn read(cursor: &mut Cursor<'_>) -> Result<Self, IndexProblem> {
         const LENGTH: IndexProblem = IndexProblem::Length;
-        const ORDER: IndexProblem = IndexProblem::Order;
         let mut index = GzipIndex {
             in_len: cursor.varint().ok_or(LENGTH)?,
             out_len: cursor.varint().ok_or(LENGTH)?,
@@ -194,48 +157,98 @@ impl GzipIndex {
             trailing: cursor.varint().ok_or(LENGTH)?,
             ..GzipIndex::default()
         };
-        let (mut bits, mut at) = (0u64, 0u64);
-        let mut last = None;
-        for _ in 0..cursor.varint().ok_or(LENGTH)? {
-            bits = bits
-                .checked_add(cursor.varint().ok_or(LENGTH)?)
-                .ok_or(ORDER)?;
-            at = at
-                .checked_add(cursor.varint().ok_or(LENGTH)?)
-                .ok_or(ORDER)?;
-            let what = cursor.bytes(1).ok_or(LENGTH)?;
-            let kind = match what {
-                [MEMBER_START] => CheckpointKind::MemberStart,
-                _ => CheckpointKind::Block,
-            };
-            let window = match what {
-                [MEMBER_START | NO_WINDOW] => PackedWindow::default(),
-                [SAME_GROUP] => {
-                    let (group, number): (Arc<[u8]>, u8) = last.take().ok_or(IndexProblem::Kind)?;
-                    let number = number.checked_add(1).ok_or(IndexProblem::Kind)?;
-                    last = Some((group.clone(), number));
-                    PackedWindow::grouped(group, number)
-                }
-                [NEW_GROUP] => {
-                    let number = cursor.bytes(1).ok_or(LENGTH)?[0];
-                    let len = cursor.varint().ok_or(LENGTH)?;
-                    if len > MAX_PACKED_LEN {
-                        return Err(LENGTH);
-                    }
-                    let group: Arc<[u8]> = cursor.bytes(len).ok_or(LENGTH)?.into();
-                    last = Some((group.clone(), number));
-                    PackedWindow::grouped(group, number)
-                }
-                _ => return Err(IndexProblem::Kind),
-            };
-            index.checkpoints.push(Checkpoint {
-                in_bit_offset: bits,
-                out_offset: at,
-                kind,
-                window,
-            });
-        }
+        index.checkpoints = read_checkpoints(cursor)?;
         index.landmarks = Landmarks::read(cursor)?;
         Ok(index)
     }
+}
+
+/// Checkpoints as they are stored; those of a group are not taken apart.
+pub(crate) fn write_checkpoints(checkpoints: &[Checkpoint], out: &mut Vec<u8>) {
+    put(out, checkpoints.len() as u64);
+    let (mut bits, mut at) = (0, 0);
+    let mut last: Option<(&Arc<[u8]>, u8)> = None;
+    for checkpoint in checkpoints {
+        put(out, checkpoint.in_bit_offset.wrapping_sub(bits));
+        put(out, checkpoint.out_offset.wrapping_sub(at));
+        bits = checkpoint.in_bit_offset;
+        at = checkpoint.out_offset;
+        match (checkpoint.kind, checkpoint.window.packed()) {
+            (CheckpointKind::MemberStart, _) => out.push(MEMBER_START),
+            (CheckpointKind::Block, None) if checkpoint.window.is_empty() => {
+                out.push(NO_WINDOW);
+            }
+            // Still loose: the stream goes on.
+            (CheckpointKind::Block, None) => {
+                out.extend_from_slice(&[NEW_GROUP, 0]);
+                let group = checkpoint.window.pack_alone();
+                put(out, group.len() as u64);
+                out.extend_from_slice(&group);
+                last = None;
+            }
+            // The window after the last one of the same group.
+            (CheckpointKind::Block, Some((group, number)))
+                if last.is_some_and(|(l, n)| Arc::ptr_eq(l, group) && n + 1 == number) =>
+            {
+                out.push(SAME_GROUP);
+                last = Some((group, number));
+            }
+            (CheckpointKind::Block, Some((group, number))) => {
+                out.push(NEW_GROUP);
+                out.push(number);
+                put(out, group.len() as u64);
+                out.extend_from_slice(group);
+                last = Some((group, number));
+            }
+        }
+    }
+}
+
+/// Reads what [`write_checkpoints`] wrote. That positions fit together is not checked.
+pub(crate) fn read_checkpoints(cursor: &mut Cursor<'_>) -> Result<Vec<Checkpoint>, IndexProblem> {
+    const LENGTH: IndexProblem = IndexProblem::Length;
+    const ORDER: IndexProblem = IndexProblem::Order;
+    let mut checkpoints = Vec::new();
+    let (mut bits, mut at) = (0u64, 0u64);
+    let mut last = None;
+    for _ in 0..cursor.varint().ok_or(LENGTH)? {
+        bits = bits
+            .checked_add(cursor.varint().ok_or(LENGTH)?)
+            .ok_or(ORDER)?;
+        at = at
+            .checked_add(cursor.varint().ok_or(LENGTH)?)
+            .ok_or(ORDER)?;
+        let what = cursor.bytes(1).ok_or(LENGTH)?;
+        let kind = match what {
+            [MEMBER_START] => CheckpointKind::MemberStart,
+            _ => CheckpointKind::Block,
+        };
+        let window = match what {
+            [MEMBER_START | NO_WINDOW] => PackedWindow::default(),
+            [SAME_GROUP] => {
+                let (group, number): (Arc<[u8]>, u8) = last.take().ok_or(IndexProblem::Kind)?;
+                let number = number.checked_add(1).ok_or(IndexProblem::Kind)?;
+                last = Some((group.clone(), number));
+                PackedWindow::grouped(group, number)
+            }
+            [NEW_GROUP] => {
+                let number = cursor.bytes(1).ok_or(LENGTH)?[0];
+                let len = cursor.varint().ok_or(LENGTH)?;
+                if len > MAX_PACKED_LEN {
+                    return Err(LENGTH);
+                }
+                let group: Arc<[u8]> = cursor.bytes(len).ok_or(LENGTH)?.into();
+                last = Some((group.clone(), number));
+                PackedWindow::grouped(group, number)
+            }
+            _ => return Err(IndexProblem::Kind),
+        };
+        checkpoints.push(Checkpoint {
+            in_bit_offset: bits,
+            out_offset: at,
+            kind,
+            window,
+        });
+    }
+    Ok(checkpoints)
 }

@@ -29,6 +29,16 @@ pub fn is_line(in_offset: u64) -> bool {
     in_offset > 0 && next_line(in_offset - 1) == in_offset
 }
 
+/// The last line at or before `in_offset`; 0 if there is none.
+pub fn line_before(in_offset: u64) -> u64 {
+    let step = if in_offset < FAR {
+        LINE_BYTES
+    } else {
+        FAR_LINE_BYTES
+    };
+    in_offset / step * step
+}
+
 /// Landmarks between two that are found without counting from the start.
 const ANCHOR_EVERY: usize = 64;
 
@@ -120,6 +130,34 @@ impl Landmarks {
         })
     }
 
+    /// Bytes that they take, packed.
+    pub(crate) fn packed_len(&self) -> usize {
+        self.packed.len()
+    }
+
+    /// Those that take the packed bytes from `from` on, which is one that was their length once.
+    pub(crate) fn write_since(&self, from: usize, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.packed.get(from..).unwrap_or_default());
+    }
+
+    /// Adds what [`Landmarks::write_since`] wrote, all of the cursor.
+    pub(crate) fn read_more(&mut self, mut cursor: Cursor<'_>) -> Result<(), IndexProblem> {
+        while !cursor.0.is_empty() {
+            self.read_one(&mut cursor)?;
+        }
+        Ok(())
+    }
+
+    fn read_one(&mut self, cursor: &mut Cursor<'_>) -> Result<(), IndexProblem> {
+        let landmark = next(cursor, self.last).ok_or(IndexProblem::Order)?;
+        let before = self.count;
+        self.add(landmark);
+        if self.count == before {
+            return Err(IndexProblem::Order);
+        }
+        Ok(())
+    }
+
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         put(out, self.count as u64);
         out.extend_from_slice(&self.packed);
@@ -132,12 +170,7 @@ impl Landmarks {
             if cursor.0.is_empty() {
                 return Err(IndexProblem::Length);
             }
-            let landmark = next(cursor, landmarks.last).ok_or(IndexProblem::Order)?;
-            let before = landmarks.count;
-            landmarks.add(landmark);
-            if landmarks.count == before {
-                return Err(IndexProblem::Order);
-            }
+            landmarks.read_one(cursor)?;
         }
         Ok(landmarks)
     }
@@ -211,6 +244,11 @@ mod tests {
         assert_eq!(next_line(FAR), FAR + FAR_LINE_BYTES);
         assert!(is_line(FAR) && !is_line(FAR + LINE_BYTES) && !is_line(0));
         assert!(next_line(u64::MAX) > FAR);
+        for line in [4096, 8192, FAR - LINE_BYTES, FAR, FAR + FAR_LINE_BYTES] {
+            assert_eq!((line_before(line), line_before(line + 1)), (line, line));
+            assert_eq!(next_line(line_before(line - 1)), line);
+        }
+        assert_eq!(line_before(4095), 0);
     }
 
     #[test]

@@ -6,6 +6,10 @@
 //! byte. It is made while the boundaries come: only paths that may still become the best are kept,
 //! and what all of them have in common is settled.
 
+mod saved;
+
+pub(super) use saved::{read_loose, write_loose};
+
 use crate::gzip::checkpoint::Checkpoint;
 
 /// Boundaries under consideration at most. Where more would be, the best path so far is taken: it

@@ -131,6 +131,38 @@ impl<E: Engine> GzipStream<E> {
         stream
     }
 
+    /// Where the member that goes on stands in its checks: the CRC-32 so far, the length modulo
+    /// 2^32, and whether both were taken from its start on.
+    pub(crate) fn member_so_far(&self) -> (u32, u32, bool) {
+        (self.crc.value(), self.member_out, self.counted)
+    }
+
+    /// Takes over where such a member stands, at one of its blocks.
+    pub(crate) fn set_member(&mut self, crc: u32, len: u32, counted: bool) {
+        self.crc = Crc32::resume(crc);
+        (self.member_out, self.counted) = (len, counted);
+    }
+
+    /// At the same place as [`Self::at_block`], but with all that a whole pass checks.
+    pub(crate) fn at_block_of_pass(
+        start: &BlockStart,
+        window: &[u8],
+        check_crc: bool,
+        limits: GzipLimits,
+    ) -> Self {
+        let in_offset = start.in_bit_offset.div_ceil(8);
+        let (bits, byte) = (start.bits, start.byte);
+        let mut stream = Self::at_block(in_offset, start.out_offset, bits, byte, window);
+        (stream.check_crc, stream.limits) = (check_crc, limits);
+        stream.last_byte = byte;
+        stream
+    }
+
+    /// Checks each member's CRC-32.
+    pub(crate) fn checks_crc(&self) -> bool {
+        self.check_crc
+    }
+
     /// What the last [`Happened::Decoded`] wrote.
     pub(crate) fn output(&self) -> &[u8] {
         &self.buf[self.last.clone()]

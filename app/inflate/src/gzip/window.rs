@@ -67,6 +67,20 @@ impl PackedWindow {
         PackedWindow(Packed::Loose(runs.into_boxed_slice()))
     }
 
+    /// The same of runs that a stranger may have written; none if they are no window.
+    pub(crate) fn loose_checked(runs: &[u8]) -> Option<Self> {
+        let fits = runs.len() <= MAX_RUNS_LEN && from_runs(runs).is_some();
+        fits.then(|| PackedWindow::loose(runs.to_vec()))
+    }
+
+    /// The runs of a loose window; of another there are none.
+    pub(crate) fn loose_runs(&self) -> &[u8] {
+        match &self.0 {
+            Packed::Loose(runs) => runs,
+            Packed::None | Packed::Grouped { .. } => &[],
+        }
+    }
+
     /// A window in a packed group.
     pub(crate) fn grouped(group: Arc<[u8]>, number: u8) -> Self {
         PackedWindow(Packed::Grouped { group, number })

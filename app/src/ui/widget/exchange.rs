@@ -1,9 +1,9 @@
 //! The index of the open layer: saved for others, or taken from a file.
 
 use layerscope_core::job::{ExportFormat, Exported, MadeBy, Phase, Verified};
-use layerscope_core::layer_index::Compression;
+use layerscope_core::layer_index::{Compression, TradeChoice};
 use layerscope_core::view::command::{self, Command, PushedZtoc};
-use layerscope_core::view::human;
+use layerscope_core::view::{human, trade};
 use leptos::prelude::*;
 
 use super::command::Commands;
@@ -29,6 +29,10 @@ pub fn IndexExchange() -> impl IntoView {
         let kinds = [Compression::Gzip, Compression::None];
         done.get() && progress.with(|p| !p.bare && p.compression.is_none_or(|c| kinds.contains(&c)))
     });
+    let setting = state.shell.trade();
+    let trade = Memo::new(move |_| progress.with(|p| p.trade.filter(|_| p.phase == Phase::Done)));
+    let made_by = Memo::new(move |_| Some(trade::made_by(trade.get()?, setting.get())));
+    let other = Memo::new(move |_| trade.get().is_some_and(|made| made != setting.get()));
     let going = Memo::new(move |_| export.with(|e| matches!(e, Some(Export::Going { .. }))));
     let problem = Memo::new(move |_| {
         export.with(|e| match e {
@@ -95,6 +99,23 @@ pub fn IndexExchange() -> impl IntoView {
                     </label>
                 </When>
             </div>
+            <When when=move || made_by.get().is_some()>
+                <p class="small" data-trade=move || progress.with(|p| p.trade.map(TradeChoice::name))>
+                    {live(move || made_by.get().unwrap_or_default())}
+                    " "
+                    <When when=move || other.get() && !going.get()>
+                        <button
+                            type="button"
+                            class="btn tiny"
+                            data-action="remake-index"
+                            title="Reads the whole layer once more"
+                            on:click=move |_| app.effects.remake_index()
+                        >
+                            "Make it again"
+                        </button>
+                    </When>
+                </p>
+            </When>
             <p class="muted small" role="status">{live(move || export.with(words))}</p>
             {live(move || problem.get().map(|problem| view! { <ProblemPanel problem=problem note=""/> }))}
             <When when=move || pushes.get()>

@@ -31,6 +31,10 @@ pub fn LayerProgress() -> impl IntoView {
     let by_publisher =
         Memo::new(move |_| progress.with(|p| p.phase == Phase::Done && p.made_by != MadeBy::Us));
     let vouched = Memo::new(move |_| progress.with(vouched));
+    let interrupted = Memo::new(move |_| progress.with(interrupted));
+    // Where it has failed, the problem says so, and how to go on.
+    let can_go_on =
+        Memo::new(move |_| progress.with(|p| p.can_go_on && p.phase == Phase::Cancelled));
     view! {
         <div class="progress" data-worker-memory=move || progress.with(|p| p.memory_bytes)>
             <When when=move || !running.get()>
@@ -77,10 +81,50 @@ pub fn LayerProgress() -> impl IntoView {
                         "Cancel"
                     </button>
                 </When>
+                <When when=move || can_go_on.get()>
+                    <button
+                        type="button"
+                        class="btn tiny"
+                        on:click=move |_| app.effects.go_on_with_layer()
+                    >
+                        "Go on"
+                    </button>
+                </When>
             </div>
+            {live(move || interrupted.get().map(|text| view! { <p class="muted" role="status" data-interrupted="true">{text}</p> }))}
             {live(move || vouched.get().map(|text| view! { <p class="muted">{text}</p> }))}
         </div>
     }
+}
+
+/// What is to be known of a layer that did not come in one piece.
+fn interrupted(p: &Progress) -> Option<String> {
+    let mut told = Vec::new();
+    if p.waiting {
+        told.push("Another tab reads this layer; its list is waited for".to_owned());
+    }
+    if p.kept > 0 {
+        let at = human::size(p.kept);
+        told.push(format!(
+            "Gone on at {at}, where an earlier visit has stopped"
+        ));
+    }
+    if let Some(lost) = p.lost {
+        let times = match lost.times {
+            0 | 1 => String::new(),
+            times => format!("{times} times, last "),
+        };
+        let then = match p.phase {
+            Phase::Done | Phase::Sealing => "; nothing was lost",
+            Phase::Failed | Phase::Cancelled => "",
+            Phase::Starting | Phase::Streaming => "; going on",
+        };
+        told.push(format!(
+            "Connection lost {times}at {}{then}",
+            human::size(lost.at)
+        ));
+    }
+    (!told.is_empty()).then(|| told.join(". "))
 }
 
 /// What is to be known of an index that somebody else made, or of one that was not used.
@@ -136,13 +180,14 @@ fn streaming(p: &Progress, size: Option<u64>) -> String {
         Some(size) => format!("{} of {}", human::size(p.received), human::size(size)),
         None => human::size(p.received),
     }];
-    parts.extend(human::speed(p.received, p.elapsed_ms));
+    let came = p.received.saturating_sub(p.kept);
+    parts.extend(human::speed(came, p.elapsed_ms));
     parts.extend(layers(p));
     parts.push(human::plural(u64::from(p.entries), "entry", "entries"));
     let left = size.map(|size| size.saturating_sub(p.received));
     // In the first moments the speed says little.
-    if let Some(left) = left.filter(|_| p.elapsed_ms > 700.0 && p.received > 0) {
-        let seconds = left as f64 * p.elapsed_ms / p.received as f64 / 1000.0;
+    if let Some(left) = left.filter(|_| p.elapsed_ms > 700.0 && came > 0) {
+        let seconds = left as f64 * p.elapsed_ms / came as f64 / 1000.0;
         parts.push(format!("{} left", human::duration_s(seconds.ceil() as u64)));
     }
     parts.join(" · ")

@@ -1,6 +1,7 @@
 //! Signing in where a registry asks for it: a form, and the way to a provider.
 
 use layerscope_core::reference::Registry;
+use layerscope_core::registry::login::kept::Trust;
 use leptos::html;
 use leptos::prelude::*;
 
@@ -31,6 +32,18 @@ fn SignIn(registry: Registry) -> impl IntoView {
         .into_any();
     }
     let app = app();
+    match app.state.login.trust().get_untracked() {
+        Trust::Given => {}
+        Trust::Asked(host) => return view! { <Accept host=host/> }.into_any(),
+        Trust::Never => {
+            return view! {
+                <p data-proxy="refused">
+                    "One cannot sign in here: the link to this page names a proxy in a way that does not show who it is."
+                </p>
+            }
+            .into_any();
+        }
+    }
     let name = NodeRef::<html::Input>::new();
     let password = NodeRef::<html::Input>::new();
     let remember = NodeRef::<html::Input>::new();
@@ -73,6 +86,35 @@ fn SignIn(registry: Registry) -> impl IntoView {
         <p class="small muted">"It is sent to this registry's sign-in only, by way of this page's proxy."</p>
     }
     .into_any()
+}
+
+/// Asks whether a proxy that a link has named may have sign-ins.
+#[component]
+fn Accept(host: String) -> impl IntoView {
+    let app = app();
+    let label = format!("Let {host} have what I sign in with");
+    let name = host.clone();
+    view! {
+        <p data-proxy=name>
+            "The link to this page has it ask by way of the proxy "
+            <strong class="mono">{host}</strong>
+            ", which would learn every password and token that is entered here. Nothing was sent to it but what is "
+            "asked for. Allow it only if you know who runs it; this browser keeps your answer."
+        </p>
+        <div class="row">
+            <button
+                type="button"
+                class="btn"
+                data-action="accept-proxy"
+                on:click=move |_| {
+                    retries(app, USERNAME);
+                    app.effects.accept_proxy();
+                }
+            >
+                {label}
+            </button>
+        </div>
+    }
 }
 
 /// Whether a sign-in is to be remembered, and what that means.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use layerscope_core::digest::{Algorithm, Digest, Hasher};
 use layerscope_core::layer_index::{
-    BlobHasher, BuildOptions, IndexBuilder, LayerIndex, index_file_name,
+    BlobHasher, BuildOptions, IndexBuilder, LayerIndex, TradeChoice, index_file_name,
 };
 use layerscope_core::manifest::Descriptor;
 use layerscope_core::port::Body;
@@ -31,6 +31,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 pub struct Output {
     pub folder: PathBuf,
     pub soci: bool,
+    pub trade: TradeChoice,
     pub again: bool,
 }
 
@@ -170,9 +171,11 @@ struct Making {
 
 impl Making {
     fn new(digest: &Digest, output: &Output) -> Self {
+        let mut options = BuildOptions::default();
+        options.gzip.trade = output.trade.trade();
         Making {
             digest: digest.clone(),
-            builder: IndexBuilder::new(BuildOptions::default()),
+            builder: IndexBuilder::new(options),
             hasher: BlobHasher::new(digest.algorithm()),
             ztoc: output.soci.then(|| ZtocBuilder::new(digest)),
             remarks: Vec::new(),

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
+use layerscope_core::layer_index::TradeChoice;
 use layerscope_core::manifest::{Descriptor, Document, ImageManifest, Platform};
 use layerscope_core::media_type::{self, MediaTypeKind};
 use layerscope_core::port::memory::run as wait;
@@ -39,6 +40,9 @@ struct Arguments {
     /// Write SOCI's index of each layer too, as <algorithm>-<digest>.ztoc
     #[arg(long)]
     soci: bool,
+    /// What an index keeps: small, balanced, or fine, by which a file takes the fewest bytes
+    #[arg(long, value_name = "CHOICE", default_value = "balanced", value_parser = trade)]
+    trade: TradeChoice,
     /// Make files that are there again
     #[arg(long)]
     again: bool,
@@ -51,6 +55,10 @@ struct Arguments {
     /// Sign in with this name, and the password in LAYERSCOPE_PASSWORD
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
+}
+
+fn trade(name: &str) -> Result<TradeChoice, String> {
+    TradeChoice::from_name(name).ok_or_else(|| "it is none of small, balanced and fine".to_owned())
 }
 
 fn main() -> ExitCode {
@@ -69,6 +77,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     let output = Output {
         folder: arguments.out.clone(),
         soci: arguments.soci,
+        trade: arguments.trade,
         again: arguments.again,
     };
     let file = Path::new(&arguments.target);

@@ -17,6 +17,7 @@ fn access(password: &str) -> Access {
     Access {
         authorization: None,
         credentials: Some(credentials),
+        renewed: true,
     }
 }
 
@@ -90,4 +91,52 @@ fn the_page_is_asked_and_the_read_goes_on() {
     world.run();
     assert_eq!(world.content(5).unwrap_err().code, "UNAUTHORIZED");
     assert_eq!(asked(&world), before);
+}
+
+/// What a page got as one person is not used once it is another's.
+#[test]
+fn another_person_reads_as_themselves() {
+    let blob = layer();
+    let sent = Rc::new(RefCell::new(Vec::new()));
+    let (served, seen) = (blob.clone(), sent.clone());
+    let mut world = World::new(&MemoryStore::default(), move |request| {
+        let header = request.header("authorization").unwrap_or_default();
+        seen.borrow_mut().push(header.to_owned());
+        // Both may read.
+        match header.is_empty() {
+            false => Ok(serve(&served, request)),
+            true => Ok(Answer::status(401).header("WWW-Authenticate", "Basic")),
+        }
+    });
+    let of = |name: &str, authorization: Option<&str>| Access {
+        authorization: authorization.map(str::to_owned),
+        credentials: Some(Credentials::typed(name, "secret")),
+        renewed: false,
+    };
+    world.post(Request::Open {
+        job: 1,
+        source: World::source(&blob, Some(blob.len())),
+        access: of("anna", Some("Bearer of-anna")),
+    });
+    world.run();
+    assert!(
+        sent.borrow()
+            .iter()
+            .all(|header| header == "Bearer of-anna")
+    );
+    sent.borrow_mut().clear();
+    world.post(Request::Access {
+        job: 1,
+        access: of("berta", None),
+    });
+    let (noise, bytes) = file("usr/share/noise.bin");
+    world.read(2, noise, 100_000, 1_000);
+    world.run();
+    assert_eq!(world.content(2).unwrap().bytes, bytes[100_000..101_000]);
+    let sent = sent.borrow();
+    assert!(sent.last().unwrap().starts_with("Basic "), "{sent:?}");
+    assert!(
+        !sent.iter().any(|header| header.contains("anna")),
+        "{sent:?}"
+    );
 }

@@ -267,8 +267,8 @@ fn a_path_that_is_not_there_yet_is_found_when_it_comes() {
 fn two_layers_in_one_worker_do_not_wait_for_each_other() {
     let blob = layer();
     let mut world = World::of(&blob);
-    world.open_as(1, &blob, None);
-    world.open_as(2, &blob, None);
+    world.open_as(1, &blob, Some(blob.len()));
+    world.open_as(2, &blob, Some(blob.len()));
     world.run_until(|world| {
         world
             .progress_of(1)

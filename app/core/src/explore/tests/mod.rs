@@ -9,6 +9,8 @@ mod foreign;
 mod frames;
 mod inner;
 mod reads;
+mod resume;
 mod root;
 mod somebody;
+mod trade;
 mod world;

@@ -62,6 +62,37 @@ fn the_same_span_is_fetched_once() {
 }
 
 #[test]
+fn neighbours_come_from_one_range() {
+    let (_, mut world) = opened();
+    let [(small, small_bytes), (last, last_bytes)] =
+        ["usr/share/small.txt", "usr/share/last.txt"].map(file);
+    // The one after it begins in what is here: only what is missing is asked for.
+    world.read(1, small, 0, u64::MAX);
+    world.run();
+    assert_eq!(world.content(1).unwrap().bytes, small_bytes);
+    let range = |world: &World, n: usize| {
+        let range = world.ranges()[n].clone().expect("a range");
+        let (start, end) = range.trim_start_matches("bytes=").split_once('-').unwrap();
+        (start.parse::<u64>().unwrap(), end.parse::<u64>().unwrap())
+    };
+    world.read(2, last, 0, u64::MAX);
+    world.run();
+    assert_eq!(world.content(2).unwrap().bytes, last_bytes);
+    assert_eq!(world.content(2).unwrap().verified, Verified::Span);
+    let first_end = range(&world, 1).1;
+    match world.ranges().len() {
+        2 => assert_eq!(world.content(2).unwrap().fetched, 0),
+        _ => assert_eq!(range(&world, 2).0, first_end + 1),
+    }
+    // Both are in what is here now.
+    let requests = world.ranges().len();
+    world.read(3, small, 5, 50);
+    world.run();
+    assert_eq!(world.content(3).unwrap().bytes, &small_bytes[5..55]);
+    assert_eq!(world.ranges().len(), requests);
+}
+
+#[test]
 fn entries_without_bytes_are_refused_and_the_job_goes_on() {
     let (_, mut world) = opened();
     world.read(1, 0, 0, 10);

@@ -1,6 +1,7 @@
 //! The world around a session: what it is given, and what it was seen to do.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::io::Write as _;
 use std::pin::Pin;
@@ -9,13 +10,15 @@ use std::task::{Context, Poll, Waker};
 
 use crate::digest::{Algorithm, Digest};
 use crate::explore::formats::{Formats, FormatsError};
-use crate::explore::ports::{FileError, FileSink, FinishedFile, MemoryFile, Ports};
+use crate::explore::ports::{
+    FileError, FileSink, FinishedFile, MemoryFile, Ports, SaveEvery, Task,
+};
 use crate::explore::session::LayerSession;
 use crate::job::{
     Access, Event, JobId, LayerSource, Phase, Progress, ReadId, Request, Row, SociIndex, Verified,
     ViewId, ViewInfo, ViewSpec,
 };
-use crate::layer_index::{BlobDigests, BlobHasher};
+use crate::layer_index::{BlobDigests, BlobHasher, TradeChoice};
 use crate::port::memory::{Answer, MemoryClock, MemoryHttp, MemoryStore};
 use crate::port::{Clock, EventSink, Hash, HashError, HttpError, HttpRequest};
 use crate::reference::Repository;
@@ -42,6 +45,9 @@ pub(super) struct TestPorts {
     file_limit: Rc<Cell<u64>>,
     formats_fail: Rc<Cell<bool>>,
     app_config: Rc<RefCell<Option<Vec<u8>>>>,
+    spawned: Rc<RefCell<Vec<Task>>>,
+    locks: Locks,
+    save_every: Rc<Cell<SaveEvery>>,
 }
 
 impl Clock for TestPorts {
@@ -75,6 +81,7 @@ impl Ports for TestPorts {
     type Store = MemoryStore;
     type Hash = TestHash;
     type File = TestFile;
+    type Lock = TestLock;
 
     fn http(&self) -> MemoryHttp {
         self.http.clone()
@@ -84,11 +91,35 @@ impl Ports for TestPorts {
         &self.store
     }
 
-    fn hash(&self, algorithm: Algorithm) -> TestHash {
+    fn hash(&self, algorithm: Algorithm, states: Vec<u8>) -> TestHash {
+        let hasher = match states.is_empty() {
+            true => BlobHasher::new(algorithm),
+            false => BlobHasher::resume(&states).expect("its own states"),
+        };
         TestHash {
-            hasher: BlobHasher::new(algorithm),
+            hasher,
             dies: self.hash_dies.clone(),
         }
+    }
+
+    async fn lock(&self, name: &str, wait: bool) -> Option<TestLock> {
+        loop {
+            if self.locks.borrow_mut().insert(name.to_owned()) {
+                return Some(TestLock(name.to_owned(), self.locks.clone()));
+            }
+            if !wait {
+                return None;
+            }
+            Turn(false).await;
+        }
+    }
+
+    fn spawn(&self, task: Task) {
+        self.spawned.borrow_mut().push(task);
+    }
+
+    fn save_every(&self) -> SaveEvery {
+        self.save_every.get()
     }
 
     async fn file(&self, name: &str) -> Result<TestFile, FileError> {
@@ -143,8 +174,30 @@ impl Hash for TestHash {
         Ok(())
     }
 
+    fn states(
+        &mut self,
+        told: usize,
+    ) -> impl Future<Output = Result<Vec<u8>, HashError>> + 'static {
+        let states = self.hasher.states_since(told).to_vec();
+        async {
+            Turn(false).await;
+            Ok(states)
+        }
+    }
+
     async fn finish(self) -> Result<BlobDigests, HashError> {
         Ok(self.hasher.finish())
+    }
+}
+
+pub(super) type Locks = Rc<RefCell<BTreeSet<String>>>;
+
+/// Held until it is dropped.
+pub(super) struct TestLock(String, Locks);
+
+impl Drop for TestLock {
+    fn drop(&mut self) {
+        self.1.borrow_mut().remove(&self.0);
     }
 }
 
@@ -271,7 +324,7 @@ pub(super) fn serve(blob: &Blob, request: &HttpRequest) -> Answer {
 /// A session, its tasks, and all that can be seen of it from outside.
 pub(super) struct World {
     pub(super) session: LayerSession<TestPorts>,
-    tasks: Vec<Pin<Box<dyn Future<Output = ()>>>>,
+    tasks: Vec<Task>,
     pub(super) http: MemoryHttp,
     pub(super) store: MemoryStore,
     pub(super) clock: MemoryClock,
@@ -280,6 +333,8 @@ pub(super) struct World {
     pub(super) file_limit: Rc<Cell<u64>>,
     pub(super) formats_fail: Rc<Cell<bool>>,
     pub(super) app_config: Rc<RefCell<Option<Vec<u8>>>>,
+    spawned: Rc<RefCell<Vec<Task>>>,
+    pub(super) save_every: Rc<Cell<SaveEvery>>,
     told: Told,
 }
 
@@ -288,11 +343,22 @@ impl World {
         store: &MemoryStore,
         handler: impl Fn(&HttpRequest) -> Result<Answer, HttpError> + 'static,
     ) -> World {
+        World::beside(&Locks::default(), store, handler)
+    }
+
+    /// One of several tabs.
+    pub(super) fn beside(
+        locks: &Locks,
+        store: &MemoryStore,
+        handler: impl Fn(&HttpRequest) -> Result<Answer, HttpError> + 'static,
+    ) -> World {
         let told = Told::default();
         let (sleeps, hash_dies) = (Rc::default(), Rc::<Cell<bool>>::default());
         let file_limit = Rc::new(Cell::new(u64::MAX));
         let formats_fail = Rc::<Cell<bool>>::default();
         let app_config = Rc::<RefCell<Option<Vec<u8>>>>::default();
+        let spawned = Rc::<RefCell<Vec<Task>>>::default();
+        let save_every = Rc::new(Cell::new(SaveEvery::default()));
         let (http, clock) = (MemoryHttp::new(handler), MemoryClock::default());
         let ports = TestPorts {
             http: http.clone(),
@@ -304,6 +370,9 @@ impl World {
             file_limit: file_limit.clone(),
             formats_fail: formats_fail.clone(),
             app_config: app_config.clone(),
+            spawned: spawned.clone(),
+            locks: locks.clone(),
+            save_every: save_every.clone(),
         };
         World {
             session: LayerSession::new(ports, BUILD),
@@ -316,6 +385,8 @@ impl World {
             file_limit,
             formats_fail,
             app_config,
+            spawned,
+            save_every,
             told,
         }
     }
@@ -350,7 +421,7 @@ impl World {
     }
 
     fn start(&mut self, task: impl Future<Output = ()> + 'static) {
-        let mut task: Pin<Box<dyn Future<Output = ()>>> = Box::pin(task);
+        let mut task: Task = Box::pin(task);
         let mut context = Context::from_waker(Waker::noop());
         if task.as_mut().poll(&mut context).is_pending() {
             self.tasks.push(task);
@@ -365,6 +436,7 @@ impl World {
 
     /// Gives every task one turn.
     pub(super) fn turn(&mut self) {
+        self.tasks.append(&mut self.spawned.borrow_mut());
         let mut context = Context::from_waker(Waker::noop());
         self.tasks
             .retain_mut(|task| task.as_mut().poll(&mut context).is_pending());
@@ -374,7 +446,7 @@ impl World {
     #[track_caller]
     pub(super) fn run(&mut self) {
         for _ in 0..MAX_TURNS {
-            if self.tasks.is_empty() {
+            if self.tasks.is_empty() && self.spawned.borrow().is_empty() {
                 return;
             }
             self.turn();
@@ -414,6 +486,8 @@ impl World {
             soci: SociIndex::Unknown,
             given: None,
             whole: false,
+            again: false,
+            trade: TradeChoice::default(),
         }
     }
 
@@ -472,6 +546,11 @@ impl World {
 
     pub(super) fn phase(&self) -> Phase {
         self.progress_of(1).map_or(Phase::Starting, |p| p.phase)
+    }
+
+    /// Bytes that job 1 has received, told or not.
+    pub(super) fn received(&self) -> u64 {
+        self.session.received(1).unwrap_or_default()
     }
 
     /// The last shape of a listing of job 1.

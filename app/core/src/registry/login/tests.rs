@@ -18,6 +18,7 @@ fn place() -> Place {
         search: "proxy=x".into(),
         redirect_uri: "https://app.example/sub/callback.html".into(),
         remember: false,
+        proxy: "http://p".into(),
     }
 }
 
@@ -141,6 +142,54 @@ fn who_comes_back() {
     let old = Err("the sign-in was begun more than an hour ago");
     comes_back("", &answer(Some("c"), None, None), 3601, old);
     comes_back("", &answer(Some("c"), None, None), -601, old);
+}
+
+/// Neither code nor verifier for a proxy that a link has named meanwhile.
+#[test]
+fn another_proxy_gets_nothing() {
+    let good = answer(Some("c"), Some("https://op.example"), None);
+    for other in ["", "https://evil.example", "http://p/", "https://p"] {
+        let got = started("").code_request(other, &good, NOW).err();
+        assert_eq!(
+            got,
+            Some(LoginError::OtherProxy("The House".into())),
+            "{other}"
+        );
+    }
+}
+
+#[test]
+fn what_was_refused_is_not_renewed_at_once_again() {
+    for (age_s, expires_s, young) in [
+        (0.0, None, true),
+        (29.0, None, true),
+        (30.0, None, false),
+        (29.0, Some(3600), true),
+        (1.0, Some(4), true),
+        (2.0, Some(4), false),
+        (0.0, Some(0), false),
+        // The clock was set back.
+        (-1.0, None, false),
+    ] {
+        assert_eq!(is_young(age_s, expires_s), young, "{age_s} {expires_s:?}");
+    }
+}
+
+#[test]
+fn what_is_revoked() {
+    let mut renewal = Renewal {
+        provider: "op".into(),
+        name: "The House".into(),
+        refresh_token: Some("again".into()),
+    };
+    let request = renewal.revocation("http://p").unwrap();
+    let body: Value = serde_json::from_slice(&request.body.unwrap()).unwrap();
+    assert_eq!(
+        body,
+        serde_json::json!({"provider": "op", "revoke": "again"})
+    );
+    renewal.refresh_token = None;
+    assert!(renewal.revocation("http://p").is_none());
 }
 
 #[track_caller]

@@ -47,7 +47,7 @@ fn unauthorized(schemes: &[&str], with_credentials: bool) -> RegistryError {
 }
 
 /// The codes of the proxy's contract.
-const PROXY_CODES: [&str; 15] = [
+const PROXY_CODES: [&str; 16] = [
     "TARGET_INVALID",
     "REGISTRY_NOT_SERVED",
     "ADDRESS_REFUSED",
@@ -61,6 +61,7 @@ const PROXY_CODES: [&str; 15] = [
     "REDIRECT_REFUSED",
     "TOO_MANY_REDIRECTS",
     "BODY_TOO_LARGE",
+    "REQUEST_TIMEOUT",
     "RATE_LIMITED",
     "BUSY",
 ];

@@ -1,10 +1,12 @@
 //! Bytes that are no ztoc, or one that lies.
 
+use flatbuffers::{FlatBufferBuilder, InvalidFlatbuffer, field_index_to_field_offset};
 use proptest::prelude::*;
 
 use super::*;
 use crate::layer_index::LayerIndex;
 use crate::ztoc::checkpoints::RECORD_BYTES;
+use crate::ztoc::{UNCOMPRESSED, encode, slots};
 
 #[track_caller]
 fn refused(bytes: &[u8], expect: &str) {
@@ -89,6 +91,59 @@ fn checkpoints_that_cannot_be_are_refused() {
         parse(&blob(3, &[(10, 0, 0), (12, 0, 3), (20, 0, 0)])),
         Some(3)
     );
+}
+
+/// A ztoc of files that all have the same name: the same bytes, pointed at by each.
+fn sharing_one_name(files: u64, name: &[u8]) -> Vec<u8> {
+    let mut builder = FlatBufferBuilder::new();
+    let name = builder.create_byte_string(name);
+    let kind = builder.create_string("reg");
+    let slot = |field: usize| field_index_to_field_offset(field as u16);
+    let mut tables = Vec::new();
+    for n in 0..files {
+        let table = builder.start_table();
+        builder.push_slot_always(slot(slots::file::NAME), name);
+        builder.push_slot_always(slot(slots::file::TYPE), kind);
+        builder.push_slot(
+            slot(slots::file::UNCOMPRESSED_OFFSET),
+            512 * (n as i64 + 1),
+            0,
+        );
+        tables.push(builder.end_table(table));
+    }
+    let metadata = builder.create_vector(&tables);
+    let table = builder.start_table();
+    builder.push_slot_always(slot(slots::toc::METADATA), metadata);
+    let toc = builder.end_table(table);
+    let len = 512 * (files as i64 + 1);
+    let checkpoints = builder.create_vector(&encode::tar_zinfo(1 << 40, len as u64));
+    let digest = builder.create_string(&format!("sha256:{}", "0".repeat(64)));
+    let digests = builder.create_vector(&[digest]);
+    let table = builder.start_table();
+    let algorithm = slot(slots::info::COMPRESSION_ALGORITHM);
+    builder.push_slot_always(algorithm, UNCOMPRESSED as i8);
+    builder.push_slot_always(slot(slots::info::SPAN_DIGESTS), digests);
+    builder.push_slot_always(slot(slots::info::CHECKPOINTS), checkpoints);
+    let info = builder.end_table(table);
+    let table = builder.start_table();
+    builder.push_slot_always(slot(slots::ztoc::TOC), toc);
+    builder.push_slot(slot(slots::ztoc::COMPRESSED_ARCHIVE_SIZE), len, 0);
+    builder.push_slot(slot(slots::ztoc::UNCOMPRESSED_ARCHIVE_SIZE), len, 0);
+    builder.push_slot_always(slot(slots::ztoc::COMPRESSION_INFO), info);
+    let root = builder.end_table(table);
+    builder.finish_minimal(root);
+    builder.finished_data().to_vec()
+}
+
+#[test]
+fn a_small_one_does_not_become_large() {
+    let good = Ztoc::parse(&sharing_one_name(2_000, b"a"), None).expect("none is large");
+    assert_eq!(good.toc.len(), 2_000);
+    let bytes = sharing_one_name(2_000, &[b'a'; 4_000]);
+    assert!(bytes.len() < 200_000, "{}", bytes.len());
+    let error = Ztoc::parse(&bytes, None).expect_err("8 MB of names");
+    let too_large = InvalidFlatbuffer::ApparentSizeTooLarge;
+    assert_eq!(error, ZtocError::Flatbuffer(too_large));
 }
 
 proptest! {

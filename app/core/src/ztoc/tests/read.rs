@@ -119,7 +119,8 @@ fn a_span_that_was_changed_gives_nothing() {
 #[test]
 fn the_first_version_lacks_its_first_checkpoint() {
     let sample = &samples()[1];
-    let mut flat = super::super::flat::Flat::new(&sample.ztoc);
+    let limits = flat::limits(sample.ztoc.len());
+    let mut flat = flat::Flat::new(&sample.ztoc, &limits);
     let root = flat.root::<6>().expect("good");
     let info = flat.table::<4>(root[slots::ztoc::COMPRESSION_INFO]);
     let blob = flat.bytes(info.expect("good")[slots::info::CHECKPOINTS]);

@@ -3,6 +3,7 @@
 mod damage;
 mod differential;
 mod limits;
+mod saved;
 mod stored;
 
 use std::collections::VecDeque;

@@ -1,0 +1,50 @@
+//! Which way a client asks each registry.
+
+use super::{Client, Purpose};
+use crate::port::Http;
+use crate::reference::Registry;
+use crate::registry::endpoint::Endpoint;
+use crate::registry::error::RegistryError;
+
+impl<H: Http> Client<H> {
+    /// How a registry is reached.
+    pub fn endpoint(&self, registry: &Registry) -> Endpoint {
+        let own = self.state.borrow().endpoints.get(registry).cloned();
+        own.unwrap_or_else(|| self.endpoint.borrow().clone())
+    }
+
+    /// How registries are reached that have no way of their own.
+    pub fn set_default_endpoint(&self, endpoint: Endpoint) {
+        self.endpoint.replace(endpoint);
+    }
+
+    /// How a registry is reached from now on.
+    pub fn set_endpoint(&self, registry: &Registry, endpoint: Endpoint) {
+        if self.endpoint(registry) != endpoint {
+            let mut state = self.state.borrow_mut();
+            // The proxy's challenge may have been read for us, and not be one to meet ourselves.
+            state.challenged.remove(registry);
+            state.endpoints.insert(registry.clone(), endpoint);
+        }
+    }
+
+    /// Whether a registry answers this page directly, with the headers that reading needs.
+    ///
+    /// # Errors
+    /// It does not, and why.
+    pub async fn answers_directly(
+        &self,
+        registry: &Registry,
+        plain_http: bool,
+    ) -> Result<(), RegistryError> {
+        let mut purpose = Purpose {
+            registry,
+            repository: None,
+            attempt: self.attempt(registry, "its API".into()),
+        };
+        purpose.attempt.direct = true;
+        let request = Endpoint::Direct { plain_http }.ping(registry);
+        // Whatever the status: it can be read, and that is the question.
+        self.dispatch(&purpose, &request, None).await.map(drop)
+    }
+}
