@@ -74,13 +74,16 @@ impl<T> Copy for ReadLater<T> {}
 impl<T: Default + 'static> ReadLater<T> {
     /// Reads it, and follows its changes.
     pub fn with<R>(self, read: impl FnOnce(&T) -> R) -> R {
-        self.0.cell.with(|cell| read_as(cell.as_deref(), read))
+        let mut own = None;
+        self.0
+            .cell
+            .with(|cell| read(value(cell.as_deref(), &mut own)))
     }
 
     /// Reads it once.
     pub fn with_untracked<R>(self, read: impl FnOnce(&T) -> R) -> R {
-        let cell = self.0.cell;
-        cell.with_untracked(|cell| read_as(cell.as_deref(), read))
+        let (cell, mut own) = (self.0.cell, None);
+        cell.with_untracked(|cell| read(value(cell.as_deref(), &mut own)))
     }
 
     /// Follows its changes without reading it.
@@ -112,12 +115,15 @@ fn change_as<T: Default + Send + Sync + 'static>(cell: &mut Content, change: imp
     }
 }
 
-fn read_as<T: Default + 'static, R>(
-    cell: Option<&(dyn Any + Send + Sync)>,
-    read: impl FnOnce(&T) -> R,
-) -> R {
+/// The value in it, or the default, which `own` holds then. (Once for each type: whoever reads is
+/// many, and each reader's code should be there once.)
+#[inline(never)]
+fn value<'a, T: Default + 'static>(
+    cell: Option<&'a (dyn Any + Send + Sync)>,
+    own: &'a mut Option<T>,
+) -> &'a T {
     match cell.and_then(|value| value.downcast_ref()) {
-        Some(value) => read(value),
-        None => read(&T::default()),
+        Some(value) => value,
+        None => own.insert(T::default()),
     }
 }
