@@ -91,6 +91,7 @@ fn an_older_quay_names_its_next_page_itself() {
     ];
     let setup = Setup::new("quay.io/org/app", RED_HAT);
     setup.hosts.change(OLDER);
+    setup.opens();
     two_pages(&setup);
 }
 
