@@ -55,11 +55,11 @@ pub(super) struct Layer {
 }
 
 impl Layer {
-    /// Its bytes are about to come.
-    pub(super) fn begin(&mut self) {
+    /// Its bytes are about to come; `unnamed` if no digest says what they have to be.
+    pub(super) fn begin(&mut self, unnamed: bool) {
         let mut options = BuildOptions::default();
-        // The blob's digest covers what a CRC would; in wasm it costs more than a tenth.
-        options.gzip.check_crc = !cfg!(target_arch = "wasm32");
+        // A blob's digest covers what a CRC would; in wasm it costs more than a tenth.
+        options.gzip.check_crc = unnamed || !cfg!(target_arch = "wasm32");
         let builder = IndexBuilder::new(options);
         self.content = Content::Growing(Box::new(builder));
     }

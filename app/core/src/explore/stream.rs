@@ -39,7 +39,13 @@ impl From<ExploreError> for End {
 
 /// Opens the job's layer and tells how it goes. Ends when the layer is whole, cancelled or failed.
 pub(super) async fn open<P: Ports>(session: &Inner<P>, job: &Job<P>) {
-    if restore(session, job).await || find_index::find(job).await {
+    // The file is at hand, and nobody is to learn that it was opened.
+    let found = match (job.source.unnamed, job.source.is_local()) {
+        (true, _) => false,
+        (false, true) => restore(session, job).await,
+        (false, false) => restore(session, job).await || find_index::find(job).await,
+    };
+    if found {
         return;
     }
     let outcome = match stream(job).await {
@@ -109,7 +115,7 @@ async fn stream<P: Ports>(job: &Job<P>) -> Result<BlobDigests, End> {
         .guard(feed.connect())
         .await?
         .map_err(ExploreError::from)?;
-    job.layer.borrow_mut().begin();
+    job.layer.borrow_mut().begin(job.source.unnamed);
     job.advance(|progress| {
         progress.phase = Phase::Streaming;
         progress.size = progress.size.or(feed.total());
@@ -147,6 +153,16 @@ async fn stream<P: Ports>(job: &Job<P>) -> Result<BlobDigests, End> {
 
 /// Compares the digest, makes the index whole and stores it.
 async fn seal<P: Ports>(session: &Inner<P>, job: &Job<P>, digests: BlobDigests) -> Result<(), End> {
+    if job.source.unnamed {
+        let mut layer = job.layer.borrow_mut();
+        let digest = digests.digest().clone();
+        layer
+            .seal(digests, &digest, job.source.title())
+            .map_err(ExploreError::from)?;
+        drop(layer);
+        job.advance(|progress| progress.phase = Phase::Done);
+        return Ok(());
+    }
     if *digests.digest() != job.source.digest {
         return Err(End::Failed(ExploreError::WrongDigest {
             expected: job.source.digest.clone(),

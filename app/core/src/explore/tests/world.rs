@@ -414,6 +414,7 @@ impl World {
             soci: SociIndex::Unknown,
             given: None,
             whole: false,
+            unnamed: false,
         }
     }
 
