@@ -21,6 +21,8 @@ pub const APP_CONFIG: &str = "config.json";
 pub struct AppConfig {
     /// A folder of index files (`cargo xtask index`): an address, or a path from the page's folder.
     pub index_source: Option<String>,
+    /// Origins whose pages may talk to this one when they frame it, beside the app's own.
+    pub embed_origins: Vec<String>,
 }
 
 impl AppConfig {

@@ -272,6 +272,9 @@ pub fn index_key(digest: &Digest) -> String {
     format!("layer/{digest}")
 }
 
+/// What keys begin with under which answers of registries are kept, beside the indices.
+pub const SEEN: &str = "seen/";
+
 /// The blob's digest in a key made by [`index_key`].
 pub fn digest_of_key(key: &str) -> Option<Digest> {
     key.strip_prefix("layer/")?.parse().ok()
