@@ -39,6 +39,7 @@ fn source(name: &str) -> LayerSource {
         soci: Default::default(),
         given: None,
         whole: false,
+        unnamed: false,
     }
 }
 

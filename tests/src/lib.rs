@@ -19,6 +19,8 @@ pub mod page;
 pub mod process;
 pub mod proxy;
 pub mod recorder;
+pub mod skopeo;
+pub mod static_host;
 pub mod token_server;
 
 /// Says that part of a test did not run, and why; the rest of the test goes on.

@@ -1,23 +1,29 @@
 //! The only place that names the browser's interfaces. Everything above it sees Rust types; every
 //! JavaScript exception becomes a [`error::BrowserError`] here.
 //!
-//! In the page: [`page`], [`away`], [`location`], [`prefs`], [`pool`], [`worker`]. In the workers: [`scope`],
-//! [`ports`], [`hash`]. In both: [`early`], [`fetch`], [`store`], [`opfs`], [`timer`], [`message`].
+//! In the page: [`page`], [`away`], [`location`], [`prefs`], [`pool`], [`worker`], [`drop`], [`chosen`], [`embed`], [`offline`]. In the workers: [`scope`],
+//! [`ports`], [`hash`]. In both: [`early`], [`fetch`], [`store`], [`local`], [`opfs`], [`seen`], [`timer`], [`message`].
 
 pub mod away;
+pub mod chosen;
+pub mod drop;
 pub mod early;
+pub mod embed;
 pub mod error;
 pub mod fetch;
 pub mod hash;
 mod idb;
+pub mod local;
 pub mod location;
 pub mod message;
+pub mod offline;
 pub mod opfs;
 pub mod page;
 pub mod pool;
 pub mod ports;
 pub mod prefs;
 pub mod scope;
+pub mod seen;
 pub mod store;
 pub mod timer;
 pub mod worker;

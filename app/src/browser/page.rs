@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use js_sys::{Array, Uint8Array};
+use js_sys::{Array, Function, Reflect, Uint8Array};
 use layerscope_core::port::Clock;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
@@ -318,6 +318,23 @@ pub fn on_resize(callback: impl Fn() + 'static) {
     let callback = Closure::<dyn Fn()>::new(callback);
     drop(window().add_event_listener_with_callback("resize", callback.as_ref().unchecked_ref()));
     callback.forget();
+}
+
+/// Calls back whenever the height of the page's content has changed, for the life of the page;
+/// never where the browser has no `ResizeObserver`.
+pub fn on_height(callback: impl Fn() + 'static) {
+    let callback = Closure::<dyn Fn()>::new(callback).into_js_value();
+    let observe = || {
+        let class = Reflect::get(&window(), &"ResizeObserver".into()).ok()?;
+        let class: Function = class.dyn_into().ok()?;
+        let observer = Reflect::construct(&class, &Array::of1(&callback)).ok()?;
+        let observe = Reflect::get(&observer, &"observe".into()).ok()?;
+        let observe: Function = observe.dyn_into().ok()?;
+        let body = document().body()?;
+        observe.call1(&observer, &body).ok()
+    };
+    // Without it nobody is told.
+    drop(observe());
 }
 
 /// A file that the user chose in a field.

@@ -128,6 +128,7 @@ fn begin(inner: &Rc<Inner>, repository: &Repository, digest: &Digest, layers: Ve
         soci: SociIndex::Unknown,
         given: None,
         whole: false,
+        unnamed: false,
     };
     layer::begin(inner, source, Arc::from(layers));
     show(inner, false);

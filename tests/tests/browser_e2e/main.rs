@@ -8,17 +8,21 @@
 mod bad_input;
 mod chunked;
 mod edges;
+mod embed;
 mod files;
 mod formats;
 mod indices;
 mod keys;
 mod large;
+mod local;
 mod login;
 mod main_job;
+mod offline;
 mod pages;
 mod root;
 mod round_trips;
 mod sign_in;
+mod static_host;
 mod storage;
 
 use layerscope_tests::{browser::Browser, corpus::Corpus, proxy::Proxy};
