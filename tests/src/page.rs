@@ -263,6 +263,16 @@ impl<'a> Page<'a> {
             .unwrap_or_default()
     }
 
+    /// Waits until nothing streams in any more.
+    #[track_caller]
+    pub fn layer_settled(&self) {
+        self.browser.until(
+            "the end of the stream",
+            "return document.querySelector('main [role=progressbar]') === null",
+            &[],
+        );
+    }
+
     /// The text shown of a file, its lines joined.
     #[track_caller]
     pub fn text(&self) -> String {
