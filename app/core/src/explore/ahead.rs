@@ -12,7 +12,7 @@ use super::cancel::Bell;
 /// A stored index, unpacked.
 pub(super) struct Stored {
     pub(super) index: LayerIndex,
-    /// What its entries make, if its layer is an archive.
+    /// What its entries make, as far as that was done ahead.
     pub(super) tree: Tree,
     /// Bytes in the store.
     pub(super) stored_len: u64,
@@ -25,13 +25,9 @@ impl Stored {
         if index.digest() != digest {
             return None;
         }
-        let mut tree = Tree::new();
-        if !index.is_bare() {
-            tree.update(index.toc());
-        }
         Some(Stored {
             index,
-            tree,
+            tree: Tree::new(),
             stored_len: bytes.len() as u64,
         })
     }
@@ -60,7 +56,13 @@ impl Ahead {
         let found = store.get(&index_key(digest)).await;
         let next = match found.map(|bytes| bytes.map(|bytes| Stored::read(&bytes, digest))) {
             Ok(None) => State::Read(digest.clone(), None),
-            Ok(Some(Some(stored))) => State::Read(digest.clone(), Some(Box::new(stored))),
+            Ok(Some(Some(mut stored))) => {
+                // What is no archive is listed in another way.
+                if !stored.index.is_bare() {
+                    stored.tree.update(stored.index.toc());
+                }
+                State::Read(digest.clone(), Some(Box::new(stored)))
+            }
             // Who opens the layer finds out too, and does what is to be done.
             Ok(Some(None)) | Err(_) => State::Nothing,
         };

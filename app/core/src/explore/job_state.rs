@@ -284,9 +284,13 @@ impl<P: Ports> Job<P> {
         let mut events = Vec::new();
         {
             let mut layer = self.layer.borrow_mut();
-            layer.update_tree();
             self.listed.set(layer.entries());
-            for (id, view) in self.views.borrow_mut().iter_mut() {
+            let mut views = self.views.borrow_mut();
+            // Where nothing is listed, as in the layers of a root file system, no tree is needed.
+            if !views.is_empty() {
+                layer.update_tree();
+            }
+            for (id, view) in views.iter_mut() {
                 let changed = layer.refresh(&mut view.listing);
                 if changed || complete != view.told_complete {
                     events.push(self.view_event(*id, view, &layer, complete));

@@ -233,7 +233,7 @@ pub(super) async fn open<P: Ports>(
     let mut running: Vec<Local<'_, ()>> = Vec::new();
     let mut merged = 0;
     while let Some(next) = parts.get(merged) {
-        if !is_over(next) {
+        if next.is_growing() {
             while running.len() < STREAMS
                 && let Some(part) = waiting.next()
             {
@@ -277,10 +277,6 @@ pub(super) async fn open<P: Ports>(
         }
     });
     Ok(())
-}
-
-fn is_over<P: Ports>(part: &Job<P>) -> bool {
-    !part.is_growing()
 }
 
 /// What is wrong with a layer, by its place.
