@@ -3,14 +3,14 @@
 use std::{
     fs, io,
     net::TcpStream,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::Command,
     time::{Duration, Instant},
 };
 
 use tempfile::TempDir;
 
-use crate::{apt, cache, net::free_port, process, process::Process};
+use crate::{apt, net::free_port, process, process::Process};
 
 /// How long it may take to listen; it takes some 20 ms on a quiet machine.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -119,30 +119,5 @@ pub fn nginx() -> io::Result<PathBuf> {
     if let Some(path) = process::find("nginx").or_else(|| process::find("/usr/sbin/nginx")) {
         return Ok(path);
     }
-    let dir = cache::root().join("tools/nginx");
-    let binary = dir.join("root/usr/sbin/nginx");
-    if !binary.is_file() {
-        fs::create_dir_all(&dir)?;
-        let _lock = cache::Lock::exclusive(&dir)?;
-        if !binary.is_file() {
-            unpack(&dir)?;
-        }
-    }
-    Ok(binary)
-}
-
-fn unpack(dir: &Path) -> io::Result<()> {
-    apt::get(&["download", "nginx"], dir)?;
-    let package = fs::read_dir(dir)?
-        .filter_map(Result::ok)
-        .map(|entry| entry.path())
-        .find(|path| path.extension().is_some_and(|end| end == "deb"))
-        .ok_or_else(|| io::Error::other("apt-get download left no package"))?;
-    process::run(
-        Command::new("dpkg")
-            .arg("-x")
-            .arg(package)
-            .arg(dir.join("root")),
-    )?;
-    Ok(())
+    apt::unpacked("nginx", "usr/sbin/nginx")
 }

@@ -206,23 +206,7 @@ impl Tools {
             &place,
             &format!("wasm-opt {BINARYEN_VERSION} (about 10 seconds)"),
             &by_hand,
-            |partial| {
-                std::fs::create_dir_all(partial)?;
-                shell::run(
-                    Command::new(&npm)
-                        .args([
-                            "install",
-                            "--no-save",
-                            "--no-package-lock",
-                            "--no-audit",
-                            "--no-fund",
-                            "--loglevel=error",
-                        ])
-                        .arg("--prefix")
-                        .arg(partial)
-                        .arg(&package),
-                )
-            },
+            |partial| npm_install(&npm, partial, &[&package]),
         )?;
         if !says_version(&program, BINARYEN_VERSION) {
             bail!(
@@ -388,6 +372,25 @@ fn find_browser() -> Option<Browser> {
         chromium,
         chromedriver,
     })
+}
+
+/// Installs packages of npm's below a folder, and nothing else.
+fn npm_install(npm: &Path, place: &Path, packages: &[&str]) -> Result<()> {
+    std::fs::create_dir_all(place)?;
+    shell::run(
+        Command::new(npm)
+            .args([
+                "install",
+                "--no-save",
+                "--no-package-lock",
+                "--no-audit",
+                "--no-fund",
+                "--loglevel=error",
+            ])
+            .arg("--prefix")
+            .arg(place)
+            .args(packages),
+    )
 }
 
 /// Whether `program --version` names exactly this version.

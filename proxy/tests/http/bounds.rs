@@ -103,17 +103,24 @@ async fn streams_at_once_of_all_clients() {
     assert_eq!(open().await.unwrap().status(), 200);
 }
 
+/// A connection on which a request was answered, and which stays open.
+async fn answered(address: SocketAddr) -> TcpStream {
+    let ask = format!("GET /healthz HTTP/1.1\r\nhost: {address}\r\n\r\n");
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(ask.as_bytes()).await.unwrap();
+    let mut some = [0; 12];
+    stream.read_exact(&mut some).await.unwrap();
+    assert_eq!(&some, b"HTTP/1.1 200");
+    stream
+}
+
 #[tokio::test]
 async fn connections_of_one_client() {
     let mut config = config("");
     config.limits.client_connections = 1;
     let address = serve(config).await;
+    let _first = answered(address).await;
     let ask = format!("GET /healthz HTTP/1.1\r\nhost: {address}\r\n\r\n");
-    let mut first = TcpStream::connect(address).await.unwrap();
-    first.write_all(ask.as_bytes()).await.unwrap();
-    let mut some = [0; 12];
-    first.read_exact(&mut some).await.unwrap();
-    assert_eq!(&some, b"HTTP/1.1 200");
     assert_eq!(exchange(address, ask.as_bytes()).await, "");
 }
 
@@ -122,11 +129,7 @@ async fn connections_of_all_clients() {
     let mut config = config("");
     config.limits.connections = 1;
     let address = serve(config).await;
-    let ask = format!("GET /healthz HTTP/1.1\r\nhost: {address}\r\n\r\n");
-    let mut first = TcpStream::connect(address).await.unwrap();
-    first.write_all(ask.as_bytes()).await.unwrap();
-    let mut some = [0; 12];
-    first.read_exact(&mut some).await.unwrap();
+    let first = answered(address).await;
     // The second connects (the kernel has a queue), and waits for the first to go.
     let close = format!("GET /healthz HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
     let mut second = std::pin::pin!(exchange(address, close.as_bytes()));

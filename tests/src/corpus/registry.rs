@@ -3,12 +3,11 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    process::Command,
     time::Duration,
 };
 
 use crate::{
-    apt, cache, process,
+    apt, process,
     process::Process,
     recorder::{Log, Recorder},
     token_server::{self, TokenServer},
@@ -207,24 +206,7 @@ pub fn docker_registry() -> io::Result<PathBuf> {
     if let Some(path) = process::find("docker-registry") {
         return Ok(path);
     }
-    let dir = cache::root().join("tools/docker-registry");
-    let binary = dir.join("root/usr/bin/docker-registry");
-    if !binary.is_file() {
-        fs::create_dir_all(&dir)?;
-        apt::get(&["download", "docker-registry"], &dir)?;
-        let package = fs::read_dir(&dir)?
-            .filter_map(Result::ok)
-            .map(|entry| entry.path())
-            .find(|path| path.extension().is_some_and(|end| end == "deb"))
-            .ok_or_else(|| io::Error::other("apt-get download left no package"))?;
-        process::run(
-            Command::new("dpkg")
-                .arg("-x")
-                .arg(package)
-                .arg(dir.join("root")),
-        )?;
-    }
-    Ok(binary)
+    apt::unpacked("docker-registry", "usr/bin/docker-registry")
 }
 
 #[cfg(test)]

@@ -28,7 +28,12 @@ mod sign_in;
 mod storage;
 mod trade;
 
-use layerscope_tests::{browser::Browser, corpus::Corpus, proxy::Proxy};
+use layerscope_tests::{
+    browser::{Browser, Options},
+    corpus::Corpus,
+    proxy::Proxy,
+};
+use serde_json::json;
 
 /// A browser, registries of its own (it counts their requests), and a proxy that may read from them; none where one of them cannot
 /// be had, after a line that says so.
@@ -37,6 +42,31 @@ fn stage() -> Option<(Corpus, Proxy, Browser)> {
     let browser = Browser::start()?;
     let proxy = proxy(&corpus);
     Some((corpus, proxy, browser))
+}
+
+/// The same with a browser as narrow as a phone.
+fn narrow_stage() -> Option<(Corpus, Proxy, Browser)> {
+    let corpus = Corpus::own()?;
+    let options = Options {
+        window: Some((360, 740)),
+        ..Options::default()
+    };
+    let browser = Browser::with(&options)?;
+    browser.cdp(
+        "Emulation.setDeviceMetricsOverride",
+        json!({"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": false}),
+    );
+    let proxy = proxy(&corpus);
+    Some((corpus, proxy, browser))
+}
+
+/// How many elements a selector finds.
+fn count(browser: &Browser, css: &str) -> u64 {
+    let found = browser.run(
+        "return document.querySelectorAll(arguments[0]).length",
+        &[json!(css)],
+    );
+    found.as_u64().unwrap()
 }
 
 /// A proxy that may read from all three registries and ask the token server.

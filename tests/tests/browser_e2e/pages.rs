@@ -1,23 +1,13 @@
 //! The other pages: tags, platforms, blobs, routes that cannot be read, narrow screens.
 
 use layerscope_tests::{
-    browser::{Browser, Options},
-    corpus::{Corpus, images},
+    browser::Browser,
+    corpus::images,
     page::{Page, fs_route},
 };
 use serde_json::json;
 
-use crate::{proxy, stage};
-
-fn count(browser: &Browser, css: &str) -> u64 {
-    browser
-        .run(
-            "return document.querySelectorAll(arguments[0]).length",
-            &[json!(css)],
-        )
-        .as_u64()
-        .unwrap()
-}
+use crate::{count, narrow_stage, stage};
 
 #[test]
 fn tags_are_sorted_by_their_numbers() {
@@ -229,24 +219,12 @@ fn docker_hub_has_one_name() {
 /// The page's narrow form has nothing that sticks out.
 #[test]
 fn narrow_screens() {
-    let Some(corpus) = Corpus::own() else {
+    let Some((corpus, proxy, browser)) = narrow_stage() else {
         return;
     };
-    let options = Options {
-        window: Some((360, 740)),
-        ..Options::default()
-    };
-    let Some(browser) = Browser::with(&options) else {
-        return;
-    };
-    let proxy = proxy(&corpus);
     let page = Page::new(&browser, &proxy);
     let host = corpus.anonymous.host();
     let layer = &corpus.image("edge/special").layers[0];
-    browser.cdp(
-        "Emulation.setDeviceMetricsOverride",
-        json!({"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": false}),
-    );
     for (name, route) in [
         ("start", "#/".to_owned()),
         ("image", format!("#/image/{host}/made/multi")),

@@ -7,7 +7,7 @@ use layerscope_core::layer_index::{BuildOptions, IndexBuilder};
 use layerscope_core::rootfs::waste::Waste;
 use layerscope_core::toc::Toc;
 use layerscope_tests::{
-    browser::{Browser, Options},
+    browser::Browser,
     corpus::{
         Corpus, Image, Layer, gz,
         push::{NewLayer, Pusher, digest, media},
@@ -21,7 +21,7 @@ use layerscope_tests::{
 };
 use serde_json::json;
 
-use crate::{assert_text, proxy, stage};
+use crate::{assert_text, count, narrow_stage, stage};
 
 /// The root file system of an image, or a path in it.
 fn layers_route(host: &str, image: &Image, path: &str) -> String {
@@ -29,14 +29,6 @@ fn layers_route(host: &str, image: &Image, path: &str) -> String {
         "#/layers/{host}/{}@{}/{path}",
         image.repository, image.digest
     )
-}
-
-fn count(browser: &Browser, css: &str) -> u64 {
-    let found = browser.run(
-        "return document.querySelectorAll(arguments[0]).length",
-        &[json!(css)],
-    );
-    found.as_u64().unwrap()
 }
 
 fn text_of(browser: &Browser, css: &str) -> String {
@@ -526,22 +518,10 @@ fn a_hundred_thousand_entries_of_ten_layers() {
 /// Nothing sticks out on a phone.
 #[test]
 fn narrow() {
-    let Some(corpus) = Corpus::own() else {
+    let Some((corpus, proxy, browser)) = narrow_stage() else {
         return;
     };
-    let options = Options {
-        window: Some((360, 740)),
-        ..Options::default()
-    };
-    let Some(browser) = Browser::with(&options) else {
-        return;
-    };
-    let proxy = proxy(&corpus);
     let page = Page::new(&browser, &proxy);
-    browser.cdp(
-        "Emulation.setDeviceMetricsOverride",
-        json!({"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": false}),
-    );
     let host = corpus.anonymous.host();
     let image = corpus.image("edge/whiteouts");
     let sizes = format!("#/sizes/{host}/{}@{}", image.repository, image.digest);

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::Tools;
+use super::{Tools, npm_install};
 use crate::shell;
 
 /// From PyPI.
@@ -90,20 +90,7 @@ impl Tools {
             NPM.join(" ")
         );
         self.install(&place, &what, &by_hand, |partial| {
-            std::fs::create_dir_all(partial)?;
-            shell::run(
-                Command::new(&npm)
-                    .args([
-                        "install",
-                        "--no-save",
-                        "--no-package-lock",
-                        "--no-audit",
-                        "--no-fund",
-                    ])
-                    .args(["--loglevel=error", "--prefix"])
-                    .arg(partial)
-                    .args(NPM),
-            )
+            npm_install(&npm, partial, &NPM)
         })?;
         Ok(modules)
     }

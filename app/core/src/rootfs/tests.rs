@@ -1,7 +1,7 @@
 //! Layers laid one over the other: tables, a model, and figures.
 
 use super::*;
-use crate::tree::Resolved;
+use crate::tree::{Resolved, tests::entry_at};
 
 /// A table of contents from lines: a letter for the kind (`f`, `d`, `s`, `h`, `c`, `b`, `p`), the
 /// size, the name, and for links ` -> ` or ` => ` and the target.
@@ -28,23 +28,12 @@ pub(crate) fn toc(lines: &[&str]) -> Toc {
         let size = size.parse().unwrap();
         let at = toc.end_out_offset();
         let entry = Entry {
-            path: name.into(),
-            kind,
-            size,
             mode: 0o755,
             uid: 0,
             gid: 0,
             uname: b"root".to_vec(),
             gname: b"root".to_vec(),
-            mtime_s: 1000,
-            mtime_ns: 0,
-            linkname: link.into(),
-            device: None,
-            pax: Vec::new(),
-            header_out_offset: Some(at),
-            data_out_offset: Some(at + 512),
-            stored_len: size,
-            sparse: None,
+            ..entry_at(at, kind, size, (name, link))
         };
         assert!(toc.push(&entry));
     }

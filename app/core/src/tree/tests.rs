@@ -3,6 +3,30 @@
 use super::*;
 use crate::toc::Entry;
 
+/// An entry whose header is so many uncompressed bytes from the archive's start, with a name and
+/// what it links to.
+pub(crate) fn entry_at(at: u64, kind: EntryKind, size: u64, (name, to): (&str, &str)) -> Entry {
+    Entry {
+        path: name.into(),
+        kind,
+        size,
+        mode: 0o100644,
+        uid: 1,
+        gid: 2,
+        uname: b"u".to_vec(),
+        gname: b"g".to_vec(),
+        mtime_s: 1000,
+        mtime_ns: 0,
+        linkname: to.into(),
+        device: None,
+        pax: Vec::new(),
+        header_out_offset: Some(at),
+        data_out_offset: Some(at + 512),
+        stored_len: size,
+        sparse: None,
+    }
+}
+
 /// A table of contents from lines: `name`, `name/` for a directory, `name -> target` for a
 /// symlink, `name => target` for a hard link.
 pub(crate) fn toc_from_lines(lines: &[&str]) -> Toc {
@@ -18,23 +42,8 @@ pub(crate) fn toc_from_lines(lines: &[&str]) -> Toc {
         let size = if kind == EntryKind::File { i as u64 } else { 0 };
         let at = toc.end_out_offset();
         let entry = Entry {
-            path: name.into(),
-            kind,
-            size,
-            mode: 0o100644,
-            uid: 1,
-            gid: 2,
-            uname: b"u".to_vec(),
-            gname: b"g".to_vec(),
             mtime_s: 1000 - i as i64,
-            mtime_ns: 0,
-            linkname: to.into(),
-            device: None,
-            pax: Vec::new(),
-            header_out_offset: Some(at),
-            data_out_offset: Some(at + 512),
-            stored_len: size,
-            sparse: None,
+            ..entry_at(at, kind, size, (name, to))
         };
         assert!(toc.push(&entry));
     }

@@ -398,17 +398,19 @@ fn a_beginning_that_was_not_the_blob_s_is_dropped() {
     assert!(store.keys().is_empty(), "tried again, it is read whole");
 }
 
+/// One of several tabs that share store and locks.
+fn tab(blob: &Blob, locks: &Locks, store: &MemoryStore) -> World {
+    let served = blob.clone();
+    let world = World::beside(locks, store, move |r| Ok(serve(&served, r)));
+    save_often(&world);
+    world
+}
+
 #[test]
 fn two_tabs_make_one_stream() {
     let blob = layer();
     let (locks, store) = (Locks::default(), MemoryStore::default());
-    let tab = || {
-        let served = blob.clone();
-        let world = World::beside(&locks, &store, move |r| Ok(serve(&served, r)));
-        save_often(&world);
-        world
-    };
-    let (mut first, mut second) = (tab(), tab());
+    let (mut first, mut second) = (tab(&blob, &locks, &store), tab(&blob, &locks, &store));
     first.open(&blob);
     first.run_until(|world| world.received() > 500_000);
     second.open(&blob);
@@ -431,13 +433,7 @@ fn the_second_tab_takes_over_when_the_first_is_closed_or_stopped() {
     let blob = layer();
     for closed in [true, false] {
         let (locks, store) = (Locks::default(), MemoryStore::default());
-        let tab = || {
-            let served = blob.clone();
-            let world = World::beside(&locks, &store, move |r| Ok(serve(&served, r)));
-            save_often(&world);
-            world
-        };
-        let (mut first, mut second) = (tab(), tab());
+        let (mut first, mut second) = (tab(&blob, &locks, &store), tab(&blob, &locks, &store));
         first.open(&blob);
         first.run_until(|world| world.received() > 1_500_000);
         second.open(&blob);
