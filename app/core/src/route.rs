@@ -205,6 +205,8 @@ pub enum Render {
     Image,
     /// As JSON with links.
     Json,
+    /// As what it is: a certificate, a program, a list of packages.
+    Details,
 }
 
 /// Which entries a listing has.

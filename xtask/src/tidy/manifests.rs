@@ -7,18 +7,29 @@ use super::Finding;
 use crate::workspace::Workspace;
 
 /// The members and the members each may name.
-const MEMBERS: [(&str, &[&str]); 7] = [
+const MEMBERS: [(&str, &[&str]); 8] = [
     ("layerscope-inflate", &[]),
     ("layerscope-core", &["layerscope-inflate"]),
+    ("layerscope-viewers", &["layerscope-core"]),
     (
         "layerscope-app",
-        // The last for `bin/bench` alone.
-        &["layerscope-core", "layerscope-inflate", "layerscope-peers"],
+        // Peers for `bin/bench` alone.
+        &[
+            "layerscope-core",
+            "layerscope-inflate",
+            "layerscope-peers",
+            "layerscope-viewers",
+        ],
     ),
     ("layerscope-proxy", &["layerscope-core"]),
     (
         "layerscope-tests",
-        &["layerscope-core", "layerscope-inflate", "layerscope-proxy"],
+        &[
+            "layerscope-core",
+            "layerscope-inflate",
+            "layerscope-proxy",
+            "layerscope-viewers",
+        ],
     ),
     ("layerscope-peers", &[]),
     // All for `bench` alone.
@@ -28,7 +39,11 @@ const MEMBERS: [(&str, &[&str]); 7] = [
     ),
 ];
 /// The crates that stay free of any outside.
-const PURE: [&str; 2] = ["layerscope-inflate", "layerscope-core"];
+const PURE: [&str; 3] = [
+    "layerscope-inflate",
+    "layerscope-core",
+    "layerscope-viewers",
+];
 /// How the crates are named that bring a browser, a runtime or a network.
 const OUTSIDE: [&str; 11] = [
     "web-sys",

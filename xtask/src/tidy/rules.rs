@@ -26,7 +26,7 @@ const TEXT: [&str; 12] = [
     "sh",
 ];
 /// Where the pure crates live: no I/O, no clock, no browser.
-const PURE: [&str; 2] = ["app/core/src/", "app/inflate/src/"];
+const PURE: [&str; 3] = ["app/core/src/", "app/inflate/src/", "app/viewers/src/"];
 /// Names that only code with an outside needs. Addresses as values are pure, sockets are not.
 const IMPURE_NAMES: [&str; 16] = [
     "Instant",

@@ -15,11 +15,12 @@ pub(super) const VIEWS: [(&str, ImageView); 4] = [
 ];
 
 /// Names in `?render=`.
-pub(super) const RENDERS: [(&str, Render); 4] = [
+pub(super) const RENDERS: [(&str, Render); 5] = [
     ("text", Render::Text),
     ("hex", Render::Hex),
     ("image", Render::Image),
     ("json", Render::Json),
+    ("details", Render::Details),
 ];
 
 /// Names in `?sort=`.

@@ -3,6 +3,7 @@
 pub mod archive;
 pub mod command;
 pub mod compression;
+pub mod draw;
 pub mod human;
 pub mod json;
 pub mod listing;
@@ -11,3 +12,4 @@ pub mod problem;
 pub mod tags;
 pub mod trade;
 pub mod treemap;
+pub mod viewable;
