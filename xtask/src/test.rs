@@ -11,13 +11,15 @@ use crate::workspace::Workspace;
 use crate::{bench, dist, fuzz, operators, serve, shell, stage, tidy};
 
 /// The packages that are compiled for wasm32.
-const WASM_PACKAGES: [&str; 6] = [
+const WASM_PACKAGES: [&str; 8] = [
     "-p",
     "layerscope-app",
     "-p",
     "layerscope-core",
     "-p",
     "layerscope-inflate",
+    "-p",
+    "layerscope-viewers",
 ];
 const WASM_TARGET: [&str; 2] = ["--target", "wasm32-unknown-unknown"];
 /// Seconds that a wasm-bindgen test run may take: wasm-bindgen's own 20 is short on a busy machine.
@@ -288,7 +290,7 @@ fn clippy_wasm(runner: &mut Runner<'_>) -> Result<()> {
         "-p",
         "layerscope-app",
         "--features",
-        "split,bench",
+        "split,bench,viewers",
         "--",
         "-D",
         "warnings",

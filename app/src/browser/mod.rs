@@ -1,11 +1,12 @@
 //! The only place that names the browser's interfaces. Everything above it sees Rust types; every
 //! JavaScript exception becomes a [`error::BrowserError`] here.
 //!
-//! In the page: [`page`], [`away`], [`location`], [`prefs`], [`pool`], [`reach`], [`worker`]. In the
-//! workers: [`scope`], [`ports`], [`hash`]. In both: [`early`], [`fetch`], [`lock`], [`store`],
-//! [`opfs`], [`timer`], [`message`].
+//! In the page: [`page`], [`away`], [`draw`], [`location`], [`prefs`], [`pool`], [`reach`],
+//! [`viewers`], [`worker`]. In the workers: [`scope`], [`ports`], [`hash`]. In both: [`early`],
+//! [`fetch`], [`lock`], [`store`], [`opfs`], [`timer`], [`message`].
 
 pub mod away;
+pub mod draw;
 pub mod early;
 pub mod error;
 pub mod fetch;
@@ -23,4 +24,5 @@ pub mod reach;
 pub mod scope;
 pub mod store;
 pub mod timer;
+pub mod viewers;
 pub mod worker;

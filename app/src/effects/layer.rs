@@ -18,7 +18,7 @@ use layerscope_core::view::problem::Problem;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::{Effects, Inner, export, login, root, status, way};
+use super::{Effects, Inner, export, login, root, status, viewer, way};
 use crate::browser::page;
 use crate::state::Load;
 use crate::state::file::{
@@ -368,6 +368,8 @@ pub(super) fn explained(inner: &Rc<Inner>, event: Event, bytes: Option<Vec<u8>>)
             let bytes = bytes.unwrap_or_default();
             match file.end_read(read) {
                 Some(Purpose::Head) => {
+                    let name = entry_path_name(inner);
+                    viewer::open(inner, Some(&name), total, &bytes, verified);
                     file.set_head(bytes, total, verified, fetched);
                     status::mark_when_shown("layerscope:content");
                     read_picture(inner);
@@ -380,6 +382,7 @@ pub(super) fn explained(inner: &Rc<Inner>, event: Event, bytes: Option<Vec<u8>>)
                 Some(Purpose::More) => file.add_text(start, &bytes, verified, fetched),
                 Some(Purpose::Page(number)) => file.add_page(number, bytes),
                 Some(Purpose::Picture) => show_picture(inner, &bytes),
+                Some(Purpose::View(doc)) => viewer::add(inner, doc, start, &bytes, verified),
                 Some(Purpose::Save) | None => {}
             }
         }
@@ -415,8 +418,10 @@ pub(super) fn explained(inner: &Rc<Inner>, event: Event, bytes: Option<Vec<u8>>)
             }
             let file = inner.state.file;
             if let Some(purpose) = file.end_read(read) {
-                if matches!(purpose, Purpose::More | Purpose::Page(_)) {
-                    inner.state.shell.notify(problem.clone());
+                match purpose {
+                    Purpose::More | Purpose::Page(_) => inner.state.shell.notify(problem.clone()),
+                    Purpose::View(doc) => viewer::fail(inner, doc, &problem),
+                    _ => {}
                 }
                 file.fail(purpose, problem);
             }
@@ -481,6 +486,7 @@ fn show_entry(inner: &Rc<Inner>, info: &ViewInfo) {
 /// Drops the file that was open, and its reads.
 fn give_up(inner: &Inner, next: Option<OpenFile>) {
     let job = inner.state.layer.job();
+    inner.state.viewer.close();
     let going_on = inner.state.file.open(next);
     for read in going_on {
         if let Some(job) = job {
@@ -516,7 +522,7 @@ fn read_head(inner: &Rc<Inner>) {
     read(inner, Purpose::Head, 0, HEAD_BYTES);
 }
 
-fn read(inner: &Inner, purpose: Purpose, start: u64, len: u64) {
+pub(super) fn read(inner: &Inner, purpose: Purpose, start: u64, len: u64) {
     let file = inner.state.file;
     let entry = file.entry().get_untracked();
     let Some((entry, ordinal)) = entry.and_then(|e| e.row.ordinal.map(|o| (e, o))) else {
@@ -627,8 +633,14 @@ fn on_download(
 }
 
 fn entry_name(inner: &Inner) -> String {
+    download_name(Some(&entry_path_name(inner)))
+}
+
+/// The last part of the open file's path, raw; empty if there is none.
+fn entry_path_name(inner: &Inner) -> Vec<u8> {
     let entry = inner.state.file.entry().get_untracked();
-    download_name(entry.as_ref().and_then(|e| e.row.path.file_name()))
+    let name = entry.as_ref().and_then(|e| e.row.path.file_name());
+    name.unwrap_or_default().to_vec()
 }
 
 impl Effects {

@@ -10,6 +10,7 @@ mod repo;
 mod root;
 mod settings;
 mod status;
+mod viewer;
 mod way;
 
 use std::cell::{Cell, RefCell};
@@ -37,6 +38,7 @@ use crate::browser::pool::LayerPool;
 use crate::browser::prefs::{self, Theme};
 use crate::browser::reach::PageHttp;
 use crate::browser::store::Store;
+use crate::browser::viewers::Viewers;
 use crate::browser::{location, page, timer};
 use crate::pages::{LoadPages, Pages};
 use crate::state::layer::Opened;
@@ -91,6 +93,8 @@ pub(crate) struct Inner {
     chain: RefCell<Vec<(EntryPath, JobId)>>,
     /// Layers that go on streaming though the page has left them.
     background: RefCell<VecDeque<JobId>>,
+    /// Who shows files as what they are, once somebody was needed.
+    viewers: RefCell<Option<Viewers>>,
 }
 
 impl Effects {
@@ -124,6 +128,7 @@ impl Effects {
                 base: RefCell::default(),
                 chain: RefCell::default(),
                 background: RefCell::default(),
+                viewers: RefCell::default(),
             }
         });
         state.shell.set_recents(prefs::recents());
@@ -324,8 +329,11 @@ impl Inner {
                 repository, digest, ..
             } => root::load(self, repository, digest, true, same),
             Route::Blob {
-                repository, digest, ..
-            } if !same => blob::load(self, repository, digest),
+                repository,
+                digest,
+                media_type,
+                ..
+            } if !same => blob::load(self, repository, digest, media_type.as_deref()),
             Route::Settings => settings::load(self),
             Route::Start => self.state.shell.set_recents(prefs::recents()),
             _ => {}

@@ -2,7 +2,7 @@
 //! that whoever sees `ready` finds it there.
 
 use layerscope_core::job::{Found, Phase, RowKind};
-use layerscope_core::route::Route;
+use layerscope_core::route::{Render, Route};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
@@ -84,8 +84,14 @@ fn of(state: State, route: &Route) -> &'static str {
             }),
             other => other,
         },
-        Route::Blob { .. } => state.blob.bytes().with(load),
-        Route::Fs { .. } | Route::Layers { .. } => layer(state),
+        Route::Blob { render, .. } => match state.blob.bytes().with(load) {
+            READY => view(state, *render),
+            other => other,
+        },
+        Route::Fs { show, .. } | Route::Layers { show, .. } => match layer(state) {
+            READY => view(state, show.render),
+            other => other,
+        },
         Route::Size { .. } | Route::Sizes { .. } => {
             let failed = state.layer.progress().with(|p| p.phase == Phase::Failed);
             match state.root.sizes().with(Option::is_some) {
@@ -129,6 +135,19 @@ fn layer(state: State) -> &'static str {
         },
         Some((Named::Facts, _)) => READY,
     }
+}
+
+/// A file as what it is, where that is wanted and it has such a view.
+fn view(state: State, render: Option<Render>) -> &'static str {
+    if !matches!(render, None | Some(Render::Details)) {
+        return READY;
+    }
+    let drawn = state.viewer.patches(|p| !p.is_empty());
+    state.viewer.kind(|kind| match kind {
+        Load::Loading => LOADING,
+        Load::Ready(Some(_)) if !drawn => LOADING,
+        _ => READY,
+    })
 }
 
 /// A picture is there once it can be painted.

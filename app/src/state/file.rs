@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use layerscope_core::job::{JobId, ReadId, Row, Target, Verified};
+use layerscope_core::view::draw::DocId;
 use layerscope_core::view::problem::Problem;
 use leptos::prelude::*;
 
@@ -89,6 +90,8 @@ pub enum Purpose {
     Picture,
     /// A download.
     Save,
+    /// What the viewers want to read of it.
+    View(DocId),
 }
 
 /// The file's state.
@@ -205,8 +208,7 @@ impl FileState {
             }
             Purpose::More => self.more.set(true),
             Purpose::Picture => self.picture.set(Load::Loading),
-            Purpose::Page(_) => {}
-            Purpose::Save => {}
+            Purpose::Page(_) | Purpose::Save | Purpose::View(_) => {}
         }
         let mut id = 0;
         self.reads.update_value(|(last, waiting)| {
@@ -309,6 +311,7 @@ impl FileState {
                 self.more.set(false);
                 self.head.set(Load::Failed(problem));
             }
+            Purpose::View(_) => {} // the viewer's state tells of it
             Purpose::Head | Purpose::Page(_) => self.head.set(Load::Failed(problem)),
         }
     }

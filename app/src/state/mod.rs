@@ -15,6 +15,7 @@ pub mod repo;
 pub mod root;
 pub mod shell;
 pub mod text;
+pub mod viewer;
 pub mod ways;
 
 pub use load::Load;
@@ -34,6 +35,8 @@ pub struct State {
     pub root: root::RootState,
     /// The file in it that is open.
     pub file: file::FileState,
+    /// That file as what it is.
+    pub viewer: viewer::ViewerState,
     /// An index of it that is given away.
     pub export: export::ExportState,
     /// A small blob.
@@ -56,6 +59,7 @@ impl State {
             layer: layer::LayerState::new(),
             root: root::RootState::new(),
             file: file::FileState::new(),
+            viewer: viewer::ViewerState::new(),
             export: export::ExportState::new(),
             blob: blob::BlobState::new(),
             login: login::LoginState::new(),

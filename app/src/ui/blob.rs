@@ -17,6 +17,7 @@ use super::app;
 use super::widget::badge::VerifiedBadge;
 use super::widget::command::Commands;
 use super::widget::copy::CopyButton;
+use super::widget::details::Details;
 use super::widget::hex::{Bytes, HexView};
 use super::widget::json::{Json, lines};
 use super::widget::problem::ProblemPanel;
@@ -115,6 +116,7 @@ fn Content(bytes: Arc<[u8]>) -> impl IntoView {
     let is_text = matches!(sniff(&bytes), Sniff::Text | Sniff::Empty);
     let form = move || match wanted.get() {
         Some(render @ (Render::Text | Render::Hex)) => render,
+        None | Some(Render::Details) if app.state.viewer.name().is_some() => Render::Details,
         _ if has_json => Render::Json,
         _ if is_text => Render::Text,
         _ => Render::Hex,
@@ -122,11 +124,18 @@ fn Content(bytes: Arc<[u8]>) -> impl IntoView {
     let verified = Signal::stored(Verified::Blob);
     view! {
         <div class="row">
+            {live(move || app.state.viewer.name().map(|kind| view! {
+                <a class="btn tiny" data-action="details" href=move || to(Render::Details) aria-current=move || (form() == Render::Details).then_some("true")>{kind}</a>
+            }))}
             {has_json.then(|| view! { <a class="btn tiny" href=move || to(Render::Json) aria-current=move || (form() == Render::Json).then_some("true")>"JSON"</a> })}
             <a class="btn tiny" href=move || to(Render::Text) aria-current=move || (form() == Render::Text).then_some("true")>"Text"</a>
             <a class="btn tiny" href=move || to(Render::Hex) aria-current=move || (form() == Render::Hex).then_some("true")>"Hex"</a>
         </div>
         {live(move || match (form(), json.clone()) {
+            (Render::Details, _) => view! {
+                <div class="card"><Details verified=verified/></div>
+            }
+            .into_any(),
             (Render::Json, Some(view)) => view! { <div class="card"><Json view=view/></div> }.into_any(),
             (Render::Hex, _) => {
                 let (total, bytes) = (bytes.len() as u64, bytes.clone());

@@ -18,6 +18,7 @@ use super::layer::{bare, is_inside, is_of_root, tar_filter};
 use super::widget::badge::VerifiedBadge;
 use super::widget::command::Commands;
 use super::widget::copy::CopyButton;
+use super::widget::details::Details;
 use super::widget::hex::{Bytes, HexView};
 use super::widget::listing::{fate, hue, list_route, mode, owner, row_route};
 use super::widget::problem::ProblemPanel;
@@ -396,14 +397,28 @@ enum Form {
     Text,
     Hex,
     Picture,
+    Details,
 }
 
 fn form(app: App) -> Form {
     let place = app.state.shell.place();
     let wanted = place.with(|p| p.route.show().and_then(|show| show.render));
+    // As what it is, unless something else is wanted; for a moment nobody knows what that is.
+    let details = match wanted {
+        None | Some(Render::Details) => app.state.viewer.kind(|kind| match kind {
+            Load::Ready(Some(_)) => Some(Form::Details),
+            Load::Loading => Some(Form::Waiting),
+            _ => None,
+        }),
+        _ => None,
+    };
     app.state.file.head().with(|head| match head {
         Load::Idle | Load::Loading => Form::Waiting,
         Load::Failed(_) => Form::Failed,
+        Load::Ready(Head {
+            sniff: Sniff::Text | Sniff::Binary,
+            ..
+        }) if details.is_some() => details.unwrap_or(Form::Waiting),
         Load::Ready(head) => match (wanted, head.sniff) {
             (_, Sniff::Empty) => Form::Empty,
             (Some(Render::Hex), _) => Form::Hex,
@@ -419,6 +434,10 @@ fn form(app: App) -> Form {
 fn Content() -> impl IntoView {
     let app = app();
     let form = Memo::new(move |_| form(app));
+    let not_viewed = move || {
+        let viewer = app.state.viewer;
+        viewer.kind(|k| k.problem().map(|p| format!("{} {}", p.cause, p.remedy)))
+    };
     let problem = move || app.state.file.head().with(|h| h.problem().cloned());
     let verified = move || {
         let head = app.state.file.head();
@@ -428,6 +447,7 @@ fn Content() -> impl IntoView {
         <div class="content">
             <ContentTools form=form/>
             {live(move || app.state.file.decoding().get().map(|d| view! { <Decoding decoded=d/> }))}
+            {live(move || not_viewed().map(|told| view! { <p class="problem mild small">{told}</p> }))}
             {live(move || match form.get() {
                 Form::Waiting => view! { <Skeleton lines=10/> }.into_any(),
                 Form::Failed => problem().map(|p| view! { <ProblemPanel problem=p/> }).into_any(),
@@ -435,9 +455,16 @@ fn Content() -> impl IntoView {
                 Form::Text => view! { <Text/> }.into_any(),
                 Form::Hex => view! { <Hex/> }.into_any(),
                 Form::Picture => view! { <Picture/> }.into_any(),
+                Form::Details => view! { <Details verified=details_verified(app)/> }.into_any(),
             })}
         </div>
     }
+}
+
+/// How far the bytes are checked that the view is made of: its first, and those that were read for it.
+fn details_verified(app: App) -> Signal<Verified> {
+    let head = head_verified(app);
+    Signal::derive(move || head.get().min(app.state.viewer.verified()))
 }
 
 /// Why it takes so long, and how long still.
@@ -506,6 +533,9 @@ fn ContentTools(form: Memo<Form>) -> impl IntoView {
                         "Wrap"
                     </button>
                 </When>
+                {live(move || app.state.viewer.name().map(|kind| view! {
+                    <a class="btn quiet tiny" data-action="details" href=move || to(Render::Details) aria-current=move || current(Form::Details)>{kind}</a>
+                }))}
                 <When when=is_picture>
                     <a class="btn quiet tiny" href=move || to(Render::Image) aria-current=move || current(Form::Picture)>"Image"</a>
                 </When>

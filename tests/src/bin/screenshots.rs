@@ -3,11 +3,16 @@
 //! All of the sample registry, so that they need no network and look the same everywhere; light,
 //! dark and on a phone, with long lists, errors and progress.
 
-use std::process::ExitCode;
+use std::{fs, path::Path, process::ExitCode};
 
 use layerscope_tests::{
     browser::{Browser, Options},
-    corpus::Corpus,
+    corpus::{
+        Corpus, gz,
+        push::{NewLayer, digest, media},
+        rawtar::Tar,
+    },
+    double::Double,
     page::{Page, encode_path, fs_route},
     proxy::Proxy,
 };
@@ -37,6 +42,7 @@ fn main() -> ExitCode {
             let proxy = Proxy::start::<&str>(&[]).expect("the proxy starts");
             let page = Page::new(&browser, &proxy);
             sample(&page, &format!("{window}-{scheme}"));
+            views(&browser, &format!("{window}-{scheme}"));
         }
     }
     let Some(corpus) = Corpus::own() else {
@@ -101,6 +107,42 @@ fn sample(page: &Page<'_>, end: &str) {
     shot("settings");
     page.load_ready("#/help");
     shot("help");
+}
+
+/// Files as what they are.
+fn views(browser: &Browser, end: &str) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/viewers");
+    let double = Double::start().expect("the double starts");
+    let proxy = Proxy::for_hosts(&[double.host()]).expect("the proxy starts");
+    let names = [
+        "chain.pem",
+        "server.pem",
+        "private.pem",
+        "hello-c",
+        "cyclonedx.json",
+        "bundle.json",
+        "model.gguf",
+    ];
+    let mut tar = Tar::new();
+    for name in names {
+        tar.file(name, fs::read(folder.join(name)).expect("an input"));
+    }
+    tar.file("package.json", r#"{"name": "demo", "version": "1.0.0", "bugs": {"url": "https://a.example/bugs"}, "files": ["a", "b"], "inside": "{\"a\": [1, 2]}"}"#);
+    let tar = tar.finish();
+    let layer = NewLayer {
+        diff_id: digest(&tar),
+        blob: gz::member(&tar, 6),
+        media_type: media::GZIP,
+        created_by: "made by hand".into(),
+    };
+    let digest = double.image("v/iew", "latest", vec![layer]).remove(0);
+    let page = Page::new(browser, &proxy);
+    for name in names.iter().chain(&["package.json"]) {
+        page.load_ready(&fs_route(&double.host(), "v/iew", &digest, name));
+        page.layer_done();
+        let name = name.split('.').next().unwrap_or(name);
+        browser.screenshot(&format!("view-{name}-{end}"));
+    }
 }
 
 /// A text file of a layer, found as a reader would: by searching.

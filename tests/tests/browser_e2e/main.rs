@@ -27,6 +27,7 @@ mod round_trips;
 mod sign_in;
 mod storage;
 mod trade;
+mod viewers;
 
 use layerscope_tests::{
     browser::{Browser, Options},

@@ -118,10 +118,9 @@ pub fn local_files(page: &str) -> Vec<String> {
     let mut files = Vec::new();
     for tag in tags(page) {
         let is_meta = tag.name == "meta"
-            && tag
-                .attributes
-                .iter()
-                .any(|(key, value)| key == "name" && *value == "layerscope-worker");
+            && tag.attributes.iter().any(|(key, value)| {
+                key == "name" && matches!(*value, "layerscope-worker" | "layerscope-viewers")
+            });
         for (name, value) in tag.attributes {
             let names_file = matches!(name.as_str(), "src" | "data-js" | "data-wasm")
                 || (name == "href" && tag.name == "link")

@@ -36,7 +36,8 @@ pub const WORKER_OPTIMISATION: [&str; 3] = ["-O3", "--strip-debug", "--strip-pro
 /// Those for the page: what it is made of is what a reader downloads.
 const PAGE_OPTIMISATION: [&str; 3] = ["-Oz", "--strip-debug", "--strip-producers"];
 /// How the page has the worker built: without the interface.
-const WORKER_FEATURES: &str = "data-cargo-no-default-features";
+const WORKER_FEATURES: &str =
+    "data-bin=\"worker\" data-type=\"worker\" data-cargo-no-default-features";
 /// The page as Trunk reads it, beside the page itself while the app is built.
 const SPLIT_PAGE: &str = "index.split.html";
 /// What a finished folder was made from; lies beside `dist/` under the target folder.
@@ -178,13 +179,14 @@ impl Drop for SplitPage {
     }
 }
 
-/// Runs wasm-opt over each module: the page's for size, the worker's for speed.
+/// Runs wasm-opt over each module: the page's and the viewers' for size, the worker's for speed.
 fn optimise(wasm_opt: &Path, folder: &Path) -> Result<()> {
     for (module, options) in [
         ("app_bg.wasm", &PAGE_OPTIMISATION[..]),
         (split::PAGE.second, &PAGE_OPTIMISATION[..]),
         ("worker_bg.wasm", &WORKER_OPTIMISATION[..]),
         (split::WORKER.second, &WORKER_OPTIMISATION[..]),
+        ("viewers_bg.wasm", &PAGE_OPTIMISATION[..]),
     ] {
         let file = folder.join(module);
         let optimised = folder.join(format!("{module}.optimised"));
@@ -200,7 +202,7 @@ fn optimise(wasm_opt: &Path, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Hashes names, writes the worker's loader, fills the page in and checks it.
+/// Hashes names, writes the workers' loaders, fills the page in and checks it.
 fn finish_page(folder: &Path, id: &str) -> Result<()> {
     let page_file = folder.join("index.html");
     let mut page = fs::read_to_string(&page_file).context("Trunk left no index.html")?;
@@ -217,16 +219,20 @@ fn finish_page(folder: &Path, id: &str) -> Result<()> {
         old.replace(split::PAGE.second, &split.second)
     })?;
     let worker = split::rename(folder, &split::WORKER)?.first;
-    let module = names::find(folder, "worker-", "_bg.wasm")?;
-    let loader = WORKER_LOADER
-        .replace("__BUILD__", id)
-        .replace("__SCRIPT__", &worker)
-        .replace("__MODULE__", &module);
-    fs::write(folder.join("worker_loader.js"), loader)?;
-    let loader = names::rename_hashed(folder, "worker_loader.js")?;
-    page = html::with_meta(&page, "layerscope-worker", |old| {
-        old.replace("worker_loader.js", &loader)
-    })?;
+    let viewers = names::find(folder, "viewers-", ".js")?;
+    for (program, script) in [("worker", worker), ("viewers", viewers)] {
+        let module = names::find(folder, &format!("{program}-"), "_bg.wasm")?;
+        let loader = WORKER_LOADER
+            .replace("__BUILD__", id)
+            .replace("__SCRIPT__", &script)
+            .replace("__MODULE__", &module);
+        let name = format!("{program}_loader.js");
+        fs::write(folder.join(&name), loader)?;
+        let hashed = names::rename_hashed(folder, &name)?;
+        page = html::with_meta(&page, &format!("layerscope-{program}"), |old| {
+            old.replace(&name, &hashed)
+        })?;
+    }
     page = html::with_meta(&page, "layerscope-build", |_| id.to_owned())?;
     page = html::with_policy(&page)?;
 
@@ -260,12 +266,13 @@ fn report(dist: &Path) -> Result<()> {
     }
     let sizes = sizes(dist)?;
     eprintln!(
-        "xtask: {}: first download {:.1} KiB, the other pages {:.1} KiB, worker {:.1} KiB, its further formats {:.1} KiB (brotli)",
+        "xtask: {}: first download {:.1} KiB, the other pages {:.1} KiB, worker {:.1} KiB, its further formats {:.1} KiB, viewers {:.1} KiB (brotli)",
         dist.display(),
         kib(sizes.first),
         kib(sizes.pages),
         kib(sizes.worker),
-        kib(sizes.formats)
+        kib(sizes.formats),
+        kib(sizes.viewers)
     );
     Ok(())
 }
@@ -281,6 +288,8 @@ pub struct Sizes {
     pub worker: u64,
     /// The worker's module for everything else.
     pub formats: u64,
+    /// The viewers' worker.
+    pub viewers: u64,
 }
 
 /// Adds up what a visit loads.
@@ -291,6 +300,8 @@ pub fn sizes(dist: &Path) -> Result<Sizes> {
             &mut sizes.worker
         } else if name.starts_with("split_formats") {
             &mut sizes.formats
+        } else if name.starts_with("viewers") {
+            &mut sizes.viewers
         } else if name.starts_with("split_") {
             &mut sizes.pages
         } else {

@@ -16,8 +16,8 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The top-level scripts, style sheets and modules of a folder, in order of name; the worker's
-/// loader, which is written later, and the parts that name each other are left out.
+/// The top-level scripts, style sheets and modules of a folder, in order of name; the workers'
+/// loaders, which are written later, and the parts that name each other are left out.
 pub fn hashable(folder: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -28,7 +28,7 @@ pub fn hashable(folder: &Path) -> Result<Vec<String>> {
             .any(|end| name.ends_with(end));
         if entry.file_type()?.is_file()
             && code
-            && name != "worker_loader.js"
+            && !name.ends_with("_loader.js")
             && !super::split::renames(&name)
             && !FIXED.contains(&name.as_str())
         {

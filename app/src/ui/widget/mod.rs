@@ -3,6 +3,7 @@
 pub mod badge;
 pub mod command;
 pub mod copy;
+pub mod details;
 pub mod exchange;
 pub mod hex;
 pub mod json;
