@@ -58,10 +58,28 @@ fn main() -> io::Result<()> {
     let ztocs = layers.iter().filter_map(|layer| ztoc(layer));
     write("ztoc", ztocs.chain(cut(layers.clone())).collect())?;
     write("foreign", foreign()?)?;
+    write("viewer", viewers()?)?;
     write("reference", text(REFERENCES))?;
     write("link", text(LINKS))?;
     write("challenge", text(CHALLENGES))?;
     write("target", text(TARGETS))
+}
+
+/// The inputs of the viewers' tests, but for the largest.
+fn viewers() -> io::Result<Vec<Vec<u8>>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/viewers");
+    let mut files: Vec<_> = fs::read_dir(folder)?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<io::Result<_>>()?;
+    files.sort();
+    let mut seeds = Vec::new();
+    for file in files.iter().filter(|file| file.is_file()) {
+        let bytes = fs::read(file)?;
+        if bytes.len() <= 16 << 10 {
+            seeds.push([&[255], &bytes[..]].concat());
+        }
+    }
+    Ok(seeds)
 }
 
 const REFERENCES: &[&str] = &[

@@ -87,6 +87,11 @@ fn challenge() {
 }
 
 #[test]
+fn viewer() {
+    replay("viewer", targets::viewer);
+}
+
+#[test]
 fn target() {
     replay("target", targets::target);
 }

@@ -32,6 +32,10 @@ use layerscope_proxy::{
     target,
 };
 
+mod viewer;
+
+pub use viewer::viewer;
+
 /// Uncompressed bytes that one input may give; keeps an input in milliseconds.
 const MAX_OUT: u64 = 4 << 20;
 
