@@ -175,6 +175,7 @@ impl RootFs {
     fn remove(&mut self, layer: u16, toc: &Toc) {
         let mut path = Vec::new();
         let mut cleared = HashSet::new();
+        let own = own_directories(toc);
         for ordinal in 0..toc.len() {
             toc.path_into(ordinal, &mut path);
             let (dir, name) = split(&path);
@@ -182,7 +183,7 @@ impl RootFs {
                 continue;
             };
             if name == OPAQUE {
-                let at = self.place(dir, true).and_then(|dir| self.all.find(&dir));
+                let at = self.place_of_dir(dir, &own);
                 // Once a layer: what stands in it afterwards is the layer's own.
                 if let Some(at) = at.filter(|at| cleared.insert(*at)) {
                     let children: Vec<NodeId> = self.all.children(at).collect();
@@ -191,7 +192,7 @@ impl RootFs {
                     }
                 }
             } else if !name.starts_with(WHITEOUT_META) && !matches!(hidden, b"" | b"." | b"..") {
-                let at = self.place(dir, true).and_then(|dir| self.all.find(&dir));
+                let at = self.place_of_dir(dir, &own);
                 if let Some(at) = at.and_then(|dir| self.all.child(dir, hidden)) {
                     self.hide_tree(at, layer, Fate::Deleted);
                 }
@@ -394,6 +395,21 @@ impl RootFs {
             + self.visible.memory()
             + self.live.capacity()
     }
+}
+
+/// The normalised names of the directories that a layer with markers states itself.
+fn own_directories(toc: &Toc) -> HashSet<Vec<u8>> {
+    let mut path = Vec::new();
+    let mut marks = false;
+    let mut own = HashSet::new();
+    for ordinal in 0..toc.len() {
+        toc.path_into(ordinal, &mut path);
+        if toc.kind(ordinal) == Some(EntryKind::Dir) {
+            own.insert(crate::tree::normalised(&path));
+        }
+        marks |= is_marker(&path);
+    }
+    if marks { own } else { HashSet::new() }
 }
 
 /// A name that says what to remove, or that only a union file system has a use for.

@@ -1,5 +1,7 @@
 //! Where an entry goes when a layer is unpacked over those below it.
 
+use std::collections::HashSet;
+
 use super::RootFs;
 use crate::toc::EntryKind;
 use crate::tree::{MAX_LINKS, NodeId, Tree};
@@ -12,6 +14,18 @@ impl RootFs {
     /// at most to the root; symbolic links in its directories are followed, the last component's
     /// only if `last` is set. None if the links go in a circle.
     pub(super) fn place(&self, raw: &[u8], last: bool) -> Option<Vec<u8>> {
+        self.place_unless(raw, last, &HashSet::new())
+    }
+
+    /// The node of the directory in which a layer's marker stands. A directory that the layer itself
+    /// puts where a link was (`own`) has nothing of lower layers in it, least of all what the link
+    /// led to.
+    pub(super) fn place_of_dir(&self, raw: &[u8], own: &HashSet<Vec<u8>>) -> Option<NodeId> {
+        self.all.find(&self.place_unless(raw, true, own)?)
+    }
+
+    /// [`RootFs::place`]; none if a link is where one of `own` is to be.
+    fn place_unless(&self, raw: &[u8], last: bool, own: &HashSet<Vec<u8>>) -> Option<Vec<u8>> {
         let mut todo = cleaned(raw);
         todo.reverse();
         let mut key = Vec::with_capacity(raw.len());
@@ -33,6 +47,9 @@ impl RootFs {
             let child = child.filter(|child| self.is_there(*child));
             let link = child.filter(|_| last || !todo.is_empty());
             if let Some(target) = link.and_then(|node| self.symlink(node)) {
+                if !own.is_empty() && own.contains(&below(&key, name)) {
+                    return None;
+                }
                 links += 1;
                 if links > MAX_LINKS || todo.len() + target.len() > MAX_STEPS as usize {
                     return None;
@@ -60,6 +77,14 @@ impl RootFs {
         }
         let ordinal = self.all.ordinal(node)?;
         (self.toc.kind(ordinal) == Some(EntryKind::Symlink)).then(|| self.toc.link(ordinal))
+    }
+}
+
+/// The name in a directory.
+fn below(dir: &[u8], name: &[u8]) -> Vec<u8> {
+    match dir {
+        [] => name.to_vec(),
+        dir => [dir, name].join(&b'/'),
     }
 }
 

@@ -167,6 +167,25 @@ fn opaque_directories() {
         &["o/@0", "o/a@0", "o/b@0"],
     );
     // Of the root.
+    // A directory where a link was: what the link led to is somebody else's.
+    let linked: &[&str] = &["d 0 run", "f 1 run/lock", "d 0 var", "s 0 var/run -> /run"];
+    for marker in ["f 0 var/run/.wh..wh..opq", "f 0 var/run/.wh.lock"] {
+        check(
+            &[linked, &["d 0 var/run", marker, "f 1 var/run/x"]],
+            &[
+                "run/@0",
+                "run/lock@0",
+                "var/@0",
+                "var/run/@1",
+                "var/run/x@1",
+            ],
+        );
+    }
+    // By a link that stays it is meant.
+    check(
+        &[linked, &["f 0 var/run/.wh.lock"]],
+        &["run/@0", "var/@0", "var/run@0"],
+    );
     check(&[below, &["f 0 .wh..wh..opq", "f 1 new"]], &["new@1"]);
     // Names of union file systems are no files.
     check(
