@@ -88,7 +88,7 @@ fn challenge() {
 
 #[test]
 fn viewer() {
-    replay("viewer", targets::viewer);
+    replay("viewer", targets::viewer::viewer);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! calls them with the committed seeds. Each panics when something is wrong.
 
 pub mod partial;
+pub mod viewer;
 
 use std::io::Read;
 
@@ -31,10 +32,6 @@ use layerscope_proxy::{
     policy::{Policy, host_from_url},
     target,
 };
-
-mod viewer;
-
-pub use viewer::viewer;
 
 /// Uncompressed bytes that one input may give; keeps an input in milliseconds.
 const MAX_OUT: u64 = 4 << 20;
