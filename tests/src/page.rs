@@ -276,6 +276,16 @@ impl<'a> Page<'a> {
         verified.to_owned()
     }
 
+    /// Waits until nothing streams in any more.
+    #[track_caller]
+    pub fn layer_settled(&self) {
+        self.browser.until(
+            "the end of the stream",
+            "return document.querySelector('main [role=progressbar]') === null",
+            &[],
+        );
+    }
+
     /// The text shown of a file, its lines joined.
     #[track_caller]
     pub fn text(&self) -> String {

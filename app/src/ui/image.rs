@@ -75,7 +75,10 @@ pub fn Image() -> impl IntoView {
                 <Skeleton lines=9/>
             </When>
             <When when=move || view.get() != ImageView::Manifest>
-                <p class="problem mild">"This view is not there yet. What is: the manifest, its layers and documents, below."</p>
+                <p class="problem mild">{live(move || match view.get() {
+                    ImageView::Waste | ImageView::Packages => "Waste and packages have a page of their own: “Sizes and waste”, below.",
+                    _ => "This view is not there yet. What is: the manifest, its layers and documents, below.",
+                })}</p>
             </When>
             {live(move || index().map(|f| view! { <Platforms fetched=f/> }))}
             {live(move || match state.manifest().get() {

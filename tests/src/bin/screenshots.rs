@@ -99,6 +99,23 @@ fn sample(page: &Page<'_>, end: &str) {
     }
     page.load_ready(&route(first, "usr/share/loops/this"));
     shot("circle");
+    page.load_ready(&format!("#/image/{SAMPLE}"));
+    for (action, name) in [("root", "root"), ("sizes", "sizes")] {
+        let to = page.browser.run(
+            "return document.querySelector(`[data-action=${arguments[0]}]`).getAttribute('href')",
+            &[json!(action)],
+        );
+        let to = to.as_str().expect("an image has this link").to_owned();
+        page.load_ready(&to);
+        page.layer_settled();
+        shot(name);
+        if name == "root" {
+            page.load_ready(&format!("{to}?hidden=1&mode=flat"));
+            page.layer_settled();
+            shot("root-hidden");
+        }
+        page.load_ready(&format!("#/image/{SAMPLE}"));
+    }
     page.load("#/image/sample.localhost/demo/no-such-image");
     shot("error");
     page.load("#/image/no-such-host.invalid/a/b");
