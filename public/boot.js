@@ -49,19 +49,26 @@ function startWorker() {
   }
 }
 
-// A link to anything but the start page needs the other pages' module too: it need not wait until
-// the first is here and asks for it. (Without a hash in its name there is no such module.)
+// A link to anything but the start page needs further modules too, one into a layer fewer than the
+// others: they need not wait until the first is here and asks for them. (Without a hash in their names
+// there are no such modules.)
 function fetchPages() {
-  const pages = document.querySelector('meta[name="layerscope-pages"]')?.content;
-  const start = ["", "#", "#/"].includes(location.hash) && location.search === "";
-  if (start || !/-[0-9a-f]{16}\./.test(pages ?? "")) return;
-  const link = document.createElement("link");
-  link.rel = "preload";
-  link.as = "fetch";
-  link.type = "application/wasm";
-  link.crossOrigin = "anonymous";
-  link.href = new URL(pages, document.baseURI).href;
-  document.head.append(link);
+  if (["", "#", "#/"].includes(location.hash) && location.search === "") return;
+  const metas = ["layerscope-layer"];
+  if (!location.hash.startsWith("#/fs/")) metas.push("layerscope-pages");
+  const modules = metas.flatMap((name) =>
+    (document.querySelector(`meta[name="${name}"]`)?.content ?? "").split(" "),
+  );
+  for (const module of new Set(modules)) {
+    if (!/-[0-9a-f]{16}\./.test(module)) continue;
+    const link = document.createElement("link");
+    link.rel = "preload";
+    link.as = "fetch";
+    link.type = "application/wasm";
+    link.crossOrigin = "anonymous";
+    link.href = new URL(module, document.baseURI).href;
+    document.head.append(link);
+  }
 }
 
 async function start() {

@@ -1,9 +1,9 @@
-//! The part of the program that comes in a second download: every page but the first, the loads
-//! that they start, and what the workers say to them.
+//! The parts of the program that come in further downloads: a layer's page with what its workers
+//! say, and every other page but the first.
 //!
-//! [`Pages::here`] names that part. In a release only the function in `bin/app.rs` that arrives
-//! with the second module calls it, and the splitter moves along whatever nothing else reaches;
-//! in other builds it is called directly.
+//! [`LayerPage::here`] and [`OtherPages::here`] name them. In a release only the functions in
+//! `bin/app.rs` that arrive with those modules call these, and the splitter moves along whatever
+//! nothing else reaches; in other builds they are called directly. What both reach is a module of its own.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -17,32 +17,59 @@ use leptos::prelude::AnyView;
 use crate::effects::{self, Inner};
 use crate::ui::{self, Page};
 
-/// Entries into the second part.
+/// A part that is on its way; a failure is told as text, and it may be asked for again.
+pub type Coming<T> = Pin<Box<dyn Future<Output = Result<T, String>>>>;
+
+/// Fetches the parts, each once.
 #[derive(Clone, Copy)]
-pub struct Pages {
-    view: fn(Page) -> AnyView,
+pub struct Parts {
+    /// A layer's page: a link to a file waits for it.
+    pub layer: fn() -> Coming<LayerPage>,
+    /// All other pages.
+    pub others: fn() -> Coming<OtherPages>,
+}
+
+/// How much of the program a route needs; each needs what is before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Needs {
+    First,
+    Layer,
+    Others,
+}
+
+impl Needs {
+    pub(crate) fn of(route: &Route) -> Self {
+        match route {
+            Route::Start => Needs::First,
+            Route::Fs { .. } => Needs::Layer,
+            _ => Needs::Others,
+        }
+    }
+}
+
+/// Entries into the part of a layer's page.
+#[derive(Clone, Copy)]
+pub struct LayerPage {
+    view: fn() -> AnyView,
     sign_in: fn(Registry) -> AnyView,
     load: fn(&Rc<Inner>, &Route),
     event: fn(&Rc<Inner>, Event, Option<Vec<u8>>),
 }
 
-/// Fetches the second part; a failure is told as text and may be tried again.
-pub type LoadPages = fn() -> Pin<Box<dyn Future<Output = Result<Pages, String>>>>;
-
-impl Pages {
+impl LayerPage {
     /// All of it, linked to where this is called.
     pub fn here() -> Self {
-        Pages {
-            view: ui::page_view,
+        LayerPage {
+            view: ui::layer_view,
             sign_in: ui::sign_in_view,
             load: effects::load,
             event: effects::on_event,
         }
     }
 
-    /// Builds a page.
-    pub(crate) fn view(self, page: Page) -> AnyView {
-        (self.view)(page)
+    /// Builds a layer's page.
+    pub(crate) fn view(self) -> AnyView {
+        (self.view)()
     }
 
     /// Builds what asks for a sign-in to a registry.
@@ -58,5 +85,32 @@ impl Pages {
     /// A worker says something.
     pub(crate) fn event(self, inner: &Rc<Inner>, event: Event, bytes: Option<Vec<u8>>) {
         (self.event)(inner, event, bytes);
+    }
+}
+
+/// Entries into the part of the other pages.
+#[derive(Clone, Copy)]
+pub struct OtherPages {
+    view: fn(Page) -> AnyView,
+    load: fn(&Rc<Inner>, &Route, bool),
+}
+
+impl OtherPages {
+    /// All of it, linked to where this is called.
+    pub fn here() -> Self {
+        OtherPages {
+            view: ui::page_view,
+            load: effects::load_other,
+        }
+    }
+
+    /// Builds a page.
+    pub(crate) fn view(self, page: Page) -> AnyView {
+        (self.view)(page)
+    }
+
+    /// Starts what a route needs; `same` if the page has loaded it before.
+    pub(crate) fn load(self, inner: &Rc<Inner>, route: &Route, same: bool) {
+        (self.load)(inner, route, same);
     }
 }

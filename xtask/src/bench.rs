@@ -122,6 +122,7 @@ pub fn run(workspace: &Workspace, options: Options<'_>) -> Result<()> {
     serve::build_proxy(workspace)?;
     let sizes = dist::sizes(&workspace.dist)?;
     figures.add("main_download_br_bytes", sizes.first as f64);
+    figures.add("layer_page_download_br_bytes", sizes.layer as f64);
     figures.add("pages_download_br_bytes", sizes.pages as f64);
     figures.add("worker_download_br_bytes", sizes.worker as f64);
     figures.add("formats_download_br_bytes", sizes.formats as f64);

@@ -1,7 +1,7 @@
 //! The page's program: mounts the interface.
 //!
-//! In a release build (feature `split`) it comes in two modules: this one has the start page, and
-//! [`second`] is fetched with the rest as soon as that is shown, or at once where it is needed.
+//! In a release build (feature `split`) it comes in modules: this one has the start page, and
+//! [`further`] ones are fetched with the rest as soon as that is shown, or at once where they are needed.
 #![cfg_attr(
     feature = "split",
     allow(
@@ -11,13 +11,10 @@
 )]
 
 #[cfg(target_arch = "wasm32")]
-mod second {
-    use std::future::Future;
-    use std::pin::Pin;
+mod further {
+    use layerscope_app::pages::{Coming, LayerPage, OtherPages, Parts};
 
-    use layerscope_app::pages::Pages;
-
-    /// The second module did not come.
+    /// A further module did not come.
     pub struct NotLoaded;
 
     #[cfg(feature = "split")]
@@ -28,29 +25,47 @@ mod second {
     }
 
     #[cfg(feature = "split")]
-    #[wasm_split_helpers::wasm_split(pages, fallible)]
-    fn pages() -> Result<Pages, NotLoaded> {
-        Ok(Pages::here())
+    #[wasm_split_helpers::wasm_split(layer, fallible)]
+    fn layer_page() -> Result<LayerPage, NotLoaded> {
+        Ok(LayerPage::here())
     }
 
     #[cfg(not(feature = "split"))]
-    async fn pages() -> Result<Pages, NotLoaded> {
-        Ok(Pages::here())
+    async fn layer_page() -> Result<LayerPage, NotLoaded> {
+        Ok(LayerPage::here())
     }
 
-    /// Fetches the second module, once.
-    pub fn load() -> Pin<Box<dyn Future<Output = Result<Pages, String>>>> {
-        Box::pin(async {
-            let told = |NotLoaded| "its second part did not come".to_owned();
-            pages().await.map_err(told)
-        })
+    #[cfg(feature = "split")]
+    #[wasm_split_helpers::wasm_split(pages, fallible)]
+    fn other_pages() -> Result<OtherPages, NotLoaded> {
+        Ok(OtherPages::here())
     }
+
+    #[cfg(not(feature = "split"))]
+    async fn other_pages() -> Result<OtherPages, NotLoaded> {
+        Ok(OtherPages::here())
+    }
+
+    fn told(NotLoaded: NotLoaded) -> String {
+        "a further part of it did not come".to_owned()
+    }
+
+    fn layer() -> Coming<LayerPage> {
+        Box::pin(async { layer_page().await.map_err(told) })
+    }
+
+    fn others() -> Coming<OtherPages> {
+        Box::pin(async { other_pages().await.map_err(told) })
+    }
+
+    /// Fetches the further modules.
+    pub const PARTS: Parts = Parts { layer, others };
 }
 
 #[cfg(target_arch = "wasm32")]
 fn main() {
     console_error_panic_hook::set_once();
-    layerscope_app::ui::start(second::load);
+    layerscope_app::ui::start(further::PARTS);
 }
 
 /// The client runs in a browser only.

@@ -6,6 +6,7 @@ mod export;
 mod image;
 mod layer;
 mod login;
+mod parts;
 mod repo;
 mod root;
 mod settings;
@@ -18,7 +19,6 @@ use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::mem::ManuallyDrop;
 use std::rc::Rc;
-use std::time::Duration;
 
 use layerscope_core::digest::Digest;
 use layerscope_core::explore::cancel::Cancel;
@@ -30,7 +30,6 @@ use layerscope_core::registry::client::Client;
 use layerscope_core::registry::endpoint::Endpoint;
 use layerscope_core::registry::way::{Surroundings, Ways};
 use layerscope_core::route::{Route, legacy};
-use layerscope_core::view::problem::Problem;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
@@ -39,15 +38,11 @@ use crate::browser::prefs::{self, Theme};
 use crate::browser::reach::PageHttp;
 use crate::browser::store::Store;
 use crate::browser::viewers::Viewers;
-use crate::browser::{location, page, timer};
-use crate::pages::{LoadPages, Pages};
+use crate::browser::{location, page};
+use crate::pages::{Needs, Parts};
+use crate::state::State;
 use crate::state::layer::Opened;
 use crate::state::shell::Origin;
-use crate::state::{Load, State};
-
-/// How long after the start page the rest of the program is fetched: when that is painted, and
-/// before anybody has typed a reference.
-const PREFETCH_AFTER: Duration = Duration::from_millis(200);
 
 /// What the page can be asked to do; a handle that is copied.
 #[derive(Clone, Copy)]
@@ -71,7 +66,7 @@ enum Key {
 
 pub(crate) struct Inner {
     state: State,
-    load_pages: LoadPages,
+    parts: Parts,
     /// Never dropped, as the page's are: the first download need not know how.
     client: ManuallyDrop<Client<PageHttp>>,
     /// Where the proxy is, and which way each registry is asked; nothing before that is settled.
@@ -99,19 +94,19 @@ pub(crate) struct Inner {
 
 impl Effects {
     /// Starts: reads the address, listens to it, and to the workers.
-    pub fn start(state: State, load_pages: LoadPages) -> Self {
+    pub fn start(state: State, parts: Parts) -> Self {
         let inner = Rc::new_cyclic(|weak: &std::rc::Weak<Inner>| {
             let weak = weak.clone();
             let pool = LayerPool::new(&page::build_id(), move |event, bytes| {
                 if let Some(inner) = weak.upgrade()
-                    && let Some(pages) = inner.pages()
+                    && let Some(part) = inner.layer_page()
                 {
-                    pages.event(&inner, event, bytes);
+                    part.event(&inner, event, bytes);
                 }
             });
             Inner {
                 state,
-                load_pages,
+                parts,
                 client: ManuallyDrop::new(
                     Client::new(PageHttp, Endpoint::proxy("")).with_clock(Rc::new(page::PageClock)),
                 ),
@@ -157,7 +152,7 @@ impl Effects {
             }
         });
         if matches!(Route::parse(&first), Route::Fs { .. }) {
-            inner.pool.warm(); // it loads beside the second part, where boot.js has not begun it
+            inner.pool.warm(); // it loads beside the layer's page, where boot.js has not begun it
         }
         inner.enter(&first);
         Effects(StoredValue::new_local(inner))
@@ -222,66 +217,13 @@ impl Inner {
         }
         page::mark("layerscope:route");
         page::set_document_state("loading", &canonical);
-        let pages = self.pages();
+        let needs = Needs::of(&route);
         // Before the place is known: nobody may take an earlier failure for one of this place.
-        let wanted = pages.is_none() && route != Route::Start && self.claim_pages();
-        self.state.shell.enter(route.clone(), canonical);
-        match pages {
-            Some(pages) => pages.load(self, &route),
-            None if wanted => self.fetch_pages(),
-            None if route == Route::Start => self.prefetch_pages(),
-            None => {} // on their way; they look for the place themselves
-        }
-    }
-
-    /// The second part of the program, if it is here.
-    fn pages(&self) -> Option<Pages> {
-        let pages = self.state.shell.pages();
-        pages.with_untracked(|pages| pages.ready().copied())
-    }
-
-    /// True if the second part of the program has to be fetched, which counts as begun then.
-    fn claim_pages(&self) -> bool {
-        let shell = self.state.shell;
-        let missing = shell
-            .pages()
-            .with_untracked(|pages| matches!(pages, Load::Idle | Load::Failed(_)));
-        if missing {
-            shell.set_pages(Load::Loading);
-        }
-        missing
-    }
-
-    /// Fetches the second part once the first page is painted, unless it was needed before.
-    fn prefetch_pages(self: &Rc<Self>) {
-        let inner = self.clone();
-        spawn_local(async move {
-            timer::sleep(PREFETCH_AFTER).await;
-            if inner.claim_pages() {
-                inner.fetch_pages();
-            }
-        });
-    }
-
-    /// Fetches the second part; then starts what the route of that moment needs.
-    fn fetch_pages(self: &Rc<Self>) {
-        let inner = self.clone();
-        spawn_local(async move {
-            let shell = inner.state.shell;
-            match (inner.load_pages)().await {
-                Ok(pages) => {
-                    shell.set_pages(Load::Ready(pages));
-                    let route = shell.place().with_untracked(|place| place.route.clone());
-                    pages.load(&inner, &route);
-                }
-                Err(detail) => shell.set_pages(Load::Failed(Problem::new(
-                    "APP_INCOMPLETE",
-                    "A part of Layerscope could not be loaded",
-                    format!("The page is here, but {detail}."),
-                    "Check the connection and try again. If Layerscope was updated meanwhile, load the page anew.",
-                ))),
-            }
-        });
+        let (layer, others) = (self.claim_layer_page(needs), self.claim_other_pages(needs));
+        self.state.shell.enter(route, canonical);
+        self.load_if_here();
+        self.fetch(layer, others);
+        self.prefetch(needs);
     }
 
     /// Starts what the route needs and does not have; ends what it no longer needs.
@@ -298,45 +240,21 @@ impl Inner {
         if let Some(registry) = route.registry() {
             self.tell_way(registry);
         }
-        match route {
-            Route::Repo { .. } | Route::Namespace { .. } if !same => repo::load(self),
-            Route::Image {
-                reference,
-                platform,
-                ..
-            } => image::load(self, reference, platform.as_ref(), same),
-            Route::Referrers {
-                repository, digest, ..
-            } if !same => {
-                let by = layerscope_core::reference::ManifestRef::Digest(digest.clone());
-                image::load(self, &repository.reference(by), None, false);
-            }
-            Route::Fs {
-                repository,
-                digest,
-                path,
-                inner,
-                show,
-                ..
-            } => layer::load(self, (repository, digest), path, inner, show, same),
-            Route::Layers {
-                repository, digest, ..
-            }
-            | Route::Sizes {
-                repository, digest, ..
-            } => root::load(self, repository, digest, false, same),
-            Route::Size {
-                repository, digest, ..
-            } => root::load(self, repository, digest, true, same),
-            Route::Blob {
-                repository,
-                digest,
-                media_type,
-                ..
-            } if !same => blob::load(self, repository, digest, media_type.as_deref()),
-            Route::Settings => settings::load(self),
-            Route::Start => self.state.shell.set_recents(prefs::recents()),
-            _ => {}
+        match (route, self.other_pages()) {
+            (
+                Route::Fs {
+                    repository,
+                    digest,
+                    path,
+                    inner,
+                    show,
+                    ..
+                },
+                _,
+            ) => layer::load(self, (repository, digest), path, inner, show, same),
+            (Route::Start, _) => self.state.shell.set_recents(prefs::recents()),
+            (route, Some(others)) => others.load(self, route, same),
+            (_, None) => {}
         }
     }
 
@@ -356,7 +274,7 @@ impl Inner {
     }
 }
 
-/// Starts what a route needs; in the second part of the program.
+/// Starts what a route needs; in the part of the program with a layer's page.
 pub(crate) fn load(inner: &Rc<Inner>, route: &Route) {
     if inner.settled.get() {
         if login::is_here(inner) {
@@ -367,14 +285,47 @@ pub(crate) fn load(inner: &Rc<Inner>, route: &Route) {
         let inner = inner.clone();
         spawn_local(async move {
             way::settle(&inner).await;
-            let place = inner.state.shell.place();
-            let route = place.with_untracked(|place| place.route.clone());
-            load(&inner, &route);
+            inner.load_if_here();
         });
     }
 }
 
-/// A worker says something; in the second part of the program.
+/// Starts what any page but the first and a layer's needs; in their part of the program.
+pub(crate) fn load_other(inner: &Rc<Inner>, route: &Route, same: bool) {
+    match route {
+        Route::Repo { .. } | Route::Namespace { .. } if !same => repo::load(inner),
+        Route::Image {
+            reference,
+            platform,
+            ..
+        } => image::load(inner, reference, platform.as_ref(), same),
+        Route::Referrers {
+            repository, digest, ..
+        } if !same => {
+            let by = layerscope_core::reference::ManifestRef::Digest(digest.clone());
+            image::load(inner, &repository.reference(by), None, false);
+        }
+        Route::Layers {
+            repository, digest, ..
+        }
+        | Route::Sizes {
+            repository, digest, ..
+        } => root::load(inner, repository, digest, false, same),
+        Route::Size {
+            repository, digest, ..
+        } => root::load(inner, repository, digest, true, same),
+        Route::Blob {
+            repository,
+            digest,
+            media_type,
+            ..
+        } if !same => blob::load(inner, repository, digest, media_type.as_deref()),
+        Route::Settings => settings::load(inner),
+        _ => {}
+    }
+}
+
+/// A worker says something; in the part of the program with a layer's page.
 pub(crate) fn on_event(inner: &Rc<Inner>, event: Event, bytes: Option<Vec<u8>>) {
     layer::on_event(inner, event, bytes);
 }

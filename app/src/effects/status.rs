@@ -7,6 +7,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use crate::browser::{page, timer};
+use crate::pages::Needs;
 use crate::state::file::Head;
 use crate::state::{Load, State};
 
@@ -53,11 +54,13 @@ fn load<T>(load: &Load<T>) -> &'static str {
 }
 
 fn of(state: State, route: &Route) -> &'static str {
-    if *route != Route::Start {
-        let pages = state.shell.pages().with(load);
-        if pages != READY {
-            return pages;
-        }
+    let part = match Needs::of(route) {
+        Needs::First => READY,
+        Needs::Layer => state.shell.layer_page().with(load),
+        Needs::Others => state.shell.other_pages().with(load),
+    };
+    if part != READY {
+        return part;
     }
     match route {
         Route::Start | Route::Help => READY,

@@ -11,7 +11,7 @@ use leptos::prelude::*;
 
 use super::Load;
 use crate::browser::prefs::Theme;
-use crate::pages::Pages;
+use crate::pages::{LayerPage, OtherPages};
 
 /// Messages shown at once; older ones give way.
 const MAX_NOTICES: usize = 3;
@@ -61,7 +61,8 @@ pub struct Shell {
     notices: RwSignal<Vec<(u64, Problem)>>,
     origin: RwSignal<Option<Origin>>,
     height: RwSignal<f64>,
-    pages: RwSignal<Load<Pages>>,
+    layer_page: RwSignal<Load<LayerPage>>,
+    other_pages: RwSignal<Load<OtherPages>>,
     retry: StoredValue<Option<&'static str>>,
 }
 
@@ -79,7 +80,8 @@ impl Shell {
             notices: RwSignal::default(),
             origin: RwSignal::default(),
             height: RwSignal::new(0.0),
-            pages: RwSignal::new(Load::Idle),
+            layer_page: RwSignal::new(Load::Idle),
+            other_pages: RwSignal::new(Load::Idle),
             retry: StoredValue::new(None),
         }
     }
@@ -95,14 +97,24 @@ impl Shell {
         self.retry.try_update_value(Option::take).flatten()
     }
 
-    /// The second part of the program.
-    pub fn pages(self) -> ReadSignal<Load<Pages>> {
-        self.pages.read_only()
+    /// The part of the program that has a layer's page.
+    pub fn layer_page(self) -> ReadSignal<Load<LayerPage>> {
+        self.layer_page.read_only()
     }
 
-    /// The second part of the program is asked for, here, or not to be had.
-    pub fn set_pages(self, pages: Load<Pages>) {
-        self.pages.set(pages);
+    /// It is asked for, here, or not to be had.
+    pub fn set_layer_page(self, part: Load<LayerPage>) {
+        self.layer_page.set(part);
+    }
+
+    /// The part of the program that has the other pages; never here without a layer's.
+    pub fn other_pages(self) -> ReadSignal<Load<OtherPages>> {
+        self.other_pages.read_only()
+    }
+
+    /// It is asked for, here, or not to be had.
+    pub fn set_other_pages(self, part: Load<OtherPages>) {
+        self.other_pages.set(part);
     }
 
     /// The window's height in CSS pixels.

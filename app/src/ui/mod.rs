@@ -19,7 +19,7 @@ use layerscope_core::route::Route;
 use leptos::prelude::*;
 
 use crate::effects::Effects;
-use crate::pages::LoadPages;
+use crate::pages::Parts;
 use crate::state::{Load, State};
 use widget::problem::ProblemPanel;
 use widget::skeleton::Skeleton;
@@ -46,11 +46,11 @@ fn app() -> App {
     expect_context::<App>()
 }
 
-/// Builds the page and starts everything; `load_pages` fetches what is not needed at once.
-pub fn start(load_pages: LoadPages) {
+/// Builds the page and starts everything; `parts` fetches what is not needed at once.
+pub fn start(parts: Parts) {
     leptos::mount::mount_to_body(move || {
         let state = State::new();
-        let effects = Effects::start(state, load_pages);
+        let effects = Effects::start(state, parts);
         provide_context(App { state, effects });
         view! { <shell::Shell/> }
     });
@@ -86,18 +86,22 @@ fn page_of(route: &Route) -> Page {
 
 pub(crate) use widget::sign_in::sign_in_view;
 
-/// Builds any page but the first; in the second part of the program.
+/// Builds a layer's page; in its own part of the program.
+pub(crate) fn layer_view() -> AnyView {
+    view! { <layer::Layer/> }.into_any()
+}
+
+/// Builds any page but the first and a layer's; in their part of the program.
 pub(crate) fn page_view(page: Page) -> AnyView {
     match page {
-        Page::Start => view! { <start::Start/> }.into_any(),
         Page::Repo => view! { <repo::Repo/> }.into_any(),
         Page::Image => view! { <image::Image/> }.into_any(),
-        Page::Layer => view! { <layer::Layer/> }.into_any(),
         Page::Sizes => view! { <sizes::Sizes/> }.into_any(),
         Page::Blob => view! { <blob::Blob/> }.into_any(),
         Page::Settings => view! { <settings::Settings/> }.into_any(),
         Page::Help => view! { <help::Help/> }.into_any(),
-        Page::Nothing => view! { <nothing::Nothing/> }.into_any(),
+        // The first two are never asked for here.
+        Page::Start | Page::Layer | Page::Nothing => view! { <nothing::Nothing/> }.into_any(),
     }
 }
 
@@ -106,14 +110,19 @@ pub(crate) fn page_view(page: Page) -> AnyView {
 fn PageView() -> impl IntoView {
     let route = app().route();
     let page = Memo::new(move |_| page_of(&route.get()));
-    let pages = app().state.shell.pages();
+    let shell = app().state.shell;
+    // Each follows its own part alone: what is open or being typed there must stay when another comes.
     move || match page.get() {
-        // It does not follow the second part: what is being typed there must stay.
         Page::Start => view! { <start::Start/> }.into_any(),
-        page => match pages.get() {
-            Load::Ready(pages) => pages.view(page),
-            Load::Failed(problem) => view! { <ProblemPanel problem=problem/> }.into_any(),
-            Load::Idle | Load::Loading => view! { <Skeleton lines=6/> }.into_any(),
-        },
+        Page::Layer => part_view(shell.layer_page().get(), |part| part.view()),
+        page => part_view(shell.other_pages().get(), |part| part.view(page)),
+    }
+}
+
+fn part_view<T>(part: Load<T>, view: impl FnOnce(T) -> AnyView) -> AnyView {
+    match part {
+        Load::Ready(part) => view(part),
+        Load::Failed(problem) => view! { <ProblemPanel problem=problem/> }.into_any(),
+        Load::Idle | Load::Loading => view! { <Skeleton lines=6/> }.into_any(),
     }
 }

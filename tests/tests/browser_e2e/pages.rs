@@ -84,7 +84,7 @@ fn an_index_gives_a_choice() {
     page.assert_clean();
 }
 
-/// The second part of the program does not come: that is said in place, and can be tried again.
+/// A part of the program does not come: that is said in place, and can be tried again.
 #[test]
 fn a_part_of_the_program_is_missing() {
     let Some(browser) = Browser::start() else {

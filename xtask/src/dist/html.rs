@@ -113,19 +113,29 @@ pub fn style_attribute(page: &str) -> bool {
         .any(|tag| tag.attributes.iter().any(|(name, _)| name == "style"))
 }
 
+/// The metas whose content names files.
+const METAS: [&str; 4] = [
+    "layerscope-worker",
+    "layerscope-viewers",
+    "layerscope-layer",
+    "layerscope-pages",
+];
+
 /// The files of its own folder that a page names, without query and fragment.
 pub fn local_files(page: &str) -> Vec<String> {
     let mut files = Vec::new();
     for tag in tags(page) {
         let is_meta = tag.name == "meta"
-            && tag.attributes.iter().any(|(key, value)| {
-                key == "name" && matches!(*value, "layerscope-worker" | "layerscope-viewers")
-            });
+            && tag
+                .attributes
+                .iter()
+                .any(|(key, value)| key == "name" && METAS.contains(value));
         for (name, value) in tag.attributes {
             let names_file = matches!(name.as_str(), "src" | "data-js" | "data-wasm")
                 || (name == "href" && tag.name == "link")
                 || (name == "content" && is_meta);
-            if names_file && !value.contains("://") {
+            let own = value.split_whitespace().filter(|v| !v.contains("://"));
+            for value in own.filter(|_| names_file) {
                 let file = value.split(['?', '#']).next().unwrap_or_default();
                 files.push(file.rsplit('/').next().unwrap_or_default().to_owned());
             }
@@ -264,12 +274,14 @@ mod tests {
 
     #[test]
     fn local_files_are_listed() {
-        let page = "<meta name=\"layerscope-worker\" content=\"./w.js\"><a href=\"#/help\">\
+        let page = "<meta name=\"layerscope-worker\" content=\"./w.js\"><meta name=\"layerscope-layer\" content=\"./c.wasm ./l.wasm\"><a href=\"#/help\">\
                     <link href=\"./main.css?1\"><script src=\"/x/boot.js\" data-wasm=\"/x/app.wasm\"></script>\
                     <img src=\"https://example.org/a.png\">";
         assert_eq!(
             local_files(page),
-            ["w.js", "main.css", "boot.js", "app.wasm"]
+            [
+                "w.js", "c.wasm", "l.wasm", "main.css", "boot.js", "app.wasm"
+            ]
         );
     }
 

@@ -1,6 +1,6 @@
 //! Builds `dist/`: the app as it is served.
 //!
-//! Trunk compiles and bundles with plain names; then, here: the page's module is split in two,
+//! Trunk compiles and bundles with plain names; then, here: the page's module is split,
 //! wasm-opt, content hashes in the names, the worker's loader, the build id in the page, a check of the page against the content
 //! security policy, and a compressed copy beside each file.
 //!
@@ -181,14 +181,19 @@ impl Drop for SplitPage {
 
 /// Runs wasm-opt over each module: the page's and the viewers' for size, the worker's for speed.
 fn optimise(wasm_opt: &Path, folder: &Path) -> Result<()> {
-    for (module, options) in [
-        ("app_bg.wasm", &PAGE_OPTIMISATION[..]),
-        (split::PAGE.second, &PAGE_OPTIMISATION[..]),
-        ("worker_bg.wasm", &WORKER_OPTIMISATION[..]),
-        (split::WORKER.second, &WORKER_OPTIMISATION[..]),
-        ("viewers_bg.wasm", &PAGE_OPTIMISATION[..]),
+    let mut modules = vec![
+        ("app_bg.wasm".to_owned(), &PAGE_OPTIMISATION[..]),
+        ("worker_bg.wasm".to_owned(), &WORKER_OPTIMISATION[..]),
+        ("viewers_bg.wasm".to_owned(), &PAGE_OPTIMISATION[..]),
+    ];
+    for (program, options) in [
+        (&split::PAGE, &PAGE_OPTIMISATION[..]),
+        (&split::WORKER, &WORKER_OPTIMISATION[..]),
     ] {
-        let file = folder.join(module);
+        modules.extend(program.modules(folder)?.into_iter().map(|m| (m, options)));
+    }
+    for (module, options) in modules {
+        let file = folder.join(&module);
         let optimised = folder.join(format!("{module}.optimised"));
         shell::run(
             Command::new(wasm_opt)
@@ -215,9 +220,17 @@ fn finish_page(folder: &Path, id: &str) -> Result<()> {
     page = html::renamed(&page, split::PAGE.first, &split.first);
     // What a script imports is only known when it is here, unless the page says so before.
     page = html::with_preload_beside(&page, &split.first, &split.link)?;
-    page = html::with_meta(&page, "layerscope-pages", |old| {
-        old.replace(split::PAGE.second, &split.second)
-    })?;
+    for (meta, module) in [
+        ("layerscope-layer", split::LAYER),
+        ("layerscope-pages", split::PAGES),
+    ] {
+        page = html::with_meta(&page, meta, |old| {
+            let place = old.strip_suffix(module).unwrap_or(RELATIVE_URL);
+            let needed = split.needed_by(module);
+            let needed = needed.iter().map(|name| format!("{place}{name}"));
+            needed.collect::<Vec<_>>().join(" ")
+        })?;
+    }
     let worker = split::rename(folder, &split::WORKER)?.first;
     let viewers = names::find(folder, "viewers-", ".js")?;
     for (program, script) in [("worker", worker), ("viewers", viewers)] {
@@ -266,9 +279,10 @@ fn report(dist: &Path) -> Result<()> {
     }
     let sizes = sizes(dist)?;
     eprintln!(
-        "xtask: {}: first download {:.1} KiB, the other pages {:.1} KiB, worker {:.1} KiB, its further formats {:.1} KiB, viewers {:.1} KiB (brotli)",
+        "xtask: {}: first download {:.1} KiB, a layer's page {:.1} KiB, the other pages {:.1} KiB, worker {:.1} KiB, its further formats {:.1} KiB, viewers {:.1} KiB (brotli)",
         dist.display(),
         kib(sizes.first),
+        kib(sizes.layer),
         kib(sizes.pages),
         kib(sizes.worker),
         kib(sizes.formats),
@@ -282,7 +296,9 @@ fn report(dist: &Path) -> Result<()> {
 pub struct Sizes {
     /// What the start page needs: HTML, CSS, JavaScript, main module.
     pub first: u64,
-    /// The module with all other pages.
+    /// The modules of a layer's page, with what it shares with the other pages.
+    pub layer: u64,
+    /// The module of the other pages, beside those.
     pub pages: u64,
     /// The worker, for gzip and plain tar.
     pub worker: u64,
@@ -302,6 +318,8 @@ pub fn sizes(dist: &Path) -> Result<Sizes> {
             &mut sizes.formats
         } else if name.starts_with("viewers") {
             &mut sizes.viewers
+        } else if name.starts_with("split_layer") || name.starts_with("chunk_") {
+            &mut sizes.layer
         } else if name.starts_with("split_") {
             &mut sizes.pages
         } else {

@@ -1,13 +1,14 @@
-//! A program in two modules: what everybody needs, and the rest.
+//! A program in several modules: what everybody needs, and the rest.
 //!
-//! The splitter follows what each split point in `app/src/bin` reaches. It works on the module as it
+//! What two of the further modules share is a module of its own, which comes with either. The splitter
+//! follows what each split point in `app/src/bin` reaches. It works on the module as it
 //! was linked, before wasm-bindgen, so that what Trunk made of it is made again.
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
 use super::names;
@@ -20,18 +21,26 @@ pub struct Program {
     name: &'static str,
     /// The script of the first module.
     pub first: &'static str,
-    /// The script that loads the second.
+    /// The script that loads the further modules.
     link: &'static str,
-    /// The second module.
-    pub second: &'static str,
+    /// The further modules, one for each split point.
+    further: &'static [&'static str],
+    /// How what they share is named: by a number that the splitter chooses.
+    shared: Option<&'static str>,
 }
+
+/// The module of a layer's page.
+pub const LAYER: &str = "split_layer.wasm";
+/// The module of the page's other pages.
+pub const PAGES: &str = "split_pages.wasm";
 
 /// The page's: the start page is in the first.
 pub const PAGE: Program = Program {
     name: "app",
     first: "app.js",
     link: "app_split.js",
-    second: "split_pages.wasm",
+    further: &[LAYER, PAGES],
+    shared: Some("chunk_"),
 };
 
 /// The worker's: gzip and plain tar are in the first.
@@ -39,20 +48,45 @@ pub const WORKER: Program = Program {
     name: "worker",
     first: "worker.js",
     link: "worker_split.js",
-    second: "split_formats.wasm",
+    further: &["split_formats.wasm"],
+    shared: None,
 };
 
 /// How the splitter names what loads the second module.
 const SPLITTERS_LINK: &str = "__wasm_split.js";
 
+impl Program {
+    /// Whether this is one of the further modules, or what they share.
+    fn has_module(&self, name: &str) -> bool {
+        let is_shared = |begin| name.starts_with(begin) && name.ends_with(".wasm");
+        self.further.contains(&name) || self.shared.is_some_and(is_shared)
+    }
+
+    /// The further modules that lie in a folder, in order of name.
+    pub fn modules(&self, folder: &Path) -> Result<Vec<String>> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(folder)? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            if self.has_module(&name) {
+                found.push(name);
+            }
+        }
+        found.sort();
+        if let Some(missing) = self.further.iter().find(|m| !found.iter().any(|f| f == *m)) {
+            bail!("the splitter left no {missing}");
+        }
+        Ok(found)
+    }
+}
+
 /// Whether [`rename`] renames it.
 pub fn renames(name: &str) -> bool {
     [PAGE, WORKER]
         .iter()
-        .any(|p| [p.first, p.link, p.second].contains(&name))
+        .any(|p| [p.first, p.link].contains(&name) || p.has_module(name))
 }
 
-/// Replaces a program's module in `folder` by two, and adds the script that joins them.
+/// Replaces a program's module in `folder` by several, and adds the script that joins them.
 pub fn run(
     workspace: &Workspace,
     wasm_split: &Path,
@@ -72,16 +106,15 @@ pub fn run(
     )?;
     shell::run(
         Command::new(wasm_bindgen)
-            // The second module is linked to the first by what the linker exports.
+            // The further modules are linked to the first by what the linker exports.
             .args(["--target", "web", "--no-typescript", "--keep-lld-exports"])
             .args(["--out-name", program.name, "--out-dir"])
             .arg(folder)
             .arg(parts.join(format!("{}.wasm", program.name))),
     )?;
-    for (from, to) in [
-        (program.second, program.second),
-        (SPLITTERS_LINK, program.link),
-    ] {
+    let modules = program.modules(&parts)?;
+    let copies = modules.iter().map(|name| (name.as_str(), name.as_str()));
+    for (from, to) in copies.chain([(SPLITTERS_LINK, program.link)]) {
         fs::copy(parts.join(from), folder.join(to))
             .with_context(|| format!("the splitter left no {from}"))?;
     }
@@ -94,26 +127,39 @@ pub struct Renamed {
     pub first: String,
     /// The script that it imports.
     pub link: String,
-    /// The second module.
-    pub second: String,
+    /// The further modules: the old name of each, and the new one.
+    pub modules: Vec<(String, String)>,
 }
 
-/// Gives the second module and the two scripts, which name each other, names with a hash.
+impl Renamed {
+    /// What has to be there before the split point of a module can be entered: the new names.
+    pub fn needed_by(&self, module: &str) -> Vec<&str> {
+        let is_needed = |old: &str| old == module || !old.starts_with("split_");
+        let needed = self.modules.iter().filter(|(old, _)| is_needed(old));
+        needed.map(|(_, new)| new.as_str()).collect()
+    }
+}
+
+/// Gives the further modules and the two scripts, which name each other, names with a hash.
 pub fn rename(folder: &Path, program: &Program) -> Result<Renamed> {
     let Program {
         first: first_script,
         link: link_script,
-        second: second_module,
         ..
     } = *program;
-    let second = names::rename_hashed(folder, second_module)?;
+    let mut modules = Vec::new();
+    for old in program.modules(folder)? {
+        let new = names::rename_hashed(folder, &old)?;
+        modules.push((old, new));
+    }
     let read = |name: &str| {
         fs::read_to_string(folder.join(name)).with_context(|| format!("reading {name}"))
     };
-    let (first, link) = (
-        read(first_script)?,
-        read(link_script)?.replace(second_module, &second),
-    );
+    let first = read(first_script)?;
+    let mut link = read(link_script)?;
+    for (old, new) in &modules {
+        link = link.replace(&format!("./{old}"), &format!("./{new}"));
+    }
     let hash = names::hash(&Sha256::digest([first.as_str(), &link].concat()));
     let (first_name, link_name) = (
         names::with_hash(first_script, &hash),
@@ -141,7 +187,7 @@ pub fn rename(folder: &Path, program: &Program) -> Result<Renamed> {
     Ok(Renamed {
         first: first_name,
         link: link_name,
-        second,
+        modules,
     })
 }
 
@@ -161,25 +207,33 @@ mod tests {
         );
         write(
             PAGE.link,
-            "import { b } from \"./app.js\"; \"./split_pages.wasm\"",
+            "import { b } from \"./app.js\"; \"./chunk_1.wasm\" \"./split_layer.wasm\" \"./split_pages.wasm\"",
         );
-        write(PAGE.second, "module");
-        let Renamed {
-            first,
-            link,
-            second,
-        } = rename(&folder, &PAGE).unwrap();
+        assert!(rename(&folder, &PAGE).is_err(), "no modules");
+        write("chunk_1.wasm", "shared");
+        write(LAYER, "module");
+        write(PAGES, "others");
+        let renamed = rename(&folder, &PAGE).unwrap();
+        let Renamed { first, link, .. } = &renamed;
+        let [chunk, layer] = renamed.needed_by(LAYER)[..] else {
+            panic!("{:?}", renamed.modules);
+        };
+        let pages = renamed.needed_by(PAGES)[1];
         let text = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
         assert_eq!(
-            text(&first),
+            text(first),
             format!("import * as a from \"./{link}\"; {table}")
         );
         assert_eq!(
-            text(&link),
-            format!("import {{ b }} from \"./{first}\"; \"./{second}\"")
+            text(link),
+            format!("import {{ b }} from \"./{first}\"; \"./{chunk}\" \"./{layer}\" \"./{pages}\"")
         );
-        assert_eq!(text(&second), "module");
-        assert_eq!(fs::read_dir(&folder).unwrap().count(), 3);
+        assert_eq!(
+            (text(chunk), text(layer)),
+            ("shared".into(), "module".into())
+        );
+        assert_eq!(text(pages), "others");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 5);
         fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -41,7 +41,7 @@ pub fn ProblemPanel(
             | "RATE_LIMITED"
             | "REPOSITORY_MISSING"
     );
-    let pages = app.state.shell.pages();
+    let pages = app.state.shell.layer_page();
     let pages = pages.with_untracked(|pages| pages.ready().copied());
     let list = registry
         .clone()
