@@ -24,9 +24,9 @@ use super::opfs::{self, OpfsFile};
 use super::store::Store;
 use super::{message, scope, timer};
 
-/// How long a worker goes on before it looks at other messages. Each look costs it half a
-/// millisecond and more in which it does nothing, and many a slice takes less.
-const LOOK_EVERY_MS: f64 = 8.0;
+/// How long a worker goes on before it looks at other messages: a frame, so that whoever waits for rows
+/// sees no difference. Each look costs it half a millisecond and more in which it does nothing.
+const LOOK_EVERY_MS: f64 = 16.0;
 
 /// Fetches the second part of the worker's program.
 pub type LoadFormats =

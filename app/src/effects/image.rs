@@ -122,6 +122,8 @@ async fn show(
     remember(inner, reference, platform, &fetched);
     state.set_manifest(Load::Ready(fetched.clone()));
     config(inner, repository, &fetched).await;
+    // A layer is what is opened next: its worker takes a tenth of a second to load.
+    inner.pool.warm();
 }
 
 impl Effects {
