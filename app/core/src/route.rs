@@ -48,6 +48,10 @@ pub enum Route {
         platform: Option<Platform>,
         /// `?view=`.
         view: ImageView,
+        /// `?doc=`: which of its documents is shown.
+        document: ImageDocument,
+        /// `?jq=`: what of that, as [`crate::view::json::Filter`] reads it.
+        filter: Option<String>,
     },
     /// `#/blob/<repository>@<digest>`: a blob by its kind.
     Blob {
@@ -61,6 +65,8 @@ pub enum Route {
         render: Option<Render>,
         /// `?lines=`.
         lines: Option<Lines>,
+        /// `?jq=`: what of a JSON document, as [`crate::view::json::Filter`] reads it.
+        filter: Option<String>,
     },
     /// `#/referrers/<repository>@<digest>`: what refers to a manifest.
     Referrers {
@@ -180,6 +186,18 @@ pub struct Show {
     pub hidden: bool,
 }
 
+/// A document of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum ImageDocument {
+    /// The manifest, of an index that of the chosen platform.
+    #[default]
+    Manifest,
+    /// The index that the manifest was chosen from.
+    Index,
+    /// The configuration.
+    Config,
+}
+
 /// What an image's page shows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ImageView {
@@ -290,6 +308,8 @@ impl Route {
             reference,
             platform: None,
             view: ImageView::Manifest,
+            document: ImageDocument::Manifest,
+            filter: None,
         }
     }
 
@@ -301,6 +321,7 @@ impl Route {
             media_type,
             render: None,
             lines: None,
+            filter: None,
         }
     }
 

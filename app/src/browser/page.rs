@@ -110,6 +110,15 @@ pub fn focus(selector: &str) -> bool {
     has_focus(selector)
 }
 
+/// Brings an element into view, if it is there.
+pub fn scroll_to(selector: &str) {
+    if let Ok(Some(element)) = document().query_selector(selector) {
+        let options = web_sys::ScrollIntoViewOptions::new();
+        options.set_block(web_sys::ScrollLogicalPosition::Nearest);
+        element.scroll_into_view_with_scroll_into_view_options(&options);
+    }
+}
+
 /// What is named has the focus.
 pub fn has_focus(selector: &str) -> bool {
     let active = document().active_element();

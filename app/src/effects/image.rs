@@ -195,19 +195,13 @@ fn remember(inner: &Inner, reference: &Reference, platform: Option<Platform>, fe
     let Document::Manifest(manifest) = &fetched.document else {
         return;
     };
-    let route = match (Route::image(reference.clone()), platform) {
-        (
-            Route::Image {
-                reference, view, ..
-            },
-            platform,
-        ) => Route::Image {
-            reference,
-            platform,
-            view,
-        },
-        (route, _) => route,
-    };
+    let mut route = Route::image(reference.clone());
+    if let Route::Image {
+        platform: chosen, ..
+    } = &mut route
+    {
+        *chosen = platform;
+    }
     let named = soci::index_of_manifest(&manifest.annotations);
     let soci = named.map_or(SociIndex::Unknown, SociIndex::At);
     let mut origins = inner.origins.borrow_mut();

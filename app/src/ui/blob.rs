@@ -9,6 +9,7 @@ use layerscope_core::path::{EntryPath, visible};
 use layerscope_core::route::{Render, Route};
 use layerscope_core::view::command;
 use layerscope_core::view::human;
+use layerscope_core::view::json::{Context, Filter};
 use leptos::prelude::*;
 
 use crate::ui::widget::live::{When, live};
@@ -18,8 +19,9 @@ use super::widget::badge::VerifiedBadge;
 use super::widget::command::Commands;
 use super::widget::copy::CopyButton;
 use super::widget::details::Details;
+use super::widget::document::JsonDocument;
 use super::widget::hex::{Bytes, HexView};
-use super::widget::json::{Json, lines};
+use super::widget::json::lines;
 use super::widget::problem::ProblemPanel;
 use super::widget::skeleton::Skeleton;
 use super::widget::text::TextView;
@@ -111,8 +113,25 @@ fn Content(bytes: Arc<[u8]>) -> impl IntoView {
         Route::Blob { repository, .. } => Some(repository),
         _ => None,
     };
-    let json = repository.and_then(|r| lines(&bytes, &r));
-    let has_json = json.is_some();
+    let context = repository.map(|repository| Context {
+        repository,
+        image: None,
+        now_s: None,
+    });
+    let has_json = context
+        .as_ref()
+        .is_some_and(|c| lines(&bytes, c, &Filter::default()).is_some());
+    let filter = Memo::new(move |_| match route.get() {
+        Route::Blob { filter, .. } => filter.unwrap_or_default(),
+        _ => String::new(),
+    });
+    let set_filter = Callback::new(move |text: String| {
+        let mut route = route.get_untracked();
+        if let Route::Blob { filter, .. } = &mut route {
+            *filter = Some(text).filter(|t| !t.trim().is_empty());
+            app.effects.adjust(&route);
+        }
+    });
     let is_text = matches!(sniff(&bytes), Sniff::Text | Sniff::Empty);
     let form = move || match wanted.get() {
         Some(render @ (Render::Text | Render::Hex)) => render,
@@ -131,12 +150,17 @@ fn Content(bytes: Arc<[u8]>) -> impl IntoView {
             <a class="btn tiny" href=move || to(Render::Text) aria-current=move || (form() == Render::Text).then_some("true")>"Text"</a>
             <a class="btn tiny" href=move || to(Render::Hex) aria-current=move || (form() == Render::Hex).then_some("true")>"Hex"</a>
         </div>
-        {live(move || match (form(), json.clone()) {
+        {live(move || match (form(), context.clone()) {
             (Render::Details, _) => view! {
                 <div class="card"><Details verified=verified/></div>
             }
             .into_any(),
-            (Render::Json, Some(view)) => view! { <div class="card"><Json view=view/></div> }.into_any(),
+            (Render::Json, Some(context)) => view! {
+                <div class="card">
+                    <JsonDocument bytes=bytes.clone() context=context filter=filter set_filter=set_filter/>
+                </div>
+            }
+            .into_any(),
             (Render::Hex, _) => {
                 let (total, bytes) = (bytes.len() as u64, bytes.clone());
                 let source: Bytes = Arc::new(move |at, len| bytes.get(at as usize..at as usize + len).map(<[u8]>::to_vec));

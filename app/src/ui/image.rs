@@ -210,11 +210,13 @@ fn choice_href(app: super::App, d: &Descriptor) -> String {
         return String::new();
     };
     match &d.platform {
-        Some(platform) => Route::Image {
-            reference,
-            platform: Some(platform.clone()),
-            view: ImageView::Manifest,
-        },
+        Some(chosen) => {
+            let mut route = Route::image(reference);
+            if let Route::Image { platform, .. } = &mut route {
+                *platform = Some(chosen.clone());
+            }
+            route
+        }
         None => Route::image(
             reference
                 .repository()

@@ -1,6 +1,6 @@
 //! Route to fragment: one spelling for each.
 
-use super::{ImageView, ListMode, Render, Route, Show};
+use super::{ImageDocument, ImageView, ListMode, Render, Route, Show};
 use crate::digest::Digest;
 use crate::job::SortKey;
 use crate::path::{EntryPath, encode_bytes};
@@ -12,6 +12,13 @@ pub(super) const VIEWS: [(&str, ImageView); 4] = [
     ("history", ImageView::History),
     ("waste", ImageView::Waste),
     ("packages", ImageView::Packages),
+];
+
+/// Names in `?doc=`.
+pub(super) const DOCUMENTS: [(&str, ImageDocument); 3] = [
+    ("manifest", ImageDocument::Manifest),
+    ("index", ImageDocument::Index),
+    ("config", ImageDocument::Config),
 ];
 
 /// Names in `?render=`.
@@ -119,11 +126,16 @@ pub(super) fn fragment(route: &Route) -> String {
             reference,
             platform,
             view,
+            document,
+            filter,
         } => {
             let mut out = Out::new(format!("/image/{reference}"));
             out.param("platform", platform.as_ref());
             let other = *view != ImageView::Manifest;
             out.param("view", other.then(|| name_of(&VIEWS, view)));
+            let other = *document != ImageDocument::Manifest;
+            out.param("doc", other.then(|| name_of(&DOCUMENTS, document)));
+            out.param("jq", filter.as_ref().filter(|f| !f.is_empty()));
             out
         }
         Route::Blob {
@@ -132,11 +144,13 @@ pub(super) fn fragment(route: &Route) -> String {
             media_type,
             render,
             lines,
+            filter,
         } => {
             let mut out = Out::new(at("blob", repository, digest));
             out.param("mt", media_type.as_ref().filter(|t| !t.is_empty()));
             out.param("render", render.map(|r| name_of(&RENDERS, &r)));
             out.param("lines", *lines);
+            out.param("jq", filter.as_ref().filter(|f| !f.is_empty()));
             out
         }
         Route::Referrers {

@@ -21,7 +21,12 @@ pub fn from_query(query: &str) -> Option<Route> {
         .into_iter()
         .find_map(|form| Some((form, get(form)?)))?;
     let route = match form {
-        "image" => image(value),
+        "image" => image(value).map(|mut route| {
+            if let Route::Image { filter, .. } = &mut route {
+                *filter = get("jq").map(str::to_owned);
+            }
+            route
+        }),
         "repo" => repo(value.trim_end_matches('/')),
         _ => split_digest(value).map(|(repository, digest, _)| match form {
             "blob" => Route::Blob {
@@ -30,6 +35,7 @@ pub fn from_query(query: &str) -> Option<Route> {
                 media_type: get("mt").map(str::to_owned),
                 render: get("render").and_then(render),
                 lines: None,
+                filter: get("jq").map(str::to_owned),
             },
             _ => Route::Referrers {
                 repository,
@@ -99,6 +105,7 @@ fn place(kind: &str, rest: &str, params: &Params<'_>) -> Result<Route, String> {
             media_type: params.text("mt").map(|t| t.replace(' ', "+")),
             render: show.render,
             lines: None,
+            filter: params.text("jq").map(|f| f.replace('+', " ")),
         },
         "layers" => Route::Layers {
             repository,

@@ -2,8 +2,8 @@
 
 use percent_encoding::percent_decode_str;
 
-use super::format::{RENDERS, SORTS, VIEWS};
-use super::{ImageView, ListMode, MAX_FRAGMENT_LEN, Route, Show};
+use super::format::{DOCUMENTS, RENDERS, SORTS, VIEWS};
+use super::{ImageDocument, ImageView, ListMode, MAX_FRAGMENT_LEN, Route, Show};
 use crate::digest::Digest;
 use crate::job::SortKey;
 use crate::path::EntryPath;
@@ -46,6 +46,10 @@ fn read(fragment: &str) -> Result<Route, Why> {
             reference: reference(&decoded(what)?)?,
             platform: params.parsed("platform"),
             view: params.named("view", &VIEWS).unwrap_or(ImageView::Manifest),
+            document: params
+                .named("doc", &DOCUMENTS)
+                .unwrap_or(ImageDocument::Manifest),
+            filter: params.text("jq"),
         }),
         "search" => Ok(Route::Search {
             reference: reference(&decoded(what)?)?,
@@ -240,6 +244,7 @@ fn by_digest(kind: &str, what: &str, params: &Params<'_>) -> Result<Route, Why> 
             media_type: params.text("mt"),
             render: params.named("render", &RENDERS),
             lines: params.parsed("lines"),
+            filter: params.text("jq"),
         },
         "referrers" => Route::Referrers {
             repository,

@@ -4,8 +4,10 @@
 
 use crate::digest::Digest;
 use crate::layer_index::Compression;
+use crate::manifest::Platform;
 use crate::path::EntryPath;
 use crate::reference::{ManifestRef, Reference, Registry, Repository};
+use crate::route::ImageDocument;
 
 /// A line to copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,6 +134,33 @@ pub fn manifest(reference: &Reference) -> Vec<Command> {
         command("curl", format!("curl -sSL -H {accept} {url} | jq .")),
         pull(reference),
     ]
+}
+
+/// Shows one of an image's documents, or what a filter finds in it.
+pub fn document(
+    reference: &Reference,
+    platform: Option<&Platform>,
+    document: ImageDocument,
+    filter: &str,
+) -> Vec<Command> {
+    let name = quote(reference.qualified().as_bytes());
+    let what = match document {
+        ImageDocument::Config => "config",
+        ImageDocument::Manifest | ImageDocument::Index => "manifest",
+    };
+    let of_platform = platform.filter(|_| document != ImageDocument::Index);
+    let platform = of_platform.map_or(String::new(), |p| {
+        format!(" --platform {}", quote(p.to_string().as_bytes()))
+    });
+    let filter = match filter.trim() {
+        "" => ".".to_owned(),
+        filter => quote(filter.as_bytes()),
+    };
+    let insecure = insecure(reference.registry());
+    vec![command(
+        "crane",
+        format!("crane {what}{insecure}{platform} {name} | jq {filter}"),
+    )]
 }
 
 /// Pulls an image.

@@ -1,11 +1,22 @@
 //! JSON as a page shows it: lines of tokens, keys in their own order, numbers and strings as they
-//! are spelled, with links where a value names something that can be opened.
+//! are spelled, with links where a value names something that can be opened, and JSON that stands
+//! inside of a string (as it is, or as base64) opened below it.
 
+use std::collections::BTreeSet;
+
+use crate::digest::Digest;
 use crate::reference::Repository;
 use crate::route::Route;
 
+mod filter;
 mod links;
+mod nested;
 mod tree;
+
+pub use filter::{Filter, FilterError, MAX_FILTER};
+pub use nested::MAX_NESTED;
+
+pub(super) use links::web_address;
 
 use tree::Node;
 
@@ -23,6 +34,8 @@ pub const MAX_JSON_LINES: usize = 500_000;
 pub struct Context {
     /// The repository it is in.
     pub repository: Repository,
+    /// The manifest of the image whose configuration it is, if it is one.
+    pub image: Option<Digest>,
     /// The present, in seconds since 1970-01-01 UTC, for "3 days ago".
     pub now_s: Option<i64>,
 }
@@ -36,6 +49,20 @@ pub struct JsonView {
     pub folds: Vec<Fold>,
     /// There is more than [`MAX_JSON_LINES`].
     pub cut: bool,
+    /// Values that a filter found; one without a filter.
+    pub found: usize,
+}
+
+impl JsonView {
+    /// The lines that have a text in them, which is in lower case.
+    pub fn lines_with(&self, text: &str) -> BTreeSet<usize> {
+        let has = |line: &Line| {
+            let all: String = line.tokens.iter().map(|t| t.text.as_str()).collect();
+            all.to_lowercase().contains(text)
+        };
+        let lines = self.lines.iter().enumerate();
+        lines.filter(|(_, l)| has(l)).map(|(i, _)| i).collect()
+    }
 }
 
 /// A line.
@@ -45,9 +72,11 @@ pub struct Line {
     pub indent: usize,
     /// What is on it.
     pub tokens: Vec<Token>,
+    /// How many strings it is inside of: it is no line of the document itself, but of one in it.
+    pub nested: usize,
 }
 
-/// An object or array of more than one line.
+/// An object or array of more than one line, or a string with a document in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fold {
     /// The line that opens it.
@@ -56,6 +85,8 @@ pub struct Fold {
     pub end: usize,
     /// Members in it.
     pub len: usize,
+    /// It is a document in a string, closed at first.
+    pub inside: bool,
 }
 
 /// A piece of a line.
@@ -86,6 +117,8 @@ pub enum TokenKind {
     Null,
     /// A bracket, a colon, a comma.
     Punct,
+    /// A word of ours.
+    Note,
 }
 
 impl TokenKind {
@@ -98,6 +131,7 @@ impl TokenKind {
             TokenKind::Bool => "bool",
             TokenKind::Null => "null",
             TokenKind::Punct => "punct",
+            TokenKind::Note => "note",
         }
     }
 }
@@ -140,14 +174,26 @@ pub enum JsonError {
 
 /// Makes lines of a JSON document.
 pub fn view(bytes: &[u8], context: &Context) -> Result<JsonView, JsonError> {
+    filtered(bytes, context, &Filter::default())
+}
+
+/// Makes lines of the values in a JSON document that a filter finds, one below the other.
+pub fn filtered(bytes: &[u8], context: &Context, filter: &Filter) -> Result<JsonView, JsonError> {
     let text = tree::validated(bytes)?;
     let root = tree::parse(text)?;
     let mut writer = Writer {
         context,
         view: JsonView::default(),
+        nested: 0,
+        tail: 0,
     };
-    writer.open(0);
-    writer.node(&root, 0, &links::Place::root());
+    filter.each(&root, &links::Place::root(), &mut |node, place| {
+        if !writer.view.cut {
+            writer.view.found += 1;
+            writer.open(0);
+            writer.node(node, 0, place);
+        }
+    });
     Ok(writer.view)
 }
 
@@ -160,6 +206,11 @@ fn value_of(raw: &str) -> Option<String> {
 struct Writer<'a> {
     context: &'a Context,
     view: JsonView,
+    /// Strings that the present value is inside of.
+    nested: usize,
+    /// The line on which the last value of the present document ended: what is inside of a string
+    /// stands below it.
+    tail: usize,
 }
 
 impl Writer<'_> {
@@ -171,14 +222,23 @@ impl Writer<'_> {
         self.view.lines.push(Line {
             indent,
             tokens: Vec::new(),
+            nested: self.nested,
         });
     }
 
+    fn last(&self) -> usize {
+        self.view.lines.len().saturating_sub(1)
+    }
+
     fn put(&mut self, kind: TokenKind, raw: &str, told: links::Told) {
+        self.put_on(self.last(), kind, raw, told);
+    }
+
+    fn put_on(&mut self, line: usize, kind: TokenKind, raw: &str, told: links::Told) {
         if self.view.cut {
             return;
         }
-        if let Some(line) = self.view.lines.last_mut() {
+        if let Some(line) = self.view.lines.get_mut(line) {
             line.tokens.push(Token {
                 kind,
                 text: crate::path::visible(raw.as_bytes()),
@@ -197,6 +257,10 @@ impl Writer<'_> {
             Node::String(raw) => {
                 let told = links::of_string(raw, place, self.context);
                 self.put(TokenKind::String, raw, told);
+                let tail = self.last();
+                self.inside(raw, indent);
+                self.tail = tail;
+                return;
             }
             Node::Number(raw) => {
                 let told = links::of_number(raw, place);
@@ -217,9 +281,40 @@ impl Writer<'_> {
                     writer.put(TokenKind::Key, key, links::Told::default());
                     writer.punct(": ");
                     let name = value_of(key).unwrap_or_default();
-                    writer.node(value, indent + 1, &place.member(&name, members));
+                    let member = place.member(&name, members);
+                    writer.node(value, indent + 1, &member);
                 });
             }
+        }
+        self.tail = self.last();
+    }
+
+    /// The document in a string, if there is one, as a fold of its own.
+    fn inside(&mut self, raw: &str, indent: usize) {
+        if self.nested >= MAX_NESTED || self.view.cut {
+            return;
+        }
+        let Some(inside) = nested::find(raw) else {
+            return;
+        };
+        let Ok(node) = tree::validated(&inside.bytes).and_then(tree::parse) else {
+            return;
+        };
+        let start = self.view.lines.len().saturating_sub(1);
+        let fold = self.view.folds.len();
+        self.view.folds.push(Fold {
+            start,
+            end: start,
+            len: node.len(),
+            inside: true,
+        });
+        self.nested += 1;
+        self.open(indent + 1);
+        self.put(TokenKind::Note, inside.word, links::Told::default());
+        self.node(&node, indent + 1, &links::Place::root());
+        self.nested -= 1;
+        if let Some(fold) = self.view.folds.get_mut(fold) {
+            fold.end = self.view.lines.len().saturating_sub(1);
         }
     }
 
@@ -241,6 +336,7 @@ impl Writer<'_> {
             start,
             end: start,
             len,
+            inside: false,
         });
         for i in 0..len {
             if self.view.cut {
@@ -249,7 +345,7 @@ impl Writer<'_> {
             self.open(indent + 1);
             each(self, i);
             if i + 1 < len {
-                self.punct(",");
+                self.put_on(self.tail, TokenKind::Punct, ",", links::Told::default());
             }
         }
         self.open(indent);

@@ -9,6 +9,7 @@ pub mod json;
 pub mod listing;
 pub mod login;
 pub mod problem;
+pub mod purl;
 pub mod tags;
 pub mod trade;
 pub mod treemap;

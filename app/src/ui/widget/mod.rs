@@ -4,6 +4,7 @@ pub mod badge;
 pub mod command;
 pub mod copy;
 pub mod details;
+pub mod document;
 pub mod exchange;
 pub mod hex;
 pub mod json;

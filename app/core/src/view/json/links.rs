@@ -7,7 +7,7 @@ use crate::media_type::{self, MediaTypeKind};
 use crate::path::EntryPath;
 use crate::reference::{ManifestRef, Reference, Repository};
 use crate::route::Route;
-use crate::view::human;
+use crate::view::{human, purl};
 
 /// A link and a word about a value.
 #[derive(Default)]
@@ -20,12 +20,13 @@ fn link(link: Option<Link>) -> Told {
     Told { link, title: None }
 }
 
-/// Where a value stands: the key it is under, and the members beside it. An array's items stand
-/// where the array does.
+/// Where a value stands: the key it is under, the members beside it, and where the object with these
+/// stands. An array's items stand where the array does.
 #[derive(Clone, Copy)]
 pub(super) struct Place<'a, 't> {
     key: &'a str,
     beside: &'a [(&'t str, Node<'t>)],
+    above: Option<&'a Place<'a, 't>>,
 }
 
 impl<'a, 't> Place<'a, 't> {
@@ -33,6 +34,7 @@ impl<'a, 't> Place<'a, 't> {
         Place {
             key: "",
             beside: &[],
+            above: None,
         }
     }
 
@@ -41,11 +43,23 @@ impl<'a, 't> Place<'a, 't> {
     }
 
     pub(super) fn member<'b>(
-        &self,
+        &'b self,
         key: &'b str,
         beside: &'b [(&'t str, Node<'t>)],
-    ) -> Place<'b, 't> {
-        Place { key, beside }
+    ) -> Place<'b, 't>
+    where
+        'a: 'b,
+    {
+        Place {
+            key,
+            beside,
+            above: Some(self),
+        }
+    }
+
+    /// The key of the object that it is a member of.
+    fn outer_key(&self) -> &'a str {
+        self.above.map_or("", |above| above.key)
     }
 
     /// The string under a key beside this value.
@@ -71,7 +85,32 @@ pub(super) fn of_string(raw: &str, place: &Place<'_, '_>, context: &Context) -> 
     if let Ok(digest) = value.parse::<Digest>() {
         return of_digest(digest, place, context);
     }
+    if value.starts_with("pkg:") {
+        return link(purl::link(&value));
+    }
     match place.key {
+        // In-toto's digest sets: an algorithm's name and bare hex.
+        algorithm @ ("sha256" | "sha512") if place.outer_key() == "digest" => {
+            let digest = format!("{algorithm}:{value}").parse();
+            link(digest.ok().and_then(|digest| named(digest, place, context)))
+        }
+        "WorkingDir" if place.outer_key() == "config" => {
+            let path = EntryPath::new(value.trim_start_matches('/')).normalised();
+            let layers = |image: &Digest| {
+                Link::Route(Box::new(Route::layers(
+                    context.repository.clone(),
+                    image.clone(),
+                    path,
+                )))
+            };
+            link(context.image.as_ref().map(layers))
+        }
+        "os.version" => Told {
+            link: None,
+            title: windows(&value).map(str::to_owned),
+        },
+        "org.opencontainers.image.licenses" => link(licence(&value)),
+        "logIndex" => link(log_entry(&value)),
         "mediaType" | "artifactType" | "com.amazon.soci.image-layer-mediaType" => {
             let url = media_type::specification(&value);
             link(url.map(|u| Link::Url(u.to_owned())))
@@ -93,6 +132,72 @@ pub(super) fn of_string(raw: &str, place: &Place<'_, '_>, context: &Context) -> 
         }
         _ => link(web_address(&value)),
     }
+}
+
+/// What a statement speaks of, or was made from: an image if it is said to be one, or if nothing is
+/// said of where else it would be.
+fn named(digest: Digest, place: &Place<'_, '_>, context: &Context) -> Option<Link> {
+    let artifact = place.above?;
+    let name = ["uri", "name"]
+        .into_iter()
+        .find_map(|key| artifact.sibling(key))?;
+    if name.starts_with("pkg:docker/") || name.starts_with("pkg:oci/") {
+        let Some(Link::Route(route)) = purl::link(&name) else {
+            return None;
+        };
+        let Route::Image { reference, .. } = *route else {
+            return None;
+        };
+        let reference = reference
+            .repository()
+            .reference(ManifestRef::Digest(digest));
+        return Some(Link::Route(Box::new(Route::image(reference))));
+    }
+    // cosign's subjects are named by their repository, without a tag.
+    let named = Repository::parse(&name).ok()?;
+    if named != context.repository {
+        return None;
+    }
+    let reference = named.reference(ManifestRef::Digest(digest));
+    Some(Link::Route(Box::new(Route::image(reference))))
+}
+
+/// A licence by its SPDX identifier, where it is a single one.
+fn licence(value: &str) -> Option<Link> {
+    let is_id = |b: u8| b.is_ascii_alphanumeric() || b"-.+".contains(&b);
+    let short = (2..=64).contains(&value.len());
+    let named = value.starts_with("LicenseRef-") || value.starts_with("NOASSERTION");
+    (short && !named && value.bytes().all(is_id))
+        .then(|| web_address(&format!("https://spdx.org/licenses/{value}.html")))
+        .flatten()
+}
+
+/// An entry of Sigstore's public transparency log, Rekor.
+fn log_entry(index: &str) -> Option<Link> {
+    let is_number = !index.is_empty() && index.bytes().all(|b| b.is_ascii_digit());
+    is_number
+        .then(|| web_address(&format!("https://search.sigstore.dev/?logIndex={index}")))
+        .flatten()
+}
+
+/// The Windows that an `os.version` belongs to, by its build number (Microsoft's list of Windows
+/// container versions).
+fn windows(version: &str) -> Option<&'static str> {
+    let mut parts = version.strip_prefix("10.0.")?.split('.');
+    Some(match parts.next()? {
+        "14393" => "Windows Server 2016",
+        "16299" => "Windows Server, version 1709",
+        "17134" => "Windows Server, version 1803",
+        "17763" => "Windows Server 2019",
+        "18362" => "Windows Server, version 1903",
+        "18363" => "Windows Server, version 1909",
+        "19041" => "Windows Server, version 2004",
+        "19042" => "Windows Server, version 20H2",
+        "20348" => "Windows Server 2022",
+        "25398" => "Windows Server, version 23H2",
+        "26100" => "Windows Server 2025",
+        _ => return None,
+    })
 }
 
 fn told_time(then: i64, now: Option<i64>) -> String {
@@ -168,7 +273,7 @@ fn commit(revision: &str, place: &Place<'_, '_>) -> Option<Link> {
 }
 
 /// A link to `http` or `https`, if the text is one whole address and nothing but ASCII.
-pub(super) fn web_address(text: &str) -> Option<Link> {
+pub(in crate::view) fn web_address(text: &str) -> Option<Link> {
     let rest = text
         .strip_prefix("https://")
         .or_else(|| text.strip_prefix("http://"))?;
@@ -180,6 +285,9 @@ pub(super) fn web_address(text: &str) -> Option<Link> {
 }
 
 pub(super) fn of_number(raw: &str, place: &Place<'_, '_>) -> Told {
+    if place.key == "logIndex" {
+        return link(log_entry(raw));
+    }
     let is_size = matches!(place.key, "size" | "Size" | "container_size" | "length");
     let bytes = raw.parse::<u64>().ok().filter(|_| is_size);
     Told {

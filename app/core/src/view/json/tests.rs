@@ -7,6 +7,7 @@ const D: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b
 fn context() -> Context {
     Context {
         repository: Repository::parse("r.example/a").unwrap(),
+        image: Some(D.parse().unwrap()),
         now_s: Some(1_704_164_645 + 86_400 * 3),
     }
 }
@@ -15,13 +16,14 @@ fn lines(json: &str) -> JsonView {
     view(json.as_bytes(), &context()).unwrap()
 }
 
-/// The lines as text, two spaces a level.
+/// The document's own lines as text, two spaces a level.
 fn text(view: &JsonView) -> String {
     let line = |l: &Line| {
         let tokens: String = l.tokens.iter().map(|t| t.text.as_str()).collect();
         format!("{}{tokens}", "  ".repeat(l.indent))
     };
-    view.lines.iter().map(line).collect::<Vec<_>>().join("\n")
+    let own = view.lines.iter().filter(|l| l.nested == 0);
+    own.map(line).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
@@ -179,6 +181,17 @@ fn check_title(json: &str, expect: Option<&str>) {
 }
 
 #[test]
+fn lines_are_found_by_what_is_in_them() {
+    let v = lines(r#"{"a":"Bear","b":["x","bear"],"c":"{\"in\":\"bears\"}"}"#);
+    assert_eq!(
+        v.lines_with("bear").into_iter().collect::<Vec<_>>(),
+        [1, 4, 6, 8]
+    );
+    assert_eq!(v.lines_with("\"a\": \"b").len(), 1);
+    assert_eq!(v.lines_with("wolf").len(), 0);
+}
+
+#[test]
 fn titles() {
     check_title(r#"{"size":62345678}"#, Some("62.3 MB"));
     check_title(r#"{"size":12}"#, None);
@@ -221,6 +234,198 @@ fn is_bounded() {
     assert!(view(b"\"\xff\"", &c).is_err());
 }
 
+/// The links in the lines of documents inside of a document.
+fn nested_links(json: &str) -> Vec<(usize, String)> {
+    let v = lines(json);
+    let nested = v.lines.iter().filter(|l| l.nested > 0);
+    let links = nested.flat_map(|l| l.tokens.iter().map(|t| (l.nested, t.link.clone())));
+    links.filter_map(|(n, l)| Some((n, l?.href()))).collect()
+}
+
+fn base64(text: &str) -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD.encode(text)
+}
+
+fn statement_text() -> String {
+    r#"{"a":["b",{}]}"#.into()
+}
+
+#[test]
+fn documents_in_strings_are_opened() {
+    let statement = format!(
+        r#"{{"subject":[{{"name":"pkg:docker/debian@12","digest":{{"sha256":"{}"}}}}]}}"#,
+        &D[7..]
+    );
+    let link = format!("#/image/index.docker.io/library/debian@{D}");
+    let link = [link, "#/image/index.docker.io/library/debian:12".into()];
+    let once = [(1, link[1].clone()), (1, link[0].clone())];
+    let string = serde_json::json!({ "x": statement }).to_string();
+    assert_eq!(nested_links(&string), once);
+    let envelope = serde_json::json!({ "payload": base64(&statement) }).to_string();
+    assert_eq!(nested_links(&envelope), once);
+    let urlsafe = base64(&format!(" 	{statement}"))
+        .replace('+', "-")
+        .replace('/', "_");
+    // White space before the brace is not how anybody writes a payload.
+    assert_eq!(nested_links(&serde_json::json!([urlsafe]).to_string()), []);
+    let bundle = serde_json::json!({ "bundle": envelope }).to_string();
+    assert_eq!(nested_links(&bundle), once.clone().map(|(_, l)| (2, l)));
+
+    let two = serde_json::json!({ "a": statement_text(), "b": [statement_text()], "c": 1 });
+    assert_eq!(
+        text(&lines(&two.to_string())),
+        serde_json::to_string_pretty(&two).unwrap()
+    );
+
+    let v = lines(&envelope);
+    let inside: Vec<_> = v.folds.iter().filter(|f| f.inside).collect();
+    assert_eq!(inside.len(), 1);
+    assert_eq!((inside[0].start, inside[0].len), (1, 1));
+    // What it holds ends before the document goes on.
+    assert_eq!(inside[0].end + 2, v.lines.len());
+
+    let mut deep = statement;
+    for _ in 0..MAX_NESTED + 2 {
+        deep = serde_json::json!({ "x": deep }).to_string();
+    }
+    let deepest = lines(&deep).lines.iter().map(|l| l.nested).max();
+    assert_eq!(deepest, Some(MAX_NESTED));
+    for plain in [
+        "{not json at all}",
+        "[brackets] then text",
+        "eyJhbGciOiJ",
+        "ew==",
+        "{}",
+    ] {
+        let v = lines(&serde_json::json!([plain]).to_string());
+        assert!(v.lines.iter().all(|l| l.nested == 0), "{plain}");
+    }
+}
+
+#[test]
+fn statements_lead_to_what_they_speak_of() {
+    let hex = &D[7..];
+    let of = |name: &str| format!(r#"{{"a":{{"digest":{{"sha256":"{hex}"}},{name}}}}}"#);
+    check_link(
+        &of(r#""uri":"pkg:docker/golang@1.21?platform=linux/amd64""#),
+        "sha256",
+        Some("#/image/index.docker.io/library/golang@{D}"),
+    );
+    check_link(
+        &of(r#""name":"r.example/a""#),
+        "sha256",
+        Some("#/image/r.example/a@{D}"),
+    );
+    check_link(&of(r#""name":"other.example/a""#), "sha256", None);
+    check_link(&of(r#""uri":"git+https://github.com/a/b""#), "sha256", None);
+    check_link(&format!(r#"{{"sha256":"{hex}"}}"#), "sha256", None);
+    check_link(
+        r#"{"digest":{"sha256":"../../x"},"name":"r.example/a"}"#,
+        "sha256",
+        None,
+    );
+    check_link(
+        r#"{"locator":"pkg:pypi/requests@2.0"}"#,
+        "locator",
+        Some("https://pypi.org/project/requests/2.0"),
+    );
+    let entry = Some("https://search.sigstore.dev/?logIndex=1234");
+    check_link(r#"{"logIndex":"1234"}"#, "logIndex", entry);
+    check_link(r#"{"logIndex":1234}"#, "logIndex", entry);
+    check_link(r#"{"logIndex":-1}"#, "logIndex", None);
+    check_link(r#"{"logIndex":"1&x"}"#, "logIndex", None);
+}
+
+#[test]
+fn configurations_lead_on() {
+    let licences = "org.opencontainers.image.licenses";
+    let of = |text: &str| serde_json::json!({ licences: text }).to_string();
+    check_link(
+        &of("Apache-2.0"),
+        licences,
+        Some("https://spdx.org/licenses/Apache-2.0.html"),
+    );
+    check_link(&of("MIT AND BSD-3-Clause"), licences, None);
+    check_link(&of("LicenseRef-x"), licences, None);
+    check_link(
+        r#"{"config":{"WorkingDir":"/srv//app/"}}"#,
+        "WorkingDir",
+        Some("#/layers/r.example/a@{D}/srv/app"),
+    );
+    check_link(r#"{"WorkingDir":"/srv"}"#, "WorkingDir", None);
+    check_title(
+        r#"{"os.version":"10.0.20348.2762"}"#,
+        Some("Windows Server 2022"),
+    );
+    check_title(r#"{"os.version":"12.1"}"#, None);
+}
+
+#[track_caller]
+fn check_filter(filter: &str, expect: &[&str]) {
+    let json = r#"{"a":[{"b":1,"c.d":[true]},{"b":2}],"b":{"x":3,"a":4,"x":5},"A_1":null}"#;
+    let filter: Filter = filter.parse().unwrap();
+    let v = filtered(json.as_bytes(), &context(), &filter).unwrap();
+    let plain = text(&v)
+        .split('\n')
+        .map(str::trim)
+        .collect::<Vec<_>>()
+        .concat();
+    assert_eq!(plain.replace(": ", ":"), expect.concat());
+    assert_eq!(v.found, expect.len());
+}
+
+#[test]
+fn filters_find_what_jq_finds() {
+    for whole in ["", ".", " . "] {
+        assert!(whole.parse::<Filter>().unwrap().is_whole());
+    }
+    check_filter(".a[0].b", &["1"]);
+    check_filter(".a[].b", &["1", "2"]);
+    check_filter(".a[-1]", &[r#"{"b":2}"#]);
+    check_filter(".a[-3]", &[]);
+    check_filter(".a[9].b", &[]);
+    check_filter(r#".a[0]["c.d"]"#, &["[true]"]);
+    check_filter(r#".a[0]."c.d"[0]"#, &["true"]);
+    check_filter(r#".["A_1"]"#, &["null"]);
+    check_filter(".A_1", &["null"]);
+    check_filter(".b.x", &["5"]);
+    check_filter(".b[]", &["3", "4", "5"]);
+    check_filter(".a.b", &[]);
+    check_filter(".b[0]", &[]);
+}
+
+#[test]
+fn filters_that_make_no_sense_say_where() {
+    let at = |text: &str| text.parse::<Filter>().unwrap_err().at;
+    assert_eq!(at("a"), 1);
+    assert_eq!(at(".a b"), 3);
+    assert_eq!(at(".a | keys"), 3);
+    assert_eq!(at(".."), 2);
+    assert_eq!(at(".a."), 4);
+    assert_eq!(at(".0"), 2);
+    assert_eq!(at(".é"), 2);
+    assert_eq!(at(".a[x]"), 4);
+    assert_eq!(at(".a[1"), 5);
+    assert_eq!(at(".a[\"b"), 4);
+    assert_eq!(at(".a[\"b\"x]"), 7);
+    assert!(
+        format!(".{}", "a".repeat(MAX_FILTER))
+            .parse::<Filter>()
+            .is_err()
+    );
+}
+
+/// Links of filtered values are those that they have in the whole document.
+#[test]
+fn filtered_values_lead_where_they_did() {
+    let json = format!(r#"{{"layers":[{{"digest":"{D}","mediaType":"{OCI_MANIFEST}"}}]}}"#);
+    let filter = ".layers[0].digest".parse().unwrap();
+    let v = filtered(json.as_bytes(), &context(), &filter).unwrap();
+    let link = v.lines[0].tokens[0].link.as_ref().map(Link::href);
+    assert_eq!(link, Some(format!("#/image/r.example/a@{D}")));
+}
+
 fn any_json() -> impl Strategy<Value = serde_json::Value> {
     let leaf = prop_oneof![
         Just(serde_json::Value::Null),
@@ -228,6 +433,7 @@ fn any_json() -> impl Strategy<Value = serde_json::Value> {
         any::<i64>().prop_map(Into::into),
         any::<f64>().prop_map(Into::into),
         "[ -~\\n\"é]{0,9}".prop_map(Into::into),
+        Just(r#"{"a":[1,"x"]}"#.into()),
     ];
     leaf.prop_recursive(4, 32, 5, |inner| {
         prop_oneof![
@@ -243,6 +449,13 @@ proptest! {
     fn lines_are_the_same_document(value in any_json()) {
         let v = lines(&value.to_string());
         prop_assert_eq!(text(&v), serde_json::to_string_pretty(&value).unwrap());
+    }
+
+    #[test]
+    fn no_filter_panics(text in "[.a-z\"\\\\\\[\\]0-9é-]{0,12}") {
+        if let Ok(filter) = text.parse() {
+            let _ = filtered(br#"{"a":[[1],{"b":"c"}]}"#, &context(), &filter);
+        }
     }
 
     #[test]

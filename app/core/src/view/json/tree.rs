@@ -13,6 +13,17 @@ pub(super) enum Node<'a> {
     Object(Vec<(&'a str, Node<'a>)>),
 }
 
+impl Node<'_> {
+    /// Members of an object, items of an array.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Node::Array(items) => items.len(),
+            Node::Object(members) => members.len(),
+            _ => 0,
+        }
+    }
+}
+
 fn not_json(detail: impl ToString) -> JsonError {
     JsonError::NotJson {
         detail: detail.to_string(),

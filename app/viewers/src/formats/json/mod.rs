@@ -5,7 +5,9 @@ use serde_json::Value;
 use super::ViewError;
 use std::cell::RefCell;
 
-use crate::model::{Block, Cell, Section, View, web_address};
+use layerscope_core::view::json::Link;
+
+use crate::model::{Block, Cell, Section, View};
 use crate::source::Source;
 
 mod cyclonedx;
@@ -141,38 +143,11 @@ fn fact(facts: &mut Vec<(String, Cell)>, name: &str, value: &Value, key: &str) {
 
 /// A package's purl, with a link to its page where that is known.
 fn purl(purl: &str) -> Cell {
-    Cell::mono(purl).link(purl_page(purl))
-}
-
-/// Where a package of this purl has a page.
-fn purl_page(purl: &str) -> Option<String> {
-    let rest = purl.strip_prefix("pkg:")?;
-    let (kind, rest) = rest.split_once('/')?;
-    let rest = rest.split(['?', '#']).next()?;
-    let (name, version) = rest.rsplit_once('@').unwrap_or((rest, ""));
-    let page = match kind {
-        "npm" => {
-            let name = name.replace("%40", "@");
-            match version {
-                "" => format!("https://www.npmjs.com/package/{name}"),
-                version => format!("https://www.npmjs.com/package/{name}/v/{version}"),
-            }
-        }
-        "pypi" => format!("https://pypi.org/project/{name}/{version}"),
-        "cargo" => format!("https://crates.io/crates/{name}/{version}"),
-        "golang" if version.is_empty() => format!("https://pkg.go.dev/{name}"),
-        "golang" => format!("https://pkg.go.dev/{name}@{version}"),
-        "gem" => format!("https://rubygems.org/gems/{name}"),
-        "nuget" => format!("https://www.nuget.org/packages/{name}/{version}"),
-        "maven" => format!("https://central.sonatype.com/artifact/{name}/{version}"),
-        "github" => format!("https://github.com/{name}"),
-        "deb" => {
-            let name = name.strip_prefix("debian/")?;
-            format!("https://tracker.debian.org/pkg/{name}")
-        }
-        _ => return None,
-    };
-    web_address(page.trim_end_matches('/'))
+    let page = layerscope_core::view::purl::link(purl).and_then(|link| match link {
+        Link::Url(url) => Some(url),
+        Link::Route(_) => None, // a viewer's links all lead elsewhere
+    });
+    Cell::mono(purl).link(page)
 }
 
 /// Base64 in either alphabet, with padding or without.
@@ -188,32 +163,4 @@ fn base64(text: &str) -> Option<Vec<u8>> {
         false => &STANDARD,
     };
     GeneralPurpose::new(alphabet, CONFIG).decode(plain).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn purls_lead_to_pages() {
-        for (purl, page) in [
-            (
-                "pkg:npm/%40scope/name@1.0.0",
-                Some("https://www.npmjs.com/package/@scope/name/v/1.0.0"),
-            ),
-            (
-                "pkg:pypi/requests@2.0",
-                Some("https://pypi.org/project/requests/2.0"),
-            ),
-            (
-                "pkg:deb/debian/bash@5.2?arch=amd64",
-                Some("https://tracker.debian.org/pkg/bash"),
-            ),
-            ("pkg:deb/ubuntu/bash@5.2", None),
-            ("pkg:npm/\"><script>", None),
-            ("not a purl", None),
-        ] {
-            assert_eq!(purl_page(purl).as_deref(), page, "{purl}");
-        }
-    }
 }
