@@ -10,6 +10,7 @@ mod bad_input;
 mod behind;
 mod chunked;
 mod direct;
+mod documents;
 mod edges;
 mod files;
 mod formats;
