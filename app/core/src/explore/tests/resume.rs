@@ -129,6 +129,61 @@ fn a_blob_that_is_shorter_than_its_manifest_says_is_told_by_its_digest() {
     assert_eq!(problem.code, "DIGEST_MISMATCH");
 }
 
+fn refuses_ranges(total: Option<u64>) -> impl Fn() -> Answer {
+    move || {
+        let refused = Answer::status(416);
+        match total {
+            Some(total) => refused.header("Content-Range", format!("bytes */{total}")),
+            None => refused,
+        }
+    }
+}
+
+#[test]
+fn a_range_that_a_server_cannot_serve_is_not_the_end() {
+    let blob = layer();
+    for total in [Some(blob.len()), None] {
+        let (served, refuse) = (blob.clone(), refuses_ranges(total));
+        let asked = std::cell::Cell::new(0);
+        let mut world = World::new(&MemoryStore::default(), move |request| {
+            asked.set(asked.get() + 1);
+            Ok(match (request.header("range"), asked.get()) {
+                (Some(_), _) => refuse(),
+                (None, 1) => serve(&served, request).breaks_after(90_000),
+                (None, _) => serve(&served, request),
+            })
+        });
+        world.open(&blob);
+        world.run();
+        assert!(stored(&world, &blob) == expected(&blob));
+        let from_there = Some("bytes=90000-".to_owned());
+        assert_eq!(world.ranges(), [None, from_there, None]);
+    }
+}
+
+#[test]
+fn nothing_that_came_is_dropped_where_the_rest_is_refused() {
+    let blob = layer();
+    for total in [Some(blob.len()), None] {
+        let store = left_at(&blob, 1_500_000);
+        let kept = store.keys();
+        let refuse = refuses_ranges(total);
+        let mut world = World::new(&store, move |request| {
+            Ok(match request.header("range") {
+                Some(_) => refuse(),
+                None => Answer::status(403),
+            })
+        });
+        save_often(&world);
+        world.open(&blob);
+        world.run();
+        let progress = world.progress();
+        assert_eq!((progress.phase, progress.can_go_on), (Phase::Failed, true));
+        assert_ne!(progress.problem.unwrap().code, "DIGEST_MISMATCH");
+        assert_eq!(store.keys(), kept);
+    }
+}
+
 #[test]
 fn a_token_that_runs_out_half_way_is_renewed() {
     let blob = layer();
