@@ -474,10 +474,10 @@ impl From<StoreError> for Problem {
                 format!("this browser's storage has no room: {detail}"),
                 "All else works. Remove stored layers on the settings page, or free space on the disk.",
             ),
-            StoreError::Failed { detail } => Problem::new(
+            error @ (StoreError::Changed | StoreError::Failed { .. }) => Problem::new(
                 "STORE_FAILED",
                 "The index was not kept",
-                format!("this browser's storage failed: {detail}"),
+                error.to_string(),
                 "All else works. Reload the page; clearing the stored layers on the settings page may help.",
             ),
         }
