@@ -1,6 +1,7 @@
 //! Several tabs, or one that comes and goes, on one layer: one of them reads it, and what is stored is
 //! never older than what was.
 
+use crate::explore::ports::SaveEvery;
 use crate::job::{LayerSource, Phase, Request};
 use crate::layer_index::TradeChoice;
 use crate::port::memory::{MemoryStore, run};
@@ -216,6 +217,12 @@ fn without_locks_two_tabs_store_one_build() {
     // Each has locks of its own, as where there are none.
     let mut first = tab(&blob, &Locks::default(), &store);
     let mut second = tab(&blob, &Locks::default(), &store);
+    // They stop at other places.
+    second.save_every.set(SaveEvery {
+        bytes: 170_000,
+        ms: 0,
+        slow_ms: u32::MAX,
+    });
     first.open(&blob);
     second.open(&blob);
     while first.received().max(second.received()) < 2_500_000 {
