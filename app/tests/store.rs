@@ -8,7 +8,7 @@ use js_sys::{Promise, Reflect};
 use layerscope_app::browser::store::{DEFAULT_BUDGET_BYTES, Store, TOUCH_AFTER};
 use layerscope_app::browser::timer;
 use layerscope_core::explore::cancel::{Cancel, Cancelled};
-use layerscope_core::port::{IndexStore, StoreError};
+use layerscope_core::port::{Grown, IndexStore, StoreError};
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
@@ -57,14 +57,35 @@ async fn what_was_put_is_got_until_it_is_removed() {
     assert_eq!(store.used().await.unwrap(), 0);
 }
 
+async fn grow(
+    store: &Store,
+    after: Option<&[u8]>,
+    head: &[u8],
+    (number, part): (u32, &[u8]),
+    total: u64,
+) -> Result<(), StoreError> {
+    let grown = Grown {
+        after,
+        head,
+        number,
+        part,
+        total,
+    };
+    store.append("a", grown, "x").await
+}
+
 #[wasm_bindgen_test]
 async fn a_value_that_grows_is_counted_and_removed_with_its_parts() {
     let store = fresh("parts").await;
     put(&store, "ab", 9).await;
     put(&store, "a0", 9).await;
-    store.append("a", b"h1", (0, b"one"), 5, "x").await.unwrap();
-    store
-        .append("a", b"head", (1, b"two"), 10, "x")
+    grow(&store, None, b"h1", (0, b"one"), 5).await.unwrap();
+    // Not on what is not there, nor in the place of what is.
+    for after in [None, Some(b"h2".as_slice())] {
+        let refused = grow(&store, after, b"head", (1, b"two"), 10).await;
+        assert_eq!(refused, Err(StoreError::Changed));
+    }
+    grow(&store, Some(b"h1"), b"head", (1, b"two"), 10)
         .await
         .unwrap();
     for (key, bytes) in [("a", "head"), ("a/0", "one"), ("a/1", "two")] {
@@ -83,14 +104,13 @@ async fn a_value_that_grows_is_counted_and_removed_with_its_parts() {
         assert_eq!(store.get(key).await.unwrap(), None, "{key}");
     }
     // Over the budget, neither is there.
-    let large = store.append("a", b"head", (0, &[1; 40]), 44, "x").await;
+    let large = grow(&store, None, b"head", (0, &[1; 40]), 44).await;
     assert!(matches!(large, Err(StoreError::Full { .. })));
     assert_eq!(store.get("a/0").await.unwrap(), None);
     put(&store, "a0", 2).await;
-    store
-        .append("a", b"head", (0, b"one"), 7, "x")
-        .await
-        .unwrap();
+    let evicted = grow(&store, Some(b"head"), b"more", (2, b"three"), 16).await;
+    assert_eq!(evicted, Err(StoreError::Changed));
+    grow(&store, None, b"head", (0, b"one"), 7).await.unwrap();
     store.remove("a").await.unwrap();
     assert_eq!(store.get("a/0").await.unwrap(), None);
     assert_eq!(store.get("a0").await.unwrap(), Some(vec![7; 2]));

@@ -221,19 +221,43 @@ pub trait IndexStore {
         value: &[u8],
         label: &str,
     ) -> impl Future<Output = Result<(), StoreError>>;
-    /// Keeps part `number` (from 0) of a value that grows, under [`part_key`], and its new head
-    /// under `key`: both or neither, each in the place of what was there. `total` are the bytes of the
-    /// head and all parts.
+    /// Keeps the next part of a value that grows, under [`part_key`], and its new head under `key`:
+    /// both or neither. [`StoreError::Changed`] if what it goes on from is not what is stored.
     fn append(
         &self,
         key: &str,
-        head: &[u8],
-        part: (u32, &[u8]),
-        total: u64,
+        grown: Grown<'_>,
         label: &str,
     ) -> impl Future<Output = Result<(), StoreError>>;
     /// Forgets a key and all parts of its value; one that is not there is no error.
     fn remove(&self, key: &str) -> impl Future<Output = Result<(), StoreError>>;
+}
+
+/// How a value has grown.
+#[derive(Debug, Clone, Copy)]
+pub struct Grown<'a> {
+    /// What the head that is stored ends with, as a mark of it; none where nothing must be stored
+    /// yet. So nothing is added to what another tab has replaced, or somebody has removed.
+    pub after: Option<&'a [u8]>,
+    /// The new head.
+    pub head: &'a [u8],
+    /// The new part's number, from 0.
+    pub number: u32,
+    /// The new part.
+    pub part: &'a [u8],
+    /// Bytes of the head and all parts.
+    pub total: u64,
+}
+
+impl Grown<'_> {
+    /// Whether it goes on from the head that is stored.
+    pub fn follows(&self, stored: Option<&[u8]>) -> bool {
+        match (self.after, stored) {
+            (None, None) => true,
+            (Some(mark), Some(head)) => head.ends_with(mark),
+            _ => false,
+        }
+    }
 }
 
 /// Why the store did not do it.
@@ -251,6 +275,9 @@ pub enum StoreError {
         /// What the platform says.
         detail: String,
     },
+    /// What a part was to be added to is not there (any more).
+    #[error("what is stored has changed meanwhile")]
+    Changed,
     /// Anything else.
     #[error("the browser's storage failed: {detail}")]
     Failed {

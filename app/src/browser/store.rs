@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use js_sys::{Array, Uint8Array};
 use layerscope_core::explore::cancel::Bell;
-use layerscope_core::port::{IndexStore, StoreError, part_key};
+use layerscope_core::port::{Grown, IndexStore, StoreError, part_key};
 use serde_json::{Value, json};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
@@ -236,12 +236,7 @@ impl Store {
         let transaction = self
             .transaction(doing, &[INDEX], IdbTransactionMode::Readonly)
             .await?;
-        let work = async {
-            let index = transaction.store(INDEX)?;
-            value(doing, index.get(&key.into())).await
-        };
-        let found = work.await.map_err(failed)?;
-        Ok(found.dyn_ref::<Uint8Array>().map(Uint8Array::to_vec))
+        read_in(&transaction, doing, key).await.map_err(failed)
     }
 
     /// Writes the time of use, if the record is still there.
@@ -263,17 +258,16 @@ impl Store {
         transaction.done().await.map_err(failed)
     }
 
-    /// One try at storing a record, together with a part of it that has a key of its own; `len` are
-    /// the bytes of the record with all its parts. `share` of the budget (1 = all, 2 = half) may be
-    /// in use afterwards.
+    /// One try at storing a record, together with a part of it that has a key of its own, if it has
+    /// grown so. `share` of the budget (1 = all, 2 = half) may be in use afterwards.
     async fn try_put(
         &self,
         (key, bytes): (&str, &[u8]),
-        part: Option<(&str, &[u8])>,
-        len: u64,
+        grown: Option<Grown<'_>>,
         label: &str,
         share: u64,
     ) -> Result<(), StoreError> {
+        let len = grown.map_or(bytes.len() as u64, |grown| grown.total);
         let doing = "storing an index";
         let transaction = self
             .transaction(doing, STORES, IdbTransactionMode::Readwrite)
@@ -283,6 +277,13 @@ impl Store {
             let detail = format!("an index of {len} bytes is over the budget of {budget} bytes");
             return Err(StoreError::Full { detail });
         }
+        if let Some(grown) = grown {
+            let stored = read_in(&transaction, doing, key).await.map_err(failed)?;
+            if !grown.follows(stored.as_deref()) {
+                return Err(StoreError::Changed);
+            }
+        }
+        let part = grown.map(|grown| (part_key(key, grown.number), grown.part));
         let work = async {
             make_room(
                 &transaction,
@@ -292,6 +293,7 @@ impl Store {
             )
             .await?;
             let index = transaction.store(INDEX)?;
+            let part = part.as_ref().map(|(key, bytes)| (key.as_str(), *bytes));
             for (key, bytes) in part.into_iter().chain([(key, bytes)]) {
                 let bytes = Uint8Array::from(bytes);
                 value(doing, index.put_with_key(&bytes, &key.into())).await?;
@@ -328,26 +330,17 @@ impl IndexStore for Store {
     }
 
     async fn put(&self, key: &str, bytes: &[u8], label: &str) -> Result<(), StoreError> {
-        let (record, len) = ((key, bytes), bytes.len() as u64);
-        match self.try_put(record, None, len, label, 1).await {
+        let record = (key, bytes);
+        match self.try_put(record, None, label, 1).await {
             // The origin's own quota is smaller than our budget: keep only half and try again.
-            Err(StoreError::Full { .. }) => self.try_put(record, None, len, label, 2).await,
+            Err(StoreError::Full { .. }) => self.try_put(record, None, label, 2).await,
             other => other,
         }
     }
 
-    async fn append(
-        &self,
-        key: &str,
-        head: &[u8],
-        (number, bytes): (u32, &[u8]),
-        total: u64,
-        label: &str,
-    ) -> Result<(), StoreError> {
-        let part = part_key(key, number);
-        let part = Some((part.as_str(), bytes));
+    async fn append(&self, key: &str, grown: Grown<'_>, label: &str) -> Result<(), StoreError> {
         // Nothing else is given up for it where the origin's own quota is small.
-        self.try_put((key, head), part, total, label, 1).await
+        self.try_put((key, grown.head), Some(grown), label, 1).await
     }
 
     async fn remove(&self, key: &str) -> Result<(), StoreError> {
@@ -359,6 +352,15 @@ impl IndexStore for Store {
         work.await.map_err(failed)?;
         transaction.done().await.map_err(failed)
     }
+}
+
+async fn read_in(
+    transaction: &Transaction,
+    doing: &'static str,
+    key: &str,
+) -> Result<Option<Vec<u8>>, BrowserError> {
+    let found = value(doing, transaction.store(INDEX)?.get(&key.into())).await?;
+    Ok(found.dyn_ref::<Uint8Array>().map(Uint8Array::to_vec))
 }
 
 async fn delete(

@@ -148,8 +148,13 @@ fn find_referrers(inner: &Rc<Inner>, of: &Digest) {
     let (itself, of) = (inner.clone(), of.clone());
     inner.spawn(async move {
         let client = &itself.client;
-        let attached = client.attached(&repository, &of, kind.as_deref()).await;
-        if kind.is_none() && attached.failures.is_empty() {
+        // All of it, whatever is shown: what is wanted may hang below something else.
+        let mut attached = client.attached(&repository, &of, None).await;
+        if attached.cut && kind.is_some() {
+            // What is wanted may be in the rest.
+            attached = client.attached(&repository, &of, kind.as_deref()).await;
+            attached.cut = true;
+        } else if attached.failures.is_empty() && !attached.cut {
             let found: Vec<Descriptor> = attached.descriptors().cloned().collect();
             remember_soci(&itself, &of, &found);
         }

@@ -226,13 +226,49 @@ fn every_way_is_one_tree() {
         digests(&filtered),
         [&pushed.sbom.digest, &pushed.of_sbom.digest]
     );
+    // What is not of that kind is not said to be absent.
+    let said = |of: &str| {
+        let script =
+            "return document.querySelector(`[data-referrers-of='${arguments[0]}']`).innerText";
+        browser
+            .run(script, &[json!(of)])
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let of_index = said(&pushed.index.digest);
+    assert!(of_index.contains("Nothing of this kind"), "{of_index}");
+    // Another platform has none of it, and the choice can be undone.
+    page.go(&format!(
+        "#/image/{host}/{REPOSITORY}?platform=linux%2Farm64"
+    ));
+    page.ready();
+    reaches(&browser);
+    assert!(said(&pushed.arm64.digest).contains("Nothing refers to it"));
+    browser.run(
+        "const select = document.querySelector('[data-action=kind]');
+         if (select.value !== 'cosign attestation') throw new Error(select.value);
+         select.value = '';
+         select.dispatchEvent(new Event('change', { bubbles: true }))",
+        &[],
+    );
+    browser.until(
+        "the index's own",
+        "return document.querySelector(`[data-referrers-of='${arguments[0]}'] [data-referrer]`) !== null",
+        &[json!(pushed.index.digest)],
+    );
+    page.go(&format!(
+        "#/image/{host}/{REPOSITORY}?platform=linux%2Famd64"
+    ));
+    page.ready();
+    reaches(&browser);
 
     // Each is a link to its manifest.
-    browser.click(&format!("[data-referrer='{}'] a", pushed.of_sbom.digest));
+    browser.click(&format!("[data-referrer='{}'] a", pushed.sbom.digest));
     browser.until(
         "the manifest",
         "return document.documentElement.dataset.route?.endsWith('@' + arguments[0])",
-        &[json!(pushed.of_sbom.digest)],
+        &[json!(pushed.sbom.digest)],
     );
     page.ready();
 
@@ -277,6 +313,14 @@ fn a_page_of_its_own() {
         "const all = [...document.querySelectorAll(\"[data-referrer][data-depth='0']\")];
          return all.length === 1 && all[0].dataset.referrer === arguments[0]",
         &[json!(pushed.sbom.digest)],
+    );
+    // What lies below something of another type is found too.
+    page.go(&format!("{route}?artifactType=cosign+attestation").replace('+', "%20"));
+    page.ready();
+    browser.until(
+        "what is below",
+        "return document.querySelector(`[data-referrer='${arguments[0]}'][data-depth='1']`) !== null",
+        &[json!(pushed.of_sbom.digest)],
     );
     page.assert_clean();
 }

@@ -76,12 +76,22 @@ impl<'a, P: Ports> Feed<'a, P> {
             self.skip = self.at.saturating_sub(answer.start);
             self.body = Some(answer.body);
         } else {
-            let stream = match client.blob_stream(repository, digest, self.at).await {
+            let (from, stream) = match client.blob_stream(repository, digest, self.at).await {
                 // There is no byte there: the digest will tell whether that is right.
-                Err(RegistryError::RangeNotSatisfiable { .. }) if self.at > 0 => return Ok(()),
-                stream => stream?,
+                Err(RegistryError::RangeNotSatisfiable { total, .. }) if self.ends_here(total) => {
+                    return Ok(());
+                }
+                // There are more, which cannot be had so: perhaps together with all others.
+                Err(RegistryError::RangeNotSatisfiable { .. }) if self.at > 0 => {
+                    (0, client.blob_stream(repository, digest, 0).await?)
+                }
+                stream => (self.at, stream?),
             };
-            self.skip = if stream.ranged { 0 } else { self.at };
+            self.skip = if stream.ranged {
+                self.at - from
+            } else {
+                self.at
+            };
             self.total = self.total.or(stream.total);
             self.body = Some(stream.body);
         }
@@ -130,6 +140,17 @@ impl<'a, P: Ports> Feed<'a, P> {
             let left = usize::try_from(end - self.at).unwrap_or(usize::MAX);
             chunk.truncate(left);
         }
+    }
+
+    /// Whether a refusal of the bytes from here on means that the blob ends here: by the length that
+    /// comes with it, else by what is known of the blob's.
+    fn ends_here(&self, refused_total: Option<u64>) -> bool {
+        let known = self.total.or(self.job.source.size);
+        self.at > 0
+            && match refused_total {
+                Some(total) => total == self.at,
+                None => known.is_none_or(|known| known <= self.at),
+            }
     }
 
     /// The server ended before the length that it stated itself; or that the manifest states,

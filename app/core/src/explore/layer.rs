@@ -72,6 +72,7 @@ impl Layer {
 
     /// Its bytes are about to come, from where this builder was put aside.
     pub(super) fn go_on(&mut self, builder: IndexBuilder) {
+        self.tree = Tree::new(); // there may be one of less
         self.content = Content::Growing(Box::new(builder));
     }
 

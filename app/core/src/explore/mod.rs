@@ -26,6 +26,7 @@ pub mod ports;
 mod read;
 mod root;
 mod run;
+mod saver;
 pub mod session;
 mod slow;
 mod span_cache;

@@ -15,13 +15,16 @@ pub const MEMORY_FILE_LIMIT: u64 = 256 * 1024 * 1024;
 /// Something that runs by itself, on this thread.
 pub type Task = Pin<Box<dyn Future<Output = ()>>>;
 
-/// How often the state of an index build is stored: when both have passed since the last time.
+/// How often the state of an index build is stored: when so many bytes have come since the last
+/// time, or long after it. What came since then is lost when the tab is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SaveEvery {
-    /// Compressed bytes. So much has to be fetched again at most, but for the time.
+    /// Compressed bytes. A smaller layer is read again as quickly.
     pub bytes: u64,
-    /// Milliseconds: a fast connection does not make it more frequent.
+    /// Milliseconds between two times at least: a fast connection does not make it more frequent.
     pub ms: u32,
+    /// Milliseconds after which it is stored whatever came: of a slow connection every byte counts.
+    pub slow_ms: u32,
 }
 
 impl Default for SaveEvery {
@@ -29,6 +32,7 @@ impl Default for SaveEvery {
         SaveEvery {
             bytes: 16 << 20,
             ms: 2_000,
+            slow_ms: 20_000,
         }
     }
 }

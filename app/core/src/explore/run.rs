@@ -1,5 +1,7 @@
 //! A layer that streams in: where it stands, so that it can be stopped and gone on with.
 
+use std::rc::Rc;
+
 use crate::layer_index::BuildError;
 use crate::port::Hash;
 
@@ -8,6 +10,7 @@ use super::feed::Feed;
 use super::formats::Local;
 use super::job_state::Job;
 use super::ports::Ports;
+use super::session::Inner;
 use super::stream::End;
 use crate::job::Phase;
 
@@ -18,19 +21,40 @@ const SLICE: usize = 1024 * 1024;
 /// Stores how a build stands, now and then (`keep.rs`).
 pub(super) trait Keep<P: Ports> {
     /// If it is time to, takes so many of these bytes to the builder that it can be stored, and
-    /// stores it. Returns how many it took.
-    fn pass(&mut self, job: &Job<P>, hash: &mut P::Hash, bytes: &[u8]) -> usize;
-    /// Keeps other tabs away again after a stop; none if another one reads the layer meanwhile.
-    fn lock<'a>(&self, job: &'a Job<P>) -> Local<'a, Option<P::Lock>>;
+    /// stores it, under the lock that the run has. Returns how many it took.
+    fn pass(
+        &mut self,
+        job: &Job<P>,
+        at: (&mut P::Hash, Option<&Rc<P::Lock>>),
+        bytes: &[u8],
+    ) -> usize;
+    /// Keeps other tabs away again after a stop at a compressed position, and looks at what they
+    /// have made meanwhile.
+    fn again<'a>(
+        &'a mut self,
+        session: &'a Inner<P>,
+        job: &'a Job<P>,
+        at: u64,
+    ) -> Local<'a, Result<Again<P>, End>>;
     /// The index is whole: nothing more is stored, and what was is removed.
     fn end<'a>(&self, job: &'a Job<P>) -> Local<'a, ()>;
+}
+
+/// How a stream goes on that was stopped.
+pub(super) enum Again<P: Ports> {
+    /// Where it was, under this lock.
+    Same(Option<Rc<P::Lock>>),
+    /// From where another tab has come to.
+    Further(Box<Run<P>>),
+    /// Not at all: its index is there.
+    Made,
 }
 
 /// How far it is.
 pub(super) struct Run<P: Ports> {
     pub(super) hash: P::Hash,
     /// Compressed position of the next byte to be fetched.
-    at: u64,
+    pub(super) at: u64,
     /// What was fetched last.
     chunk: Vec<u8>,
     /// The hasher has it.
@@ -40,7 +64,8 @@ pub(super) struct Run<P: Ports> {
     /// The first byte came so long ago, but for the time when it was stopped: milliseconds.
     elapsed_ms: Option<f64>,
     pub(super) keep: Option<Box<dyn Keep<P>>>,
-    pub(super) lock: Option<P::Lock>,
+    /// Others wait while somebody has it.
+    pub(super) lock: Option<Rc<P::Lock>>,
 }
 
 impl<P: Ports> Run<P> {
@@ -117,7 +142,7 @@ impl<P: Ports> Run<P> {
         let end = self.chunk.len().min(self.done + SLICE);
         let slice = &self.chunk[self.done..end];
         let taken = match &mut self.keep {
-            Some(keep) => keep.pass(job, &mut self.hash, slice),
+            Some(keep) => keep.pass(job, (&mut self.hash, self.lock.as_ref()), slice),
             None => 0,
         };
         let pushed = job.layer.borrow_mut().push(&slice[taken..]);

@@ -11,7 +11,7 @@ use super::error::ExploreError;
 use super::find_index;
 use super::job_state::Job;
 use super::ports::Ports;
-use super::run::Run;
+use super::run::{Again, Run};
 use super::session::Inner;
 
 /// Why a stream ended early.
@@ -54,24 +54,33 @@ pub(super) async fn open<P: Ports>(session: &Inner<P>, job: &Job<P>) {
     match begin(session, job).await {
         Ok(Some(run)) => follow(session, job, run).await,
         Ok(None) => {}
-        Err(end) => tell_end(job, &end, false),
+        Err(end) => tell_end(job, &end, matches!(end, End::Cancelled)),
     }
 }
 
 /// Goes on with a layer that was stopped.
 pub(super) async fn go_on<P: Ports>(session: &Inner<P>, job: &Job<P>) {
-    let Some(mut run) = job.stopped.take() else {
+    let stopped = job.stopped.take();
+    if stopped.is_none() && !job.progress.borrow().can_go_on {
         return;
-    };
+    }
     job.stop.renew();
     job.advance(|progress| {
         (progress.phase, progress.problem) = (Phase::Starting, None);
         progress.can_go_on = false;
     });
-    if let Some(keep) = &run.keep {
-        run.lock = keep.lock(job).await;
-        if run.lock.is_none() {
-            run.keep = None; // another tab stores its own
+    let Some(mut run) = stopped else {
+        return open(session, job).await; // stopped before a byte was asked for
+    };
+    if let Some(keep) = &mut run.keep {
+        match keep.again(session, job, run.at).await {
+            Ok(Again::Same(lock)) => run.lock = lock,
+            Ok(Again::Further(further)) => run = *further,
+            Ok(Again::Made) => return,
+            Err(end) => {
+                job.stopped.replace(Some(run));
+                return tell_end(job, &end, true);
+            }
         }
     }
     follow(session, job, run).await;

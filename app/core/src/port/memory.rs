@@ -9,8 +9,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use super::{
-    Body, Clock, Headers, Http, HttpError, HttpRequest, HttpResponse, IndexStore, StoreError,
-    part_key,
+    Body, Clock, Grown, Headers, Http, HttpError, HttpRequest, HttpResponse, IndexStore,
+    StoreError, part_key,
 };
 
 /// Runs a future to its end by polling it again and again.
@@ -203,16 +203,14 @@ impl IndexStore for MemoryStore {
         Ok(())
     }
 
-    async fn append(
-        &self,
-        key: &str,
-        head: &[u8],
-        (number, part): (u32, &[u8]),
-        _total: u64,
-        label: &str,
-    ) -> Result<(), StoreError> {
-        self.put(&part_key(key, number), part, label).await?;
-        self.put(key, head, label).await
+    async fn append(&self, key: &str, grown: Grown<'_>, label: &str) -> Result<(), StoreError> {
+        let stored = self.get(key).await?;
+        if !grown.follows(stored.as_deref()) {
+            return Err(StoreError::Changed);
+        }
+        self.put(&part_key(key, grown.number), grown.part, label)
+            .await?;
+        self.put(key, grown.head, label).await
     }
 
     async fn remove(&self, key: &str) -> Result<(), StoreError> {
@@ -296,11 +294,26 @@ mod tests {
             }));
             assert!(store.get("a").await.is_err());
             store.fail_with(None);
-            store.append("a", b"2", (0, b"x"), 2, "").await.unwrap();
+            store.remove("a").await.unwrap();
+            let part = |number, after: Option<&'static [u8]>| Grown {
+                after,
+                head: b"a head",
+                number,
+                part: b"x",
+                total: 7,
+            };
+            store.append("a", part(0, None), "").await.unwrap();
             store.put("ab", b"3", "").await.unwrap();
             assert_eq!(store.get("a/0").await.unwrap(), Some(b"x".to_vec()));
+            store.append("a", part(1, Some(b"ad")), "").await.unwrap();
+            for other in [None, Some(b"ax".as_slice())] {
+                let refused = store.append("a", part(2, other), "").await;
+                assert_eq!(refused, Err(StoreError::Changed));
+            }
             store.remove("a").await.unwrap();
             assert_eq!(store.get("a").await.unwrap(), None);
+            let refused = store.append("a", part(2, Some(b"ad")), "").await;
+            assert_eq!(refused, Err(StoreError::Changed));
             assert_eq!(store.keys(), ["ab"]);
         });
     }

@@ -2,33 +2,30 @@
 //! tag (distribution specification, "Listing Referrers"), cosign's tags. Merged, each once, and
 //! as a tree.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::Poll;
+use std::collections::HashMap;
+use std::sync::Arc;
 
-use serde_json::Value;
-
-use super::client::{Client, bad_answer, digest_said};
 use super::error::RegistryError;
-use super::listing::MAX_PAGES;
-use super::read::content_length;
 use super::unreached::Unreached;
 use crate::digest::Digest;
-use crate::manifest::{Descriptor, Document};
-use crate::media_type;
-use crate::port::{Http, HttpError, Method};
-use crate::reference::{ManifestRef, Repository, Tag};
+use crate::manifest::Descriptor;
+use crate::port::HttpError;
+use crate::reference::Tag;
 
+mod ask;
 mod tree;
 
-pub use tree::{Below, Growth, MAX_DEPTH, MAX_GROWN, Row, Tree};
+pub use tree::{Below, Growth, Lack, MAX_DEPTH, MAX_GROWN, MAX_KINDS, Row, Shown, Tree};
 
 /// Most referrers of one manifest that are taken: more than anybody reads, and a list that a
 /// registry makes up ends.
 pub const MAX_REFERRERS: usize = 10_000;
 
-/// What an answer names that has filtered by artifact type.
-const FILTERS_APPLIED: &str = "oci-filters-applied";
+/// Bytes of text in all descriptors of one way: ten thousand as they are in the field have fewer.
+const MAX_LIST_BYTES: usize = 8 << 20;
+
+/// Bytes of annotations that are kept of one descriptor. Nothing is read from them here but short words.
+const MAX_ANNOTATION_BYTES: usize = 2 << 10;
 
 /// The tags that cosign makes beside a manifest (sigstore/cosign: pkg/oci/remote/remote.go).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -99,23 +96,20 @@ pub struct Referrer {
 
 impl Referrer {
     /// What kind of thing it is, in a word: the artifact type where there is one.
-    pub fn kind(&self) -> String {
+    pub fn kind(&self) -> &str {
         let descriptor = &self.descriptor;
-        if let Some(kind) = descriptor
-            .artifact_type
-            .as_deref()
-            .filter(|t| !t.is_empty())
-        {
-            return kind.to_owned();
+        let stated = descriptor.artifact_type.as_deref();
+        if let Some(kind) = stated.filter(|t| !t.is_empty()) {
+            return kind;
         }
         let cosign = self.sources.iter().find_map(|s| match s {
             Source::Cosign(kind) => Some(kind.word()),
             _ => None,
         });
         match cosign {
-            Some(word) => word.to_owned(),
-            None if descriptor.attests().is_some() => "attestation".to_owned(),
-            None => descriptor.media_type.clone(),
+            Some(word) => word,
+            None if descriptor.attests().is_some() => "attestation",
+            None => &descriptor.media_type,
         }
     }
 }
@@ -124,7 +118,9 @@ impl Referrer {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Attached {
     /// Each once; in the order of the ways, and in each in the registry's.
-    pub list: Vec<Referrer>,
+    pub list: Vec<Arc<Referrer>>,
+    /// There are more than are taken.
+    pub cut: bool,
     /// What was tried and gave nothing that can be used. The rest stands.
     pub failures: Vec<(Source, RegistryError)>,
 }
@@ -137,7 +133,23 @@ impl Attached {
 
     /// Whether a way failed and nothing was found by the others.
     pub fn is_failure(&self) -> bool {
-        self.list.is_empty() && !self.failures.is_empty()
+        let failed = |(source, error): &(Source, RegistryError)| !is_unread(*source, error);
+        self.list.is_empty() && self.failures.iter().any(failed)
+    }
+}
+
+/// Whether the registry may have the referrers API or not: a page that asks directly got nothing to
+/// read. distribution, which has none, gives none of its CORS headers with the answer of its router
+/// to an address that it does not know; but a connection that breaks looks the same.
+pub fn is_unread(source: Source, error: &RegistryError) -> bool {
+    match error {
+        RegistryError::Network { attempt, error } if attempt.direct && source == Source::Api => {
+            match error {
+                HttpError::Unreached { why, .. } => *why == Unreached::Beyond,
+                error => matches!(error, HttpError::Network { .. }),
+            }
+        }
+        _ => false,
     }
 }
 
@@ -146,9 +158,9 @@ impl Attached {
 pub fn merge(
     found: impl IntoIterator<Item = (Source, Vec<Descriptor>)>,
     artifact_type: Option<&str>,
-) -> Vec<Referrer> {
+) -> Vec<Arc<Referrer>> {
     let mut out: Vec<Referrer> = Vec::new();
-    let mut places = std::collections::HashMap::new();
+    let mut places = HashMap::new();
     for (source, descriptors) in found {
         for descriptor in descriptors {
             let place = *places.entry(descriptor.digest.clone()).or_insert(out.len());
@@ -174,178 +186,36 @@ pub fn merge(
     if let Some(wanted) = artifact_type {
         out.retain(|r| r.kind() == wanted);
     }
-    out.truncate(MAX_REFERRERS);
-    out
+    out.into_iter().map(Arc::new).collect()
 }
 
-impl<H: Http> Client<H> {
-    /// The manifests that refer to one: by the referrers API, else by the fallback tag. What
-    /// cosign tags is not looked for.
-    pub async fn referrers(
-        &self,
-        repository: &Repository,
-        digest: &Digest,
-    ) -> Result<Vec<Descriptor>, RegistryError> {
-        match self.referrers_by_api(repository, digest, None).await? {
-            Some(list) => Ok(list),
-            None => self.referrers_by_tag(repository, digest).await,
-        }
-    }
-
-    /// Everything that refers to a manifest, by all ways at once. `artifact_type` is sent along
-    /// and applied here too, because registries may ignore it.
-    pub async fn attached(
-        &self,
-        repository: &Repository,
-        digest: &Digest,
-        artifact_type: Option<&str>,
-    ) -> Attached {
-        let api = self.referrers_by_api(repository, digest, artifact_type);
-        let tag = self.referrers_by_tag(repository, digest);
-        let cosign = Cosign::ALL.map(|kind| self.cosign(repository, digest, kind));
-        let [sig, att, sbom] = cosign;
-        let ((api, tag), (sig, (att, sbom))) =
-            both(both(api, tag), both(sig, both(att, sbom))).await;
-        let mut failures = Vec::new();
-        let mut found = Vec::new();
-        let mut take = |source, outcome: Result<Vec<Descriptor>, RegistryError>| match outcome {
-            Ok(list) => found.push((source, list)),
-            Err(error) => failures.push((source, error)),
-        };
-        take(Source::Api, api.map(Option::unwrap_or_default));
-        take(Source::FallbackTag, tag);
-        for (kind, outcome) in Cosign::ALL.into_iter().zip([sig, att, sbom]) {
-            let one = outcome.map(|d| d.into_iter().collect());
-            take(Source::Cosign(kind), one);
-        }
-        Attached {
-            list: merge(found, artifact_type),
-            failures,
-        }
-    }
-
-    /// None where there is no such API.
-    async fn referrers_by_api(
-        &self,
-        repository: &Repository,
-        digest: &Digest,
-        artifact_type: Option<&str>,
-    ) -> Result<Option<Vec<Descriptor>>, RegistryError> {
-        let what = format!("what refers to {} in {}", digest.short(), repository.path());
-        let purpose = self.purpose(repository, what);
-        let mut all: Vec<Descriptor> = Vec::new();
-        let mut cursor: Option<String> = None;
-        for page in 0..MAX_PAGES {
-            let endpoint = self.endpoint(repository.registry());
-            let from = cursor.as_deref();
-            let request = endpoint.referrers(repository, digest, artifact_type, from);
-            let (value, next, headers) = match self.page(&purpose, request).await {
-                Ok(answer) => answer,
-                Err(e) if page == 0 && means_no_api(&e) => return Ok(None),
-                Err(e) => return Err(e),
-            };
-            // Only an image index counts; some servers answer 200 to anything.
-            let entries = match value.get("manifests") {
-                Some(Value::Array(entries)) => entries,
-                _ if page == 0 => return Ok(None),
-                _ => return Err(bad_answer(&purpose, "a page of it is no image index")),
-            };
-            let applied = filter_applied(headers.get(FILTERS_APPLIED));
-            let read = entries.iter().filter_map(|e| Descriptor::from_json(e).ok());
-            all.extend(read.map(|mut d| {
-                // The registry has filtered by what it did not write down.
-                if applied && d.artifact_type.is_none() {
-                    d.artifact_type = artifact_type.map(str::to_owned);
-                }
-                d
-            }));
-            all.truncate(MAX_REFERRERS);
-            match next {
-                Some(next) if all.len() < MAX_REFERRERS => cursor = Some(next),
-                _ => break,
-            }
-        }
-        Ok(Some(all))
-    }
-
-    async fn referrers_by_tag(
-        &self,
-        repository: &Repository,
-        digest: &Digest,
-    ) -> Result<Vec<Descriptor>, RegistryError> {
-        let tag = fallback_tag(digest);
-        match self.manifest(repository, &ManifestRef::Tag(tag)).await {
-            Ok(fetched) => Ok(match fetched.document {
-                Document::Index(index) => index.manifests,
-                _ => Vec::new(),
-            }),
-            Err(RegistryError::NotFound { .. }) => Ok(Vec::new()),
-            Err(e) => Err(e),
-        }
-    }
-
-    /// What stands under a tag of cosign's, asked for by HEAD, which is no pull.
-    async fn cosign(
-        &self,
-        repository: &Repository,
-        digest: &Digest,
-        kind: Cosign,
-    ) -> Result<Option<Descriptor>, RegistryError> {
-        let tag = cosign_tag(digest, kind);
-        let what = format!("the manifest {}:{tag}", repository.path());
-        let purpose = self.purpose(repository, what);
-        let by = ManifestRef::Tag(tag);
-        let endpoint = self.endpoint(repository.registry());
-        let request = endpoint.manifest(Method::Head, repository, &by);
-        let headers = match self.expect(&purpose, request, &[200]).await {
-            Ok(answer) => answer.headers,
-            Err(RegistryError::NotFound { .. }) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let said = headers.get("content-type").map(media_type::essence);
-        if let (Some(digest), Some(size)) = (digest_said(&headers), content_length(&headers)) {
-            let media_type = said.unwrap_or_default().to_owned();
-            return Ok(Some(described(media_type, digest, size)));
-        }
-        // The answer says too little: the manifest itself tells.
-        let fetched = self.manifest(repository, &by).await?;
-        let size = fetched.bytes.len() as u64;
-        Ok(Some(described(fetched.media_type, fetched.digest, size)))
-    }
+/// What is taken of one list.
+#[derive(Debug, Default)]
+struct Taken {
+    list: Vec<Descriptor>,
+    bytes: usize,
+    /// There was more.
+    cut: bool,
 }
 
-fn described(media_type: String, digest: Digest, size: u64) -> Descriptor {
-    Descriptor {
-        media_type,
-        digest,
-        size,
-        urls: Vec::new(),
-        annotations: Vec::new(),
-        data: None,
-        artifact_type: None,
-        platform: None,
-    }
-}
-
-/// `OCI-Filters-Applied` names the filters, separated by commas.
-fn filter_applied(header: Option<&str>) -> bool {
-    let names = header.unwrap_or_default().split(',');
-    names.map(str::trim).any(|n| n == "artifactType")
-}
-
-/// A registry without the referrers API answers 404 by the specification, and in the field also
-/// 400, 405, 501 or a page of HTML. distribution gives none of its CORS headers with the answer of
-/// its router to an address that it does not know: a page that asks directly gets nothing to read.
-/// If nothing can be reached at all, the question after this one says so.
-fn means_no_api(error: &RegistryError) -> bool {
-    match error {
-        RegistryError::NotFound { .. } | RegistryError::NotJson { .. } => true,
-        RegistryError::Upstream { status, .. } => matches!(status, 400 | 405 | 501),
-        RegistryError::Network { attempt, error } if attempt.direct => match error {
-            HttpError::Unreached { why, .. } => *why == Unreached::Beyond,
-            error => matches!(error, HttpError::Network { .. }),
-        },
-        _ => false,
+impl Taken {
+    /// Takes a descriptor, without what is not needed of it; false if there is no room.
+    fn push(&mut self, mut descriptor: Descriptor) -> bool {
+        (descriptor.data, descriptor.urls) = (None, Vec::new());
+        let mut bytes = 0;
+        descriptor.annotations.retain(|(key, value)| {
+            bytes += key.len() + value.len();
+            bytes <= MAX_ANNOTATION_BYTES
+        });
+        bytes = bytes.min(MAX_ANNOTATION_BYTES) + descriptor.media_type.len();
+        bytes += descriptor.artifact_type.as_ref().map_or(0, String::len);
+        let room = MAX_LIST_BYTES - self.bytes;
+        self.cut |= self.list.len() >= MAX_REFERRERS || bytes > room;
+        if !self.cut {
+            self.bytes += bytes;
+            self.list.push(descriptor);
+        }
+        !self.cut
     }
 }
 
@@ -366,32 +236,6 @@ pub fn cosign_tag(digest: &Digest, kind: Cosign) -> Tag {
     let name = digest.algorithm().name();
     Tag::parse(&format!("{name}-{cut}.{}", kind.suffix()))
         .expect("an algorithm's name, a dash, hex digits and an ending make a tag")
-}
-
-/// Runs two futures at once.
-async fn both<A: Future, B: Future>(a: A, b: B) -> (A::Output, B::Output) {
-    let (mut a, mut b) = (pin!(a), pin!(b));
-    let (mut first, mut second) = (None, None);
-    poll_fn(move |context| {
-        if first.is_none()
-            && let Poll::Ready(output) = a.as_mut().poll(context)
-        {
-            first = Some(output);
-        }
-        if second.is_none()
-            && let Poll::Ready(output) = b.as_mut().poll(context)
-        {
-            second = Some(output);
-        }
-        match (first.take(), second.take()) {
-            (Some(one), Some(other)) => Poll::Ready((one, other)),
-            (one, other) => {
-                (first, second) = (one, other);
-                Poll::Pending
-            }
-        }
-    })
-    .await
 }
 
 #[cfg(test)]

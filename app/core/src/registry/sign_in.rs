@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::challenge::{Challenge, challenges};
 use super::client::{Client, Purpose, bad_answer, network};
+use super::docker_config::IDENTITY_USER;
 use super::endpoint::{Endpoint, host_of};
 use super::error::RegistryError;
 use super::login::MAX_LOGIN_BYTES;
@@ -161,7 +162,8 @@ impl<H: Http> Client<H> {
             true => kept.clone(),
             false => self.renewed(purpose, &scope).await?,
         };
-        let first = self.dispatch(purpose, request, header).await?;
+        let sent = header.clone();
+        let first = self.dispatch_noted(purpose, request, header).await?;
         // An error of the proxy itself would be about the proxy, and no token helps.
         let own = first.headers.get("x-layerscope-error").is_some();
         if first.status == 400 && kept.is_some() && !own {
@@ -169,7 +171,7 @@ impl<H: Http> Client<H> {
             self.forget_token(purpose.registry, &scope);
             return match self.renewed(purpose, &scope).await? {
                 None => Ok(first),
-                header => self.dispatch(purpose, request, header).await,
+                header => self.dispatch_noted(purpose, request, header).await,
             };
         }
         if first.status != 401 || own || self.is_bearer(purpose.registry) {
@@ -185,9 +187,14 @@ impl<H: Http> Client<H> {
             true => scope.clone(),
             false => wanted.join(" "),
         };
-        let Some(header) = self.authorize(purpose, &challenge, &scope, &wanted).await? else {
+        let header = self.authorize(purpose, &challenge, &scope, &wanted).await?;
+        if header.is_none() || header == sent {
             return Ok(first);
-        };
+        }
+        let answer = self.dispatch_noted(purpose, request, header).await?;
+        if challenge.is_basic() && answer.status == 401 {
+            return Ok(answer);
+        }
         let mut general = challenge;
         // The scope of this repository is not the next one's; a word of its own is for all.
         general
@@ -195,7 +202,30 @@ impl<H: Http> Client<H> {
             .retain(|(name, v)| name != "error" && (name != "scope" || !v.contains(':')));
         let registry = purpose.registry.clone();
         self.state.borrow_mut().challenged.insert(registry, general);
-        self.dispatch(purpose, request, Some(header)).await
+        Ok(answer)
+    }
+
+    /// Sends a request, and notes whether the registry takes user name and password as they are:
+    /// only while it does are they sent with every request.
+    async fn dispatch_noted(
+        &self,
+        purpose: &Purpose<'_>,
+        request: &HttpRequest,
+        header: Option<String>,
+    ) -> Result<HttpResponse<H::Body>, RegistryError> {
+        let basic = header.as_ref().is_some_and(|h| h.starts_with("Basic "));
+        let answer = self.dispatch(purpose, request, header).await?;
+        if basic {
+            let state = &mut *self.state.borrow_mut();
+            let registry = purpose.registry;
+            if answer.status == 401 {
+                state.basic.remove(registry);
+                state.challenged.remove(registry);
+            } else {
+                state.basic.insert(registry.clone());
+            }
+        }
+        Ok(answer)
     }
 
     /// A token fetched by the challenge of an earlier answer: saves the request that would be
@@ -247,8 +277,13 @@ impl<H: Http> Client<H> {
         // CORS may hide the header from us, but the proxy has read it and can be asked.
         match (all.is_empty(), self.endpoint(registry).is_direct()) {
             (true, false) => Some(Challenge::default()),
-            // Nobody has read it; what was typed is for this registry, and Basic needs no more.
-            (true, true) if self.has_credentials(registry) => Some(Challenge::basic()),
+            // Nobody has read it; what was typed is for this registry, and Basic needs no more. Other
+            // secrets are for a token server alone, which is not known.
+            (true, true) => {
+                let held = self.credentials(registry)?;
+                let typed = held.kind == Kind::Typed && held.username != IDENTITY_USER;
+                typed.then(Challenge::basic)
+            }
             _ => None,
         }
     }
@@ -277,7 +312,7 @@ impl<H: Http> Client<H> {
         let registry = purpose.registry;
         let credentials = self.credentials(registry);
         if challenge.is_basic() {
-            return Ok(credentials.map(|c| self.use_basic(registry, &c)));
+            return Ok(credentials.as_ref().map(token::basic_header));
         }
         let scopes: Vec<String> = wanted.split(' ').map(str::to_owned).collect();
         let (requests, parse): (Vec<HttpRequest>, ParseToken) = match &self.endpoint(registry) {
@@ -322,13 +357,20 @@ impl<H: Http> Client<H> {
         if response.status != 200 {
             let with = credentials.is_some();
             // The user asked for the manifest, not for the token: errors speak of that.
-            return Err(failure(purpose.attempt.clone(), response, with).await);
+            let mut error = failure(purpose.attempt.clone(), response, with).await;
+            if let RegistryError::Unauthorized { schemes, .. } = &mut error
+                && !challenge.scheme.is_empty()
+            {
+                // Not those of the token server: that the registry's was read is what counts.
+                *schemes = vec![challenge.scheme.clone()];
+            }
+            return Err(error);
         }
         let bytes = self.body(&asked, response, MAX_TOKEN_BYTES).await?;
         let answer = parse(&bytes).map_err(|why| bad_answer(purpose, why))?;
         Ok(match answer {
             TokenAnswer::None => None,
-            TokenAnswer::Basic => credentials.map(|c| self.use_basic(registry, &c)),
+            TokenAnswer::Basic => credentials.as_ref().map(token::basic_header),
             TokenAnswer::Bearer { token, expires_s } => {
                 let header = format!("Bearer {token}");
                 let now = self.now_ms();
@@ -340,11 +382,6 @@ impl<H: Http> Client<H> {
                 Some(header)
             }
         })
-    }
-
-    fn use_basic(&self, registry: &Registry, credentials: &Credentials) -> String {
-        self.state.borrow_mut().basic.insert(registry.clone());
-        token::basic_header(credentials)
     }
 
     fn is_bearer(&self, registry: &Registry) -> bool {

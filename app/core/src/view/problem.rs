@@ -69,6 +69,22 @@ impl From<&RegistryError> for Problem {
         match error {
             RegistryError::Unauthorized {
                 with_credentials: true,
+                schemes,
+                message,
+                ..
+            } if attempt.direct && schemes.is_empty() => Problem::new(
+                "CREDENTIALS_REFUSED",
+                "The sign-in could not be used",
+                said(
+                    message,
+                    format!(
+                        "{registry} does not let this page read how it wants to be signed in to (it does not expose WWW-Authenticate). A password can only be tried as it is (Basic), which it did not accept; an identity token cannot be tried at all."
+                    ),
+                ),
+                "Ask the registry through a proxy, on the settings page: a proxy reads what this page may not. If the registry takes Basic, check user name and password.",
+            ),
+            RegistryError::Unauthorized {
+                with_credentials: true,
                 message,
                 ..
             } => Problem::new(
@@ -458,10 +474,10 @@ impl From<StoreError> for Problem {
                 format!("this browser's storage has no room: {detail}"),
                 "All else works. Remove stored layers on the settings page, or free space on the disk.",
             ),
-            StoreError::Failed { detail } => Problem::new(
+            error @ (StoreError::Changed | StoreError::Failed { .. }) => Problem::new(
                 "STORE_FAILED",
                 "The index was not kept",
-                format!("this browser's storage failed: {detail}"),
+                error.to_string(),
                 "All else works. Reload the page; clearing the stored layers on the settings page may help.",
             ),
         }

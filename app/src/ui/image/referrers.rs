@@ -1,15 +1,18 @@
 //! What refers to the index and to the manifest shown, as a tree that grows as it is asked for.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use layerscope_core::digest::Digest;
 use layerscope_core::manifest::Document;
 use layerscope_core::path::visible;
 use layerscope_core::reference::{ManifestRef, Repository};
-use layerscope_core::registry::referrers::{Attached, Below, Growth, Referrer, Row, Source, merge};
+use layerscope_core::registry::referrers::{
+    Attached, Below, Growth, Lack, Referrer, Row, Source, is_unread, merge,
+};
 use layerscope_core::route::Route;
 use layerscope_core::view::human;
-use layerscope_core::view::problem::Problem;
+use layerscope_core::view::problem::{Problem, unreached};
 use leptos::html;
 use leptos::prelude::*;
 
@@ -27,7 +30,7 @@ struct Root {
     /// Its name, where there are two.
     name: String,
     /// What the index says refers to it.
-    first: Vec<Referrer>,
+    first: Vec<Arc<Referrer>>,
 }
 
 /// The section. Nothing is asked for before it is in view.
@@ -41,7 +44,7 @@ pub fn Referrers() -> impl IntoView {
         _ => None,
     });
     let alone = Memo::new(move |_| route.with(|r| matches!(r, Route::Referrers { .. })));
-    let picked = RwSignal::new(String::new()); // tidy: local
+    let picked = RwSignal::new(None::<String>); // tidy: local
     let seen = RwSignal::new(false); // tidy: local
     let place = NodeRef::<html::Section>::new();
     Effect::new(move |_| {
@@ -68,17 +71,17 @@ pub fn Referrers() -> impl IntoView {
         }
     });
     let kinds = Memo::new(move |_| {
-        let mut kinds: Vec<String> = Vec::new();
+        // What is chosen stays there to be undone, where another platform has none of it.
+        let mut kinds: BTreeSet<String> = picked.with(|p| p.clone()).into_iter().collect();
         for root in roots.get() {
-            let rows = state
+            let more = state
                 .referrers()
-                .with(|t| t.rows(&root.digest, &root.first, None));
-            kinds.extend(rows.iter().map(|row| row.referrer.kind()));
+                .with(|t| t.kinds(&root.digest, &root.first));
+            kinds.extend(more);
         }
-        kinds.sort_unstable();
-        kinds.dedup();
         kinds
     });
+    let wanted = Signal::derive(move || filter.get().or_else(|| picked.get()));
     let everything = move || match route.get() {
         Route::Referrers {
             repository, digest, ..
@@ -94,13 +97,13 @@ pub fn Referrers() -> impl IntoView {
         <section class="stack tight" aria-labelledby="referrers" node_ref=place>
             <div class="section-head">
                 <h2 id="referrers">"Referrers"</h2>
-                <When when=move || kinds.with(|k| k.len() > 1)>
+                <When when=move || filter.with(Option::is_none) && (kinds.with(|k| k.len() > 1) || picked.with(Option::is_some))>
                     <label class="row small">
                         <span class="muted">"Show"</span>
                         <select
                             class="field"
                             data-action="kind"
-                            on:change=move |ev| picked.set(event_target_value(&ev))
+                            on:change=move |ev| picked.set(Some(event_target_value(&ev)).filter(|k| !k.is_empty()))
                         >
                             <option value="">"every kind"</option>
                             <For each=move || kinds.get() key=Clone::clone let(kind)>
@@ -120,7 +123,7 @@ pub fn Referrers() -> impl IntoView {
                 let all = roots.get();
                 let named = all.len() > 1;
                 all.into_iter()
-                    .map(|root| view! { <Branches root=root named=named picked=picked.into()/> })
+                    .map(|root| view! { <Branches root=root named=named wanted=wanted/> })
                     .collect_view()
             })}
         </section>
@@ -155,7 +158,7 @@ fn roots(app: crate::ui::App, alone: bool) -> Vec<Root> {
 
 /// The tree of one of them.
 #[component]
-fn Branches(root: Root, named: bool, picked: Signal<String>) -> impl IntoView {
+fn Branches(root: Root, named: bool, wanted: Signal<Option<String>>) -> impl IntoView {
     let app = app();
     let state = app.state.image;
     let tree = state.referrers();
@@ -171,23 +174,21 @@ fn Branches(root: Root, named: bool, picked: Signal<String>) -> impl IntoView {
         let digest = digest.clone();
         Memo::new(move |_| tree.with(|t| t.get(&digest).cloned()))
     };
-    let rows = {
+    let shown = {
         let digest = digest.clone();
-        move || {
-            let kind = picked.get();
-            let kind = Some(kind.as_str()).filter(|k| !k.is_empty());
-            tree.with(|t| t.rows(&digest, &first, kind))
-        }
+        Memo::new(move |_| {
+            let kind = wanted.get();
+            tree.with(|t| t.shown(&digest, &first, kind.as_deref(), MAX_ROWS))
+        })
     };
-    let rows = Memo::new(move |_| rows());
     let list = move || {
         let repository = state.repository()?;
-        let all = rows.get();
-        let more = all.len().saturating_sub(MAX_ROWS) as u64;
-        (!all.is_empty()).then(|| {
+        let shown = shown.get();
+        let more = shown.more as u64;
+        (!shown.rows.is_empty()).then(|| {
             view! {
                 <ul class="card list">
-                    {all.into_iter().take(MAX_ROWS).map(|row| line(&repository, row)).collect_view()}
+                    {shown.rows.into_iter().map(|row| line(&repository, row)).collect_view()}
                 </ul>
                 {(more > 0).then(|| view! {
                     <p class="small muted">{human::plural(more, "line", "lines")}" more: choose a kind."</p>
@@ -195,10 +196,8 @@ fn Branches(root: Root, named: bool, picked: Signal<String>) -> impl IntoView {
             }
         })
     };
-    let nothing = move || {
-        let done = growth.with(|g| matches!(g, Some(Growth::Grown(a)) if a.failures.is_empty()));
-        done && rows.with(Vec::is_empty)
-    };
+    let lack = move |which| move || shown.with(|s| s.lack == Some(which));
+    let cut = move || growth.with(|g| matches!(g, Some(Growth::Grown(a)) if a.cut));
     let of = digest.to_string();
     view! {
         <div class="stack tight" data-referrers-of=of>
@@ -207,10 +206,16 @@ fn Branches(root: Root, named: bool, picked: Signal<String>) -> impl IntoView {
             <When when=move || growth.with(|g| matches!(g, None | Some(Growth::Growing)))>
                 <p class="small muted" role="status">"Looking for what refers to it …"</p>
             </When>
-            <When when=nothing>
+            <When when=lack(Lack::Nothing)>
                 <p class="empty card">
                     "Nothing refers to it: neither the registry's list, nor the fallback tag, nor cosign's tags have anything."
                 </p>
+            </When>
+            <When when=lack(Lack::OfKind)>
+                <p class="empty card">"Nothing of this kind refers to it, as far as is known here."</p>
+            </When>
+            <When when=cut>
+                <p class="small muted">"The registry's list is longer than what is read of it here."</p>
             </When>
             {live(move || growth.with(|g| match g {
                 Some(Growth::Grown(attached)) => failures(&digest, attached, alone),
@@ -225,7 +230,10 @@ fn failures(of: &Digest, attached: &Arc<Attached>, alone: bool) -> Option<impl I
     let app = app();
     let mut problems: Vec<(Vec<&'static str>, Problem)> = Vec::new();
     for (source, error) in &attached.failures {
-        let problem = Problem::from(error);
+        let problem = match is_unread(*source, error) {
+            true => unreached::referrers_unread(&error.attempt().registry),
+            false => Problem::from(error),
+        };
         let words = source.words();
         // Five ways that fail are one reason, in words that differ by what was asked for.
         match problems.iter_mut().find(|(_, p)| p.code == problem.code) {
@@ -289,6 +297,10 @@ fn line(repository: &Repository, row: Row) -> impl IntoView + use<> {
         }
         Below::Nothing => {
             view! { <span class="small muted">"nothing refers to it"</span> }.into_any()
+        }
+        // That a registry's API cannot be read is said above, once.
+        Below::Here(attached) if attached.failures.iter().all(|(s, e)| is_unread(*s, e)) => {
+            ().into_any()
         }
         Below::Here(attached) => failures(&digest, &attached, false).into_any(),
         Below::Circle => {

@@ -12,5 +12,6 @@ mod reads;
 mod resume;
 mod root;
 mod somebody;
+mod tabs;
 mod trade;
 mod world;

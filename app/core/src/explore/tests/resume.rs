@@ -6,7 +6,7 @@ use crate::job::{Lost, Phase, Request, Verified};
 use crate::port::memory::{Answer, MemoryStore};
 use crate::port::{HttpError, HttpRequest, index_key, partial_key};
 
-use super::world::{Blob, Locks, Script, World, gzip, layer, noise, serve, tar};
+use super::world::{Blob, Script, World, gzip, layer, noise, serve, tar};
 
 /// Bytes between two savings in these tests.
 const EVERY: u64 = 100_000;
@@ -17,10 +17,11 @@ fn distance(piece: usize) -> u64 {
     EVERY + 6 * piece as u64 + 100_000
 }
 
-fn save_often(world: &World) {
+pub(super) fn save_often(world: &World) {
     world.save_every.set(SaveEvery {
         bytes: EVERY,
         ms: 0,
+        slow_ms: u32::MAX,
     });
 }
 
@@ -41,7 +42,7 @@ fn blobs() -> Vec<(&'static str, Blob)> {
 }
 
 /// What an index is that was made in one go.
-fn expected(blob: &Blob) -> Vec<u8> {
+pub(super) fn expected(blob: &Blob) -> Vec<u8> {
     let mut world = World::of(blob);
     world.open(blob);
     world.run();
@@ -49,7 +50,7 @@ fn expected(blob: &Blob) -> Vec<u8> {
 }
 
 #[track_caller]
-fn stored(world: &World, blob: &Blob) -> Vec<u8> {
+pub(super) fn stored(world: &World, blob: &Blob) -> Vec<u8> {
     let progress = world.progress();
     assert_eq!(
         (progress.phase, progress.verified),
@@ -127,6 +128,61 @@ fn a_blob_that_is_shorter_than_its_manifest_says_is_told_by_its_digest() {
     world.run();
     let problem = world.progress().problem.unwrap();
     assert_eq!(problem.code, "DIGEST_MISMATCH");
+}
+
+fn refuses_ranges(total: Option<u64>) -> impl Fn() -> Answer {
+    move || {
+        let refused = Answer::status(416);
+        match total {
+            Some(total) => refused.header("Content-Range", format!("bytes */{total}")),
+            None => refused,
+        }
+    }
+}
+
+#[test]
+fn a_range_that_a_server_cannot_serve_is_not_the_end() {
+    let blob = layer();
+    for total in [Some(blob.len()), None] {
+        let (served, refuse) = (blob.clone(), refuses_ranges(total));
+        let asked = std::cell::Cell::new(0);
+        let mut world = World::new(&MemoryStore::default(), move |request| {
+            asked.set(asked.get() + 1);
+            Ok(match (request.header("range"), asked.get()) {
+                (Some(_), _) => refuse(),
+                (None, 1) => serve(&served, request).breaks_after(90_000),
+                (None, _) => serve(&served, request),
+            })
+        });
+        world.open(&blob);
+        world.run();
+        assert!(stored(&world, &blob) == expected(&blob));
+        let from_there = Some("bytes=90000-".to_owned());
+        assert_eq!(world.ranges(), [None, from_there, None]);
+    }
+}
+
+#[test]
+fn nothing_that_came_is_dropped_where_the_rest_is_refused() {
+    let blob = layer();
+    for total in [Some(blob.len()), None] {
+        let store = left_at(&blob, 1_500_000);
+        let kept = store.keys();
+        let refuse = refuses_ranges(total);
+        let mut world = World::new(&store, move |request| {
+            Ok(match request.header("range") {
+                Some(_) => refuse(),
+                None => Answer::status(403),
+            })
+        });
+        save_often(&world);
+        world.open(&blob);
+        world.run();
+        let progress = world.progress();
+        assert_eq!((progress.phase, progress.can_go_on), (Phase::Failed, true));
+        assert_ne!(progress.problem.unwrap().code, "DIGEST_MISMATCH");
+        assert_eq!(store.keys(), kept);
+    }
 }
 
 #[test]
@@ -246,6 +302,7 @@ fn what_is_stopped_goes_on_at_the_same_byte() {
     let expected = expected(&blob);
     let mut world = World::of(&blob);
     world.open(&blob);
+    let mut came = Vec::new();
     for tenth in 1..10 {
         world.run_until(|world| world.received() >= blob.len() * tenth / 10);
         world.post(Request::Cancel { job: 1 });
@@ -255,14 +312,15 @@ fn what_is_stopped_goes_on_at_the_same_byte() {
             (progress.phase, progress.can_go_on),
             (Phase::Cancelled, true)
         );
+        came.push(world.received());
         world.post(Request::GoOn { job: 1 });
     }
     world.run();
     assert!(stored(&world, &blob) == expected);
     // Nothing is asked for that had come; what was on its way is lost with its connection.
-    let starts: Vec<u64> = world.ranges().iter().flatten().map(|r| start(r)).collect();
-    assert_eq!(starts.len(), 9);
-    assert!(starts.is_sorted());
+    let ranges = world.ranges();
+    let starts: Vec<u64> = ranges.iter().flatten().map(|r| start(r)).collect();
+    assert_eq!(starts, came);
     // Nobody can go on with what is done.
     world.post(Request::GoOn { job: 1 });
     world.run();
@@ -398,78 +456,6 @@ fn a_beginning_that_was_not_the_blob_s_is_dropped() {
     assert!(store.keys().is_empty(), "tried again, it is read whole");
 }
 
-/// One of several tabs that share store and locks.
-fn tab(blob: &Blob, locks: &Locks, store: &MemoryStore) -> World {
-    let served = blob.clone();
-    let world = World::beside(locks, store, move |r| Ok(serve(&served, r)));
-    save_often(&world);
-    world
-}
-
-#[test]
-fn two_tabs_make_one_stream() {
-    let blob = layer();
-    let (locks, store) = (Locks::default(), MemoryStore::default());
-    let (mut first, mut second) = (tab(&blob, &locks, &store), tab(&blob, &locks, &store));
-    first.open(&blob);
-    first.run_until(|world| world.received() > 500_000);
-    second.open(&blob);
-    for _ in 0..50 {
-        second.turn();
-    }
-    let waiting = second.progress();
-    assert!(waiting.waiting && waiting.phase == Phase::Starting);
-    first.run();
-    second.run();
-    assert_eq!(first.ranges().len() + second.ranges().len(), 1);
-    let progress = second.progress();
-    assert_eq!(progress.phase, Phase::Done);
-    assert!(progress.from_store && !progress.waiting);
-    assert!(locks.borrow().is_empty());
-}
-
-#[test]
-fn the_second_tab_takes_over_when_the_first_is_closed_or_stopped() {
-    let blob = layer();
-    for closed in [true, false] {
-        let (locks, store) = (Locks::default(), MemoryStore::default());
-        let (mut first, mut second) = (tab(&blob, &locks, &store), tab(&blob, &locks, &store));
-        first.open(&blob);
-        first.run_until(|world| world.received() > 1_500_000);
-        second.open(&blob);
-        second.run_until(|world| world.progress_of(1).is_some_and(|p| p.waiting));
-        if closed {
-            drop(first);
-        } else {
-            first.post(Request::Cancel { job: 1 });
-            first.run();
-        }
-        second.run();
-        assert!(second.progress().kept > 1_000_000);
-        assert_eq!(second.ranges().len(), 1);
-        assert!(stored(&second, &blob) == expected(&blob));
-    }
-}
-
-#[test]
-fn a_user_who_cancels_while_another_tab_is_waited_for() {
-    let blob = layer();
-    let (locks, store) = (Locks::default(), MemoryStore::default());
-    locks.borrow_mut().insert(partial_key(&blob.digest));
-    let mut world = World::beside(&locks, &store, |_| Err(HttpError::Aborted));
-    save_often(&world);
-    world.open(&blob);
-    world.turn();
-    world.post(Request::Cancel { job: 1 });
-    world.run();
-    let progress = world.progress();
-    assert_eq!(
-        (progress.phase, progress.waiting),
-        (Phase::Cancelled, false)
-    );
-    assert!(world.http.requests().is_empty());
-}
-
 #[test]
 fn a_small_layer_is_neither_stored_nor_locked() {
     let blob = layer();
@@ -480,4 +466,22 @@ fn a_small_layer_is_neither_stored_nor_locked() {
         let keys = world.store.keys();
         assert!(!keys.contains(&partial_key(&blob.digest)));
     }
+}
+
+#[test]
+fn of_a_slow_connection_less_is_lost() {
+    let blob = layer();
+    let key = partial_key(&blob.digest);
+    let mut world = World::of(&blob);
+    world.save_every.set(SaveEvery {
+        bytes: 2_500_000,
+        ms: 0,
+        slow_ms: 20_000,
+    });
+    world.open(&blob);
+    world.run_until(|world| world.received() >= 1_000_000);
+    assert!(!world.store.keys().contains(&key));
+    world.clock.set(20_000.0);
+    world.run_until(|world| world.store.keys().contains(&key));
+    assert!(world.received() < 1_500_000, "{}", world.received());
 }

@@ -14,7 +14,7 @@
 
 use std::ops::Range;
 
-use layerscope_inflate::{Crc32, GzipIndexBuilder, GzipTold, IndexProblem, line_before};
+use layerscope_inflate::{Crc32, GzipIndexBuilder, GzipSaved, GzipTold, IndexProblem, line_before};
 
 use super::{Archive, BuildError, BuildOptions, IndexBuilder, Reading, Tapped};
 use crate::digest::Digest;
@@ -23,7 +23,7 @@ use crate::layer_index::digests::states_up_to;
 use crate::layer_index::store::{
     byte_from_compression, compression_from_byte, read_damage, write_damage,
 };
-use crate::layer_index::{Compression, Damage};
+use crate::layer_index::{Compression, Damage, TradeChoice};
 use crate::tar::{BLOCK, TarParser};
 use crate::toc::varint::{Reader, put, put_bytes};
 use crate::toc::{PackError, Toc};
@@ -92,6 +92,8 @@ pub struct PartialIndex {
     digest: Digest,
     told: Told,
     parts: Vec<Part>,
+    /// The checksum of the head that was made last, with which it ends.
+    mark: Option<[u8; CHECKSUM]>,
 }
 
 /// A builder that was put aside; the states of the blob's hash are to be added.
@@ -107,6 +109,8 @@ pub struct Aside {
 /// What is to be stored.
 #[derive(Debug)]
 pub struct StoredPartial {
+    /// The mark of the head before: what it ends with. None if there was none.
+    pub after: Option<[u8; CHECKSUM]>,
     /// In the place of the head before.
     pub head: Vec<u8>,
     /// The number of the new part, from 0.
@@ -136,7 +140,18 @@ impl PartialIndex {
             digest,
             told: Told::default(),
             parts: Vec::new(),
+            mark: None,
         }
+    }
+
+    /// The blob's digest.
+    pub fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    /// Whether a stored head is the last one of this build.
+    pub fn is_stored_as(&self, head: &[u8]) -> bool {
+        self.mark.is_some_and(|mark| head.ends_with(&mark))
     }
 
     /// Puts a builder aside that has just stopped ([`IndexBuilder::push_to_stop`]); it may go on
@@ -207,10 +222,11 @@ impl PartialIndex {
             put(&mut out, part.len);
             out.extend_from_slice(&part.checksum.to_le_bytes());
         }
-        let checksum = Crc32::of(&out);
-        out.extend_from_slice(&checksum.to_le_bytes());
+        let checksum = Crc32::of(&out).to_le_bytes();
+        out.extend_from_slice(&checksum);
         let parts: u64 = self.parts.iter().map(|part| part.len).sum();
         Some(StoredPartial {
+            after: self.mark.replace(checksum),
             total: parts + out.len() as u64,
             head: out,
             number,
@@ -230,6 +246,7 @@ pub struct PartialHead<'a> {
     tar: &'a [u8],
     gzip: &'a [u8],
     parts: Vec<Part>,
+    mark: Option<[u8; CHECKSUM]>,
 }
 
 impl<'a> PartialHead<'a> {
@@ -250,7 +267,9 @@ impl<'a> PartialHead<'a> {
             return Err(PartialError::Checksum);
         }
         let body = body.get(MAGIC.len() + 1..).ok_or(PartialError::Magic)?;
-        Self::fields(&mut Reader::new(body))
+        let mut head = Self::fields(&mut Reader::new(body))?;
+        head.mark = checksum.try_into().ok();
+        Ok(head)
     }
 
     fn fields(reader: &mut Reader<'a>) -> Result<Self, PartialError> {
@@ -267,6 +286,7 @@ impl<'a> PartialHead<'a> {
             tar: reader.bytes().ok_or(bad("archive"))?,
             gzip: reader.bytes().ok_or(bad("stream"))?,
             parts: read_parts(reader).ok_or(bad("parts"))?,
+            mark: None,
         };
         let gzip = match head.compression {
             Compression::Gzip => true,
@@ -295,9 +315,14 @@ impl<'a> PartialHead<'a> {
         self.parts.len() as u32 // under MAX_PARTS
     }
 
-    /// Where the blob's bytes are taken up.
-    fn line(&self) -> u64 {
+    /// Where the blob's bytes are taken up: a compressed position.
+    pub fn line(&self) -> u64 {
         line_before(self.in_offset)
+    }
+
+    /// The trade by which its checkpoints are placed, if it is one of those offered.
+    pub fn trade(&self) -> Option<TradeChoice> {
+        TradeChoice::of(GzipSaved::trade_of(self.gzip)?)
     }
 
     /// Makes a build that goes on, of this and its parts.
@@ -357,6 +382,7 @@ impl<'a> PartialHead<'a> {
                 digest: self.digest.clone(),
                 told,
                 parts: self.parts.clone(),
+                mark: self.mark,
             },
         })
     }

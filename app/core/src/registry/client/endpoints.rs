@@ -22,8 +22,11 @@ impl<H: Http> Client<H> {
     pub fn set_endpoint(&self, registry: &Registry, endpoint: Endpoint) {
         if self.endpoint(registry) != endpoint {
             let mut state = self.state.borrow_mut();
-            // The proxy's challenge may have been read for us, and not be one to meet ourselves.
+            // The proxy's challenge may have been read for us, and not be one to meet ourselves; and
+            // what could not be read directly, the proxy reads.
             state.challenged.remove(registry);
+            state.basic.remove(registry);
+            state.tokens.forget(registry);
             state.endpoints.insert(registry.clone(), endpoint);
         }
     }

@@ -1,10 +1,14 @@
 use std::sync::Arc;
 
+use super::ask::described;
 use super::*;
 use crate::digest::Algorithm;
 use crate::media_type::OCI_INDEX;
 use crate::port::memory::{Answer, MemoryHttp, run};
+use crate::port::{HttpRequest, Method};
+use crate::reference::Repository;
 use crate::registry::Endpoint;
+use crate::registry::client::Client;
 
 fn sha(name: impl AsRef<str>) -> Digest {
     Digest::of(Algorithm::Sha256, name.as_ref().as_bytes())
@@ -114,7 +118,10 @@ fn registry(api: bool) -> MemoryHttp {
 }
 
 fn told(attached: &Attached) -> Vec<(Digest, String, Vec<Source>)> {
-    let one = |r: &Referrer| (r.descriptor.digest.clone(), r.kind(), r.sources.clone());
+    let one = |r: &Arc<Referrer>| {
+        let kind = r.kind().to_owned();
+        (r.descriptor.digest.clone(), kind, r.sources.clone())
+    };
     attached.list.iter().map(one).collect()
 }
 
@@ -149,21 +156,114 @@ fn every_way_and_each_once() {
     assert_eq!(heads.count(), 3);
 }
 
-/// Asked directly, an answer without CORS headers is no answer; the fallback tag has them.
+/// Asked directly, an answer without CORS headers gives nothing to read, as does a connection that
+/// broke: whether there is such an API is not known. The fallback tag has the headers.
 #[test]
-fn an_api_that_a_page_cannot_read_is_none() {
-    let causes = [(Unreached::Beyond, 0), (Unreached::Cors, 1)];
-    for (why, failures) in causes {
-        let http = MemoryHttp::new(move |request| match request.url.contains("/referrers/") {
-            true => Err(crate::view::problem::unreached::error(
+fn an_api_that_a_page_cannot_read_is_asked_twice_and_told() {
+    let unreached = |why| {
+        move || {
+            Err(crate::view::problem::unreached::error(
                 "r.example".into(),
                 why,
-            )),
+            ))
+        }
+    };
+    let broken = || {
+        Err(HttpError::Network {
+            url_host: "r.example".into(),
+            detail: "it broke".into(),
+        })
+    };
+    type Fails = Box<dyn Fn() -> Result<Answer, HttpError>>;
+    let causes: [(Fails, usize, bool); 3] = [
+        (Box::new(unreached(Unreached::Beyond)), 2, false),
+        (Box::new(broken), 2, false),
+        (Box::new(unreached(Unreached::Cors)), 1, true),
+    ];
+    for (fails, times, is_failure) in causes {
+        let http = MemoryHttp::new(move |request| match request.url.contains("/referrers/") {
+            true => fails(),
             false => Ok(Answer::status(404)),
         });
-        let direct = Client::new(http, Endpoint::Direct { plain_http: false });
+        let direct = Client::new(http.clone(), Endpoint::Direct { plain_http: false });
         let found = run(direct.attached(&repo(), &sha("s"), None));
-        assert_eq!(found.failures.len(), failures, "{why:?}");
+        let api = |r: &&HttpRequest| r.url.contains("/referrers/");
+        assert_eq!(http.requests().iter().filter(api).count(), times);
+        assert_eq!(found.failures.len(), 1);
+        assert_eq!(found.is_failure(), is_failure);
+        // Whoever looks for one thing alone goes on to the tag.
+        let by_tag = run(direct.referrers(&repo(), &sha("s")));
+        assert_eq!(by_tag.is_err(), is_failure);
+    }
+}
+
+#[test]
+fn one_connection_that_breaks_hides_nothing() {
+    let broken = std::cell::Cell::new(true);
+    let http = MemoryHttp::new(move |request| {
+        let api = request.url.contains("/referrers/");
+        Ok(match (api, api && broken.take()) {
+            (_, true) => Answer::ok(plain(&["a"])).breaks_after(9),
+            (true, _) => Answer::ok(plain(&["a"])),
+            _ => Answer::status(404),
+        })
+    });
+    let direct = Client::new(http, Endpoint::Direct { plain_http: false });
+    let found = run(direct.attached(&repo(), &sha("s"), None));
+    assert_eq!((found.list.len(), found.failures), (1, vec![]));
+}
+
+#[test]
+fn what_came_before_a_page_that_failed_stands() {
+    let http = MemoryHttp::new(|request| {
+        let next = "</api/v1/referrers?cursor=2>; rel=next";
+        Ok(match request.url.contains("/referrers?") {
+            true if request.url.contains("cursor=2") => Answer::status(503),
+            true => Answer::ok(plain(&["a"])).header("Link", next),
+            false => Answer::status(404),
+        })
+    });
+    let found = run(client(&http).attached(&repo(), &sha("s"), None));
+    assert_eq!((found.list.len(), found.failures.len()), (1, 1));
+    assert_eq!(found.failures[0].0, Source::Api);
+}
+
+/// A list that a registry makes up ends, is slim, and says that it was cut.
+#[test]
+fn a_long_list_is_cut() {
+    let entries = |fat: usize| {
+        let (kind, other) = ("x".repeat(fat), "x".repeat(5_000.min(fat)));
+        move |n: usize| {
+            format!(
+                r#"{{"mediaType":"x","digest":"{}","size":1,"data":"{other}","annotations":{{"a":"b","c":"{other}"}},"artifactType":"{n}{kind}"}}"#,
+                sha(n.to_string())
+            )
+        }
+    };
+    for (count, fat, cut) in [
+        (100, 0, false),
+        (MAX_REFERRERS + 1, 0, true),
+        (100, 120_000, true),
+    ] {
+        let all: Vec<String> = (0..count).map(entries(fat)).collect();
+        let list = format!(r#"{{"schemaVersion":2,"manifests":[{}]}}"#, all.join(","));
+        let http = MemoryHttp::new(move |request| {
+            Ok(match request.url.contains("/referrers?") {
+                true => Answer::ok(list.clone()),
+                false => Answer::status(404),
+            })
+        });
+        let found = run(client(&http).attached(&repo(), &sha("s"), None));
+        assert_eq!(found.cut, cut, "{count} of {fat}");
+        assert!(found.list.len() <= MAX_REFERRERS);
+        let held = |d: &Descriptor| {
+            let words = d.annotations.iter().map(|(k, v)| k.len() + v.len());
+            let kind = d.artifact_type.as_ref().map_or(0, String::len);
+            words.sum::<usize>() + kind + d.data.as_ref().map_or(0, String::len)
+        };
+        let held: usize = found.descriptors().map(held).sum();
+        assert!(!found.list.is_empty() && held <= MAX_LIST_BYTES, "{held}");
+        assert!(found.descriptors().all(|d| d.annotation("a") == Some("b")));
     }
 }
 
@@ -221,15 +321,22 @@ fn tree(lists: &[(&str, &[&str])]) -> Tree {
             let found = names.iter().map(|n| described(String::new(), sha(n), 1));
             merge([(Source::Api, found.collect())], None)
         });
-        let failures = Vec::new();
-        tree.put(sha(of), Arc::new(Attached { list, failures }));
+        tree.put(sha(of), all(list));
     }
     tree
 }
 
-fn lines(tree: &Tree, names: &[&str], first: &[Referrer], kind: Option<&str>) -> Vec<String> {
+/// What refers to something, as far as every way has told.
+fn all(list: Vec<Arc<Referrer>>) -> Arc<Attached> {
+    Arc::new(Attached {
+        list,
+        ..Attached::default()
+    })
+}
+
+fn lines(tree: &Tree, names: &[&str], first: &[Arc<Referrer>], kind: Option<&str>) -> Vec<String> {
     let name = |d: &Digest| *names.iter().find(|n| sha(n) == *d).unwrap();
-    let rows = tree.rows(&sha("root"), first, kind);
+    let rows = tree.shown(&sha("root"), first, kind, usize::MAX).rows;
     let line = |r: &Row| {
         let mark = match r.below {
             Below::Unknown => "?",
@@ -278,10 +385,9 @@ fn circles_and_depth_end() {
             )],
             None,
         );
-        let failures = Vec::new();
-        deep.put(sha(&pair[0]), Arc::new(Attached { list, failures }));
+        deep.put(sha(&pair[0]), all(list));
     }
-    let rows = deep.rows(&sha("root"), &[], None);
+    let rows = deep.shown(&sha("root"), &[], None, usize::MAX).rows;
     assert_eq!(
         (rows.len(), &rows[MAX_DEPTH - 1].below),
         (MAX_DEPTH, &Below::TooDeep)
@@ -291,14 +397,12 @@ fn circles_and_depth_end() {
     for n in 0..MAX_DEPTH {
         let below = |mark: &str| described(String::new(), sha(format!("{}{mark}", n + 1)), 1);
         let list = merge([(Source::Api, vec![below(""), below("'")])], None);
-        let attached = Arc::new(Attached {
-            list,
-            failures: Vec::new(),
-        });
+        let attached = all(list);
         wide.put(sha(format!("{n}")), attached.clone());
         wide.put(sha(format!("{n}'")), attached);
     }
-    assert_eq!(wide.rows(&sha("root"), &[], None).len(), MAX_REFERRERS);
+    let shown = wide.shown(&sha("root"), &[], None, 500);
+    assert_eq!((shown.rows.len(), shown.more), (500, MAX_REFERRERS - 500));
 }
 
 #[test]
@@ -307,15 +411,65 @@ fn only_one_kind_and_what_leads_there() {
     let mut wanted = described(String::new(), sha("d"), 1);
     wanted.artifact_type = Some("t/d".into());
     let list = merge([(Source::Api, vec![wanted])], None);
-    let failures = Vec::new();
-    t.put(sha("c"), Arc::new(Attached { list, failures }));
+    t.put(sha("c"), all(list));
     let names = ["a", "b", "c", "d"];
     assert_eq!(lines(&t, &names, &[], Some("t/d")), ["a:", "-c:", "--d?"]);
     assert!(lines(&t, &names, &[], Some("t/e")).is_empty());
+    let kinds: Vec<String> = t.kinds(&sha("root"), &[]).into_iter().collect();
+    assert_eq!(kinds, ["", "t/d"]);
     // What the index itself says comes first, and once.
     let first = merge(
         [(Source::Index, vec![described(String::new(), sha("b"), 1)])],
         None,
     );
     assert_eq!(lines(&t, &names, &first, None), ["b?", "a:", "-c:", "--d?"]);
+}
+
+/// That nothing refers to a manifest is said only where that is so.
+#[test]
+fn nothing_is_said_of_nothing_alone() {
+    let lack =
+        |t: &Tree, first: &[Arc<Referrer>], kind| t.shown(&sha("root"), first, kind, 10).lack;
+    let empty = tree(&[("root", &[])]);
+    assert_eq!(lack(&empty, &[], None), Some(Lack::Nothing));
+    assert_eq!(lack(&empty, &[], Some("t/e")), Some(Lack::Nothing));
+    let some = tree(&[("root", &["a"])]);
+    assert_eq!(lack(&some, &[], None), None);
+    assert_eq!(lack(&some, &[], Some("t/e")), Some(Lack::OfKind));
+    // Not by the index alone, nor while it is looked for, nor where a way has failed.
+    let one = || vec![described(String::new(), sha("b"), 1)];
+    let first = merge([(Source::Index, one())], None);
+    assert_eq!(lack(&empty, &first, Some("t/e")), Some(Lack::OfKind));
+    let mut growing = Tree::default();
+    growing.begin(&sha("root"));
+    assert_eq!(lack(&growing, &[], None), None);
+    let http = MemoryHttp::new(|_| Ok(Answer::status(503)));
+    let failed = run(client(&http).attached(&repo(), &sha("root"), None));
+    growing.put(sha("root"), Arc::new(failed));
+    assert_eq!(lack(&growing, &[], None), None);
+    // Of a list that was cut nothing is known of the rest.
+    let cut = Attached {
+        cut: true,
+        ..Attached::default()
+    };
+    growing.put(sha("root"), Arc::new(cut));
+    assert_eq!(lack(&growing, &[], Some("t/e")), Some(Lack::OfKind));
+}
+
+/// Ten thousand lines are looked at once, and no more of them taken than there is room for.
+#[test]
+fn ends_are_found_without_looking_at_all() {
+    let names: Vec<String> = (0..MAX_REFERRERS).map(|n| n.to_string()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let t = tree(&[("root", &names)]);
+    let unknown = t.unknown(&sha("root"));
+    assert_eq!(unknown.len(), MAX_GROWN - 1);
+    assert_eq!(unknown[1], sha("1"));
+    let shown = t.shown(&sha("root"), &[], None, 500);
+    assert_eq!((shown.rows.len(), shown.more), (500, MAX_REFERRERS - 500));
+    let held = t.grown(&sha("root")).unwrap();
+    assert!(
+        Arc::ptr_eq(&shown.rows[7].referrer, &held.list[7]),
+        "not copied"
+    );
 }

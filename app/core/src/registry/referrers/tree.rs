@@ -1,6 +1,6 @@
 //! Referrers of referrers, as far as they were asked for.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::{Attached, Referrer};
@@ -12,6 +12,9 @@ pub const MAX_DEPTH: usize = 16;
 
 /// Manifests whose referrers are asked for without the user's asking, in one tree.
 pub const MAX_GROWN: usize = 64;
+
+/// Kinds that are told apart: more than anybody chooses from.
+pub const MAX_KINDS: usize = 100;
 
 /// How far the referrers of one manifest are known.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,13 +34,41 @@ pub struct Tree(HashMap<Digest, Growth>);
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
     /// The manifest.
-    pub referrer: Referrer,
+    pub referrer: Arc<Referrer>,
     /// What it refers to.
     pub subject: Digest,
     /// Levels below the root, from 0.
     pub depth: usize,
     /// What is below it.
     pub below: Below,
+}
+
+/// The lines that are shown.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Shown {
+    /// The first of them.
+    pub rows: Vec<Row>,
+    /// How many further ones there are.
+    pub more: usize,
+    /// Why there is none.
+    pub lack: Option<Lack>,
+}
+
+/// Why no line is shown, where every way has answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lack {
+    /// Nothing refers to the manifest.
+    Nothing,
+    /// What does is of other kinds.
+    OfKind,
+}
+
+/// A line while the tree is walked.
+struct Line<'a> {
+    referrer: &'a Arc<Referrer>,
+    subject: &'a Digest,
+    depth: usize,
+    below: Below,
 }
 
 /// What is below a line.
@@ -89,88 +120,139 @@ impl Tree {
     /// Up to [`MAX_GROWN`] manifests at the tree's ends whose referrers nobody has asked for.
     pub fn unknown(&self, root: &Digest) -> Vec<Digest> {
         let room = MAX_GROWN.saturating_sub(self.0.len());
-        let mut out: Vec<Digest> = Vec::new();
-        for row in self.rows(root, &[], None) {
-            let digest = row.referrer.descriptor.digest;
-            if row.below == Below::Unknown && !out.contains(&digest) {
-                out.push(digest);
+        let (mut out, mut seen) = (Vec::new(), HashSet::new());
+        self.visit(root, &[], &mut |line| {
+            let digest = &line.referrer.descriptor.digest;
+            if out.len() < room && line.below == Below::Unknown && seen.insert(digest) {
+                out.push(digest.clone());
             }
-        }
-        out.truncate(room);
+            out.len() < room
+        });
         out
     }
 
-    /// The tree's lines from the top, `first` before what was asked for. With a kind only what is
-    /// of that kind, and what leads there.
-    pub fn rows(&self, root: &Digest, first: &[Referrer], kind: Option<&str>) -> Vec<Row> {
-        let mut out = Vec::new();
-        let mut above = vec![root.clone()];
-        self.walk(first, &mut above, &mut out);
-        if let Some(attached) = self.grown(root) {
-            self.walk(&without(&attached.list, first), &mut above, &mut out);
+    /// The kinds of what is in the tree, `first` included; at most [`MAX_KINDS`].
+    pub fn kinds(&self, root: &Digest, first: &[Arc<Referrer>]) -> BTreeSet<String> {
+        let mut kinds = BTreeSet::new();
+        self.visit(root, first, &mut |line| {
+            kinds.insert(line.referrer.kind());
+            kinds.len() < MAX_KINDS
+        });
+        kinds.into_iter().map(str::to_owned).collect()
+    }
+
+    /// The tree's lines from the top, `first` before what was asked for; `most` of them. With a kind
+    /// only what is of that kind, and what leads there.
+    pub fn shown(
+        &self,
+        root: &Digest,
+        first: &[Arc<Referrer>],
+        kind: Option<&str>,
+        most: usize,
+    ) -> Shown {
+        let mut lines = Vec::new();
+        self.visit(root, first, &mut |line| {
+            lines.push(line);
+            true
+        });
+        if let Some(kind) = kind {
+            lines = filtered(lines, kind);
         }
-        match kind {
-            Some(kind) => filtered(out, kind),
-            None => out,
+        let grown = self.grown(root).filter(|a| a.failures.is_empty());
+        let lack = grown.filter(|_| lines.is_empty()).map(|attached| {
+            match first.is_empty() && attached.list.is_empty() && !attached.cut {
+                true => Lack::Nothing,
+                false => Lack::OfKind,
+            }
+        });
+        let more = lines.len().saturating_sub(most);
+        let rows = lines.into_iter().take(most).map(|line| Row {
+            referrer: line.referrer.clone(),
+            subject: line.subject.clone(),
+            depth: line.depth,
+            below: line.below,
+        });
+        Shown {
+            rows: rows.collect(),
+            more,
+            lack,
         }
     }
 
-    fn walk(&self, list: &[Referrer], above: &mut Vec<Digest>, out: &mut Vec<Row>) {
+    /// Shows each line to `see` until it returns false.
+    fn visit<'a>(
+        &'a self,
+        root: &'a Digest,
+        first: &'a [Arc<Referrer>],
+        see: &mut dyn FnMut(Line<'a>) -> bool,
+    ) {
+        // What hangs below several is shown below each, which might double from level to level.
+        let mut left = super::MAX_REFERRERS;
+        let mut see = |line| {
+            left -= 1;
+            see(line) && left > 0
+        };
+        let mut above = vec![root];
+        let there: HashSet<&Digest> = first.iter().map(|r| &r.descriptor.digest).collect();
+        let rest = self.grown(root).map_or(&[][..], |a| &a.list);
+        let rest = rest
+            .iter()
+            .filter(|r| !there.contains(&r.descriptor.digest));
+        self.walk(&mut first.iter().chain(rest), &mut above, &mut see);
+    }
+
+    fn walk<'a>(
+        &'a self,
+        list: &mut dyn Iterator<Item = &'a Arc<Referrer>>,
+        above: &mut Vec<&'a Digest>,
+        see: &mut dyn FnMut(Line<'a>) -> bool,
+    ) -> bool {
         for referrer in list {
-            // What hangs below several is shown below each, which might double from level to level.
-            if out.len() >= super::MAX_REFERRERS {
-                return;
-            }
             let digest = &referrer.descriptor.digest;
             let depth = above.len() - 1;
             let attached = self.grown(digest);
             let below = match (self.get(digest), attached) {
-                _ if above.contains(digest) => Below::Circle,
+                _ if above.contains(&digest) => Below::Circle,
                 _ if depth + 1 >= MAX_DEPTH => Below::TooDeep,
                 (None, _) => Below::Unknown,
                 (Some(_), None) => Below::Growing,
                 (_, Some(a)) if a.list.is_empty() && a.failures.is_empty() => Below::Nothing,
                 (_, Some(a)) => Below::Here(a.clone()),
             };
-            let next = match &below {
-                Below::Here(attached) => Some(attached.clone()),
-                _ => None,
-            };
-            out.push(Row {
-                referrer: referrer.clone(),
-                subject: above[depth].clone(),
+            let next = attached.filter(|_| matches!(below, Below::Here(_)));
+            let line = Line {
+                referrer,
+                subject: above[depth],
                 depth,
                 below,
-            });
+            };
+            if !see(line) {
+                return false;
+            }
             if let Some(attached) = next {
-                above.push(digest.clone());
-                self.walk(&attached.list, above, out);
+                above.push(digest);
+                let goes_on = self.walk(&mut attached.list.iter(), above, see);
                 above.pop();
+                if !goes_on {
+                    return false;
+                }
             }
         }
+        true
     }
 }
 
-/// What is not in the other list by its digest.
-fn without(list: &[Referrer], other: &[Referrer]) -> Vec<Referrer> {
-    let there = |r: &&Referrer| {
-        let digest = &r.descriptor.digest;
-        !other.iter().any(|o| o.descriptor.digest == *digest)
-    };
-    list.iter().filter(there).cloned().collect()
-}
-
-/// The rows of a kind, each with those above it.
-fn filtered(rows: Vec<Row>, kind: &str) -> Vec<Row> {
-    let mut keep = vec![false; rows.len()];
-    // The depth above which rows lead to one that is kept.
+/// The lines of a kind, each with those above it.
+fn filtered<'a>(lines: Vec<Line<'a>>, kind: &str) -> Vec<Line<'a>> {
+    let mut keep = vec![false; lines.len()];
+    // The depth above which lines lead to one that is kept.
     let mut leads = 0;
-    for (i, row) in rows.iter().enumerate().rev() {
-        keep[i] = row.depth < leads || row.referrer.kind() == kind;
+    for (i, line) in lines.iter().enumerate().rev() {
+        keep[i] = line.depth < leads || line.referrer.kind() == kind;
         if keep[i] {
-            leads = row.depth;
+            leads = line.depth;
         }
     }
-    let kept = rows.into_iter().zip(keep).filter(|(_, keep)| *keep);
-    kept.map(|(row, _)| row).collect()
+    let kept = lines.into_iter().zip(keep).filter(|(_, keep)| *keep);
+    kept.map(|(line, _)| line).collect()
 }

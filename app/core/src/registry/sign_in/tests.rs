@@ -254,3 +254,88 @@ fn replacing_keeps_what_the_old_ones_got() {
     client.set_credentials(registry.registry(), None);
     assert_eq!(client.authorization(&registry), None);
 }
+
+/// What was sent with each request: nothing, or the scheme.
+fn schemes(http: &MemoryHttp) -> Vec<String> {
+    let scheme = |r: &HttpRequest| {
+        let header = r.header("authorization").unwrap_or("-");
+        header.split(' ').next().unwrap_or_default().to_owned()
+    };
+    http.requests().iter().map(scheme).collect()
+}
+
+/// A registry that lets pages read its answers, but not how it wants to be signed in to.
+fn unreadable() -> Answer {
+    Answer::status(401)
+}
+
+#[test]
+fn a_challenge_that_cannot_be_read_is_met_once_with_what_was_typed() {
+    let registry = repo();
+    let typed = Credentials::typed("u", "p");
+    // Accepted, it is sent at once from then on.
+    let http = MemoryHttp::script([unreadable(), index(), index()]);
+    let signed = client(&http, true);
+    signed.set_credentials(registry.registry(), Some(typed.clone()));
+    get(&signed).unwrap();
+    get(&signed).unwrap();
+    assert_eq!(schemes(&http), ["-", "Basic", "Basic"]);
+    // Refused, it is not, and the words say what else there is.
+    let http = MemoryHttp::new(|_| Ok(unreadable()));
+    let signed = client(&http, true);
+    signed.set_credentials(registry.registry(), Some(typed));
+    let by = ManifestRef::parse("v1").unwrap();
+    let error = run(signed.manifest(&registry, &by)).unwrap_err();
+    let problem = Problem::from(&error);
+    assert_eq!(problem.code, "CREDENTIALS_REFUSED");
+    assert!(problem.remedy.contains("through a proxy"), "{problem}");
+    get(&signed).unwrap_err();
+    assert_eq!(schemes(&http), ["-", "Basic", "-", "Basic"]);
+}
+
+#[test]
+fn what_is_for_a_token_server_is_not_tried_as_a_password() {
+    let login = Credentials {
+        kind: Kind::Login,
+        ..Credentials::typed("u", "access")
+    };
+    let identity = Credentials::typed(IDENTITY_USER, "i/d");
+    for held in [login, identity] {
+        let http = MemoryHttp::script([unreadable()]);
+        let client = client(&http, true);
+        client.set_credentials(repo().registry(), Some(held));
+        assert_eq!(get(&client).unwrap_err(), "CREDENTIALS_REFUSED");
+        assert_eq!(schemes(&http), ["-"]);
+    }
+}
+
+#[test]
+fn by_another_way_nothing_is_sent_that_was_for_the_one_before() {
+    let registry = repo();
+    let typed = Credentials::typed("u", "p");
+    let bearer = || challenge(r#"Bearer realm="https://r.example/token""#);
+    // Taken as it is by who answers directly; the proxy then reads what is wanted.
+    let http = MemoryHttp::script([unreadable(), index(), bearer(), token("T"), index()]);
+    let client = client(&http, true);
+    client.set_credentials(registry.registry(), Some(typed));
+    get(&client).unwrap();
+    client.set_endpoint(registry.registry(), Endpoint::proxy("http://p"));
+    get(&client).unwrap();
+    assert_eq!(schemes(&http), ["-", "Basic", "-", "-", "Bearer"]);
+    // Likewise of tokens.
+    let direct = Endpoint::Direct { plain_http: false };
+    client.set_endpoint(registry.registry(), direct);
+    assert_eq!(client.authorization(&registry), None);
+}
+
+#[test]
+fn a_password_that_is_refused_is_not_sent_twice() {
+    let basic = || challenge("Basic");
+    let http = MemoryHttp::script([basic(), index(), basic(), basic(), basic()]);
+    let client = client(&http, true);
+    client.set_credentials(repo().registry(), Some(Credentials::typed("u", "p")));
+    get(&client).unwrap();
+    // It was changed.
+    assert_eq!(get(&client).unwrap_err(), "CREDENTIALS_REFUSED");
+    assert_eq!(schemes(&http), ["-", "Basic", "Basic"]);
+}

@@ -14,6 +14,19 @@ pub fn error(url_host: String, why: Unreached) -> HttpError {
     }
 }
 
+/// What is said where a page could not read what the referrers API answers, if there is one: other
+/// words than those for a request that had to be answered.
+pub fn referrers_unread(registry: &str) -> Problem {
+    Problem::new(
+        "REFERRERS_UNREAD",
+        "The referrers API could not be read",
+        format!(
+            "{registry} gave this page nothing to read of it. Registries without that API often answer so; the connection may also have broken. Whether there is more than what is shown is not known"
+        ),
+        "Try again. If it stays so, let this registry be asked through a proxy, on the settings page.",
+    )
+}
+
 /// The problem for a cause.
 fn problem(host: &str, why: Unreached) -> Problem {
     let asked = format!("{host} was asked directly");

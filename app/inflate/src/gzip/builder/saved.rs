@@ -44,6 +44,20 @@ impl GzipSaved {
     pub fn line(&self) -> u64 {
         line_before(self.in_offset)
     }
+
+    /// The trade by which a builder was working that wrote this state. Whoever goes on with it has
+    /// to want the same: it bounds what the builder holds.
+    pub fn trade_of(state: &[u8]) -> Option<Trade> {
+        read_trade(&mut Cursor(state)).ok()
+    }
+}
+
+fn read_trade(cursor: &mut Cursor<'_>) -> Result<Trade, IndexProblem> {
+    Ok(Trade {
+        price: number(cursor)?,
+        windows_ppm: number(cursor)?,
+        landmarks_ppm: number(cursor)?,
+    })
 }
 
 impl<E: Engine> GzipIndexBuilder<E> {
@@ -140,11 +154,7 @@ impl<E: Engine> GzipIndexBuilder<E> {
     ) -> Result<Self, IndexProblem> {
         let mut cursor = Cursor(state);
         let cursor = &mut cursor;
-        let trade = Trade {
-            price: number(cursor)?,
-            windows_ppm: number(cursor)?,
-            landmarks_ppm: number(cursor)?,
-        };
+        let trade = read_trade(cursor)?;
         if trade != options.trade {
             return Err(IndexProblem::Kind);
         }
