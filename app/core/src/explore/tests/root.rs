@@ -336,3 +336,67 @@ fn questions_are_answered() {
     // By all that a layer tells of them, its big file is that of the layer below.
     assert_eq!(layers[1].changes.repeated.files, 1);
 }
+
+#[test]
+fn half_a_layer_is_never_left() {
+    let lower = layer(0, &["etc/", "etc/gone"]);
+    // More than one slice of work.
+    let deep: Vec<String> = (0..24_000)
+        .map(|i| format!("a/b/c/d/e/f/g/h/{i}/"))
+        .collect();
+    let mut lines: Vec<&str> = vec!["etc/.wh.gone"];
+    lines.extend(deep.iter().map(String::as_str));
+    let blobs = [lower, layer(1, &lines)];
+    let store = MemoryStore::default();
+    let mut first = world(&blobs, &store);
+    open(&mut first, &blobs);
+    first.run();
+    assert_eq!(first.phase(), Phase::Done);
+    let mut seen = [0; 3];
+    for turns in 0.. {
+        let mut world = world(&blobs, &store);
+        open(&mut world, &blobs);
+        (0..turns).for_each(|_| world.turn());
+        if world.phase() == Phase::Done {
+            break;
+        }
+        world.post(Request::Cancel { job: 1 });
+        world.run();
+        let progress = world.progress();
+        assert_eq!(progress.phase, Phase::Cancelled);
+        let layers = progress.layers.map_or(0, |(n, _)| n as usize);
+        seen[layers] += 1;
+        assert_eq!(progress.entries, [0, 2, 24_002][layers]);
+        let all = ViewSpec {
+            hidden: true,
+            ..spec("etc", ViewMode::Dir)
+        };
+        world.view(1, all);
+        let expect: &[&str] = [&[][..], &["etc/gone@0"], &["etc/gone@0 deleted 1"]][layers];
+        assert_eq!(rows(&mut world, 1), expect);
+    }
+    assert!(
+        seen[1] >= 3,
+        "in the middle of the second layer too: {seen:?}"
+    );
+}
+
+#[test]
+fn what_does_not_fit_is_said() {
+    let blob = layer(0, &["etc/", "etc/new"]);
+    let blobs = vec![blob; crate::rootfs::MAX_LAYERS + 1];
+    let mut world = world(&blobs, &MemoryStore::default());
+    open(&mut world, &blobs);
+    world.run();
+    let progress = world.progress();
+    assert_eq!(progress.phase, Phase::Failed);
+    assert_eq!(progress.layers, Some((4096, 4097)));
+    let problem = progress.problem.unwrap();
+    assert_eq!(problem.code, "ROOT_TOO_LARGE");
+    assert!(
+        problem
+            .cause
+            .starts_with("Layer 4097 of 4097: with it there are more layers"),
+        "{problem:?}"
+    );
+}
