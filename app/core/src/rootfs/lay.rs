@@ -105,6 +105,8 @@ pub(super) struct Laying {
     own: HashSet<Vec<u8>>,
     /// Directories that it has made opaque.
     cleared: HashSet<NodeId>,
+    /// Names that it has hidden and not replaced, directories left out.
+    hidden: Vec<u32>,
     steps: u64,
     /// Room for the name of an entry.
     path: Vec<u8>,
@@ -150,7 +152,7 @@ impl RootFs {
         };
         match outcome {
             Ok(()) => {
-                self.stale = true;
+                self.finish(&laying);
                 Laid::Whole
             }
             Err(why) => {
@@ -159,6 +161,15 @@ impl RootFs {
                 Laid::LeftOut(why)
             }
         }
+    }
+
+    /// All of a layer's entries are in.
+    fn finish(&mut self, laying: &Laying) {
+        self.link_from(laying.from);
+        let lost = self.lost(&laying.hidden);
+        let removed = &mut self.layers[usize::from(laying.layer)].removed;
+        lost.into_iter().for_each(|bytes| removed.add(bytes));
+        self.stale = true;
     }
 
     /// Takes back what is there of a layer that is not all in; true if there is one. None is put over
@@ -177,13 +188,15 @@ impl RootFs {
             }
         }
         self.layers.truncate(usize::from(laying.layer));
-        let versions = &self.versions;
-        let placed = |n: u32| {
+        self.links.truncate(laying.from);
+        let (versions, toc) = (&self.versions, &self.toc);
+        let named = |n: u32| {
             let version = versions.get(n as usize);
             version.is_some_and(|v| v.fate != Fate::Unplaced)
+                || toc.path(n).is_some_and(|p| !p.is_empty())
         };
         self.all = Tree::new();
-        self.all.update_with(&self.toc, placed);
+        self.all.update_with(toc, named);
         self.live = Vec::new();
         self.closed = true;
         true
@@ -208,6 +221,7 @@ impl RootFs {
             marks: false,
             own: HashSet::new(),
             cleared: HashSet::new(),
+            hidden: Vec::new(),
             steps: 0,
             path: Vec::new(),
         })
@@ -296,7 +310,13 @@ impl RootFs {
         let Some(place) = place.filter(|place| is_dir || !place.key.is_empty()) else {
             version.fate = Fate::Unplaced;
             entry.path = crate::tree::normalised(&entry.path);
-            return self.push(&entry, version);
+            self.push(&entry, version)?;
+            // By its raw name it is listed with what is hidden. Nothing that is there has that name:
+            // a link is on its way.
+            if !entry.path.is_empty() {
+                self.all.insert(&self.toc, merged).ok_or(NoRoom::Names)?;
+            }
+            return Ok(());
         };
         entry.path = place.key;
         self.push(&entry, version)?;
@@ -391,8 +411,7 @@ impl RootFs {
             if let (Live::Entry, Some(ordinal)) = (was, self.all.ordinal(node)) {
                 self.hide(ordinal, laying.layer, fate);
                 if self.toc.kind(ordinal) != Some(EntryKind::Dir) {
-                    let bytes = self.toc.size(ordinal);
-                    self.layers[usize::from(laying.layer)].removed.add(bytes);
+                    laying.hidden.push(ordinal);
                 }
             }
             todo.extend(self.all.children(node));

@@ -11,6 +11,7 @@
 
 pub mod ask;
 mod lay;
+mod links;
 pub mod packages;
 mod place;
 pub mod query;
@@ -124,6 +125,7 @@ pub struct RootFs {
     /// `visible` is not what the layers make any more.
     stale: bool,
     layers: Vec<Changes>,
+    links: links::Links,
     /// The layer that is being laid over the others.
     laying: Option<Laying>,
     /// One was left out: none goes over it.
@@ -179,6 +181,7 @@ impl RootFs {
         });
         self.visible = tree;
         self.stale = false;
+        self.find_carriers();
         true
     }
 
@@ -205,6 +208,7 @@ impl RootFs {
             + self.all.memory()
             + self.visible.memory()
             + self.live.capacity()
+            + self.links.memory()
     }
 }
 
