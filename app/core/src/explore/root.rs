@@ -151,14 +151,10 @@ impl Merged for Root {
 
     fn refresh(&self, listing: &mut Listing) -> bool {
         let hidden = listing.spec().hidden;
-        let mut query = match &listing.spec().mode {
-            ViewMode::Search(text) => Query::new(text),
-            ViewMode::Dir | ViewMode::Flat => Query::new(""),
-        };
+        let mut query = query(listing);
         let mut choose = |ordinal: u32, path: &[u8]| {
             let listed = self.fs.version(ordinal).is_some_and(|v| match v.fate {
                 Fate::Visible => true,
-                Fate::Unplaced => false,
                 _ => hidden,
             });
             listed && query.matches(&self.fs, ordinal, path)
@@ -169,6 +165,7 @@ impl Merged for Root {
     fn info(&self, listing: &Listing, complete: bool) -> ViewInfo {
         let tree = self.tree(listing);
         let mut info = listing.info(tree, self.fs.toc(), complete);
+        info.problem = query(listing).problem().map(str::to_owned);
         if matches!(info.found, Found::Missing { .. })
             && let Some(hidden) = self.hidden(&listing.spec().at)
         {
@@ -207,6 +204,14 @@ impl Merged for Root {
 
     fn root(&self) -> &RootFs {
         &self.fs
+    }
+}
+
+/// What a listing looks for.
+fn query(listing: &Listing) -> Query {
+    match &listing.spec().mode {
+        ViewMode::Search(text) => Query::new(text),
+        ViewMode::Dir | ViewMode::Flat => Query::new(""),
     }
 }
 

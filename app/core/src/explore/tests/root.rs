@@ -322,8 +322,10 @@ fn questions_are_answered() {
     }) else {
         panic!("another answer");
     };
-    assert_eq!(sizes.largest[0].path, EntryPath::new("usr/big"));
-    assert_eq!(sizes.largest[0].layer, Some(2));
+    // Another name keeps what the second layer brought.
+    let largest = |n: usize| (sizes.largest[n].path.display(), sizes.largest[n].layer);
+    assert_eq!(largest(0), ("link".to_owned(), Some(1)));
+    assert_eq!(largest(1), ("usr/big".to_owned(), Some(2)));
     let RootAnswer::Packages(packages) = ask(RootAsk::Packages) else {
         panic!("another answer");
     };
@@ -399,4 +401,47 @@ fn what_does_not_fit_is_said() {
             .starts_with("Layer 4097 of 4097: with it there are more layers"),
         "{problem:?}"
     );
+}
+
+#[test]
+fn what_has_no_place_is_listed_with_what_is_hidden() {
+    let blobs = [
+        layer(0, &["a -> b", "b -> a", "c"]),
+        layer(1, &["a/lost", "c"]),
+    ];
+    let mut world = world(&blobs, &MemoryStore::default());
+    open(&mut world, &blobs);
+    world.run();
+    world.view(1, spec("", ViewMode::Flat));
+    assert_eq!(rows(&mut world, 1), ["a@0", "b@0", "c@1"]);
+    let hidden = |mode| ViewSpec {
+        hidden: true,
+        ..spec("", mode)
+    };
+    world.view(2, hidden(ViewMode::Flat));
+    let all = ["a@0", "a/lost@1 unplaced 1", "b@0", "c@0 replaced 1", "c@1"];
+    assert_eq!(rows(&mut world, 2), all);
+    world.view(3, hidden(ViewMode::Search("lost".to_owned())));
+    assert_eq!(rows(&mut world, 3), ["a/lost@1 unplaced 1"]);
+    let ordinal = world.rows(3)[0].ordinal.unwrap();
+    world.read(5, ordinal, 0, u64::MAX);
+    world.run();
+    assert!(world.content(5).unwrap().bytes == content(1, "a/lost"));
+}
+
+#[test]
+fn a_search_that_cannot_be_read_says_so() {
+    let blobs = blobs();
+    let mut world = world(&blobs, &MemoryStore::default());
+    open(&mut world, &blobs);
+    world.run();
+    let problem = |world: &mut World, text: &str| {
+        world.view(1, spec("", ViewMode::Search(text.to_owned())));
+        world.info(1).unwrap().problem
+    };
+    assert!(problem(&mut world, "re:usr/(bin").is_some());
+    let mixed = problem(&mut world, "name re:x").unwrap();
+    assert_eq!(mixed, "what stands before re: is no filter");
+    assert_eq!(problem(&mut world, "re:^usr/none$"), None);
+    assert_eq!(problem(&mut world, "name"), None);
 }
