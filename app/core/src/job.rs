@@ -578,6 +578,8 @@ pub struct ViewInfo {
     pub complete: bool,
     /// Sum of the sizes of the files listed, in bytes.
     pub bytes: u64,
+    /// Why the search finds nothing, if it cannot be read.
+    pub problem: Option<String>,
 }
 
 /// What a path names.

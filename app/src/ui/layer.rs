@@ -129,7 +129,11 @@ pub fn Layer() -> impl IntoView {
             {live(move || problem.get().map(|problem| {
                 let (rows, can_go_on) =
                     state.layer.progress().with_untracked(|p| (p.entries > 0, p.can_go_on));
-                let note = if rows { "What was read before stays listed below, unverified." } else { "" };
+                let note = match rows {
+                    true if route.with_untracked(is_of_root) => "What is listed below is of the layers before it.",
+                    true => "What was read before stays listed below, unverified.",
+                    false => "",
+                };
                 match can_go_on && !is_inside(state) {
                     true => {
                         let again = Callback::new(move |()| app.effects.go_on_with_layer());

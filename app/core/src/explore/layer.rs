@@ -11,6 +11,7 @@ use crate::layer_index::{
     TradeChoice, bare,
 };
 use crate::path::EntryPath;
+use crate::rootfs::Laid;
 use crate::toc::Toc;
 use crate::tree::{Resolved, Tree};
 use crate::view::listing::Listing;
@@ -183,10 +184,18 @@ impl Layer {
         self.content = Content::Merged(merged);
     }
 
-    /// Puts the next layer over those that are there.
-    pub(super) fn add_layer(&mut self, toc: &Toc, out_len: u64) {
+    /// Puts the next layer over those that are there, some of it at a time.
+    pub(super) fn lay(&mut self, toc: &Toc, out_len: u64) -> Laid {
+        match &mut self.content {
+            Content::Merged(merged) => merged.lay(toc, out_len),
+            _ => Laid::Whole,
+        }
+    }
+
+    /// Takes back what is there of a layer that is not all in.
+    pub(super) fn give_up_layer(&mut self) {
         if let Content::Merged(merged) = &mut self.content {
-            merged.add(toc, out_len);
+            merged.give_up();
         }
     }
 

@@ -14,14 +14,13 @@ use crate::archive::ArchiveError;
 use crate::job::{Access, Event, Found, LayerSource, Phase, ReadId, Row, Target, ViewInfo};
 use crate::job::{Verified, ViewMode};
 use crate::path::EntryPath;
-use crate::rootfs::Fate;
-use crate::rootfs::RootFs;
 use crate::rootfs::ask::{MAX_WASTE, PackagesAnswer, RootAnswer, RootAsk};
 use crate::rootfs::packages::{
     self, APK_INSTALLED, DPKG_INFO, DPKG_STATUS, DPKG_STATUS_D, Packages,
 };
 use crate::rootfs::query::Query;
 use crate::rootfs::waste::Waste;
+use crate::rootfs::{Fate, Laid, NoRoom, RootFs};
 use crate::toc::Toc;
 use crate::tree::{NodeId, Resolved, Tree};
 use crate::view::listing::{self, Listing, MAX_OTHERS};
@@ -38,10 +37,15 @@ use super::{read, stream};
 /// their way. They share a thread, so more would only share its time.
 const STREAMS: usize = 2;
 
+/// Steps of laying a layer over the others between two looks at other messages: some milliseconds.
+const SLICE: u64 = 100_000;
+
 /// What a session needs of layers that are laid one over the other.
 pub(super) trait Merged {
-    /// Puts the next layer over those that are there.
-    fn add(&mut self, toc: &Toc, out_len: u64);
+    /// Puts the next layer over those that are there, some of it at a time.
+    fn lay(&mut self, toc: &Toc, out_len: u64) -> Laid;
+    /// Takes back what is there of a layer that is not all in.
+    fn give_up(&mut self);
     fn toc(&self) -> &Toc;
     /// Uncompressed bytes of all layers.
     fn out_len(&self) -> u64;
@@ -107,11 +111,20 @@ impl Root {
 }
 
 impl Merged for Root {
-    fn add(&mut self, toc: &Toc, out_len: u64) {
-        self.fs.add_layer(toc);
-        self.fs.update();
-        self.out_len = self.out_len.saturating_add(out_len);
-        self.stamp += 1;
+    fn lay(&mut self, toc: &Toc, out_len: u64) -> Laid {
+        let laid = self.fs.lay(toc, SLICE);
+        if laid == Laid::Whole {
+            self.fs.update();
+            self.out_len = self.out_len.saturating_add(out_len);
+        }
+        if laid != Laid::Part {
+            self.stamp += 1;
+        }
+        laid
+    }
+
+    fn give_up(&mut self) {
+        self.stamp += u32::from(self.fs.give_up());
     }
 
     fn toc(&self) -> &Toc {
@@ -138,14 +151,10 @@ impl Merged for Root {
 
     fn refresh(&self, listing: &mut Listing) -> bool {
         let hidden = listing.spec().hidden;
-        let mut query = match &listing.spec().mode {
-            ViewMode::Search(text) => Query::new(text),
-            ViewMode::Dir | ViewMode::Flat => Query::new(""),
-        };
+        let mut query = query(listing);
         let mut choose = |ordinal: u32, path: &[u8]| {
             let listed = self.fs.version(ordinal).is_some_and(|v| match v.fate {
                 Fate::Visible => true,
-                Fate::Unplaced => false,
                 _ => hidden,
             });
             listed && query.matches(&self.fs, ordinal, path)
@@ -156,6 +165,7 @@ impl Merged for Root {
     fn info(&self, listing: &Listing, complete: bool) -> ViewInfo {
         let tree = self.tree(listing);
         let mut info = listing.info(tree, self.fs.toc(), complete);
+        info.problem = query(listing).problem().map(str::to_owned);
         if matches!(info.found, Found::Missing { .. })
             && let Some(hidden) = self.hidden(&listing.spec().at)
         {
@@ -194,6 +204,14 @@ impl Merged for Root {
 
     fn root(&self) -> &RootFs {
         &self.fs
+    }
+}
+
+/// What a listing looks for.
+fn query(listing: &Listing) -> Query {
+    match &listing.spec().mode {
+        ViewMode::Search(text) => Query::new(text),
+        ViewMode::Dir | ViewMode::Flat => Query::new(""),
     }
 }
 
@@ -250,10 +268,13 @@ pub(super) async fn open<P: Ports>(
             });
             return Ok(());
         }
-        {
-            let layer = next.layer.borrow();
-            let mut whole = job.layer.borrow_mut();
-            whole.add_layer(layer.toc(), layer.out_len());
+        if let Laid::LeftOut(why) = lay(job, next).await {
+            let told = left_out(why, merged, count);
+            job.advance(|progress| {
+                progress.phase = Phase::Failed;
+                progress.problem = Some(told);
+            });
+            return Ok(());
         }
         let damage = problem_of(next, merged, count);
         let verified = next.progress.borrow().verified;
@@ -277,6 +298,41 @@ pub(super) async fn open<P: Ports>(
         }
     });
     Ok(())
+}
+
+/// A layer that is being laid over the others. If that is given up, nothing of it stays.
+struct Laying<'a, P: Ports>(&'a Job<P>);
+
+impl<P: Ports> Drop for Laying<'_, P> {
+    fn drop(&mut self) {
+        self.0.layer.borrow_mut().give_up_layer();
+    }
+}
+
+/// Lays a layer over those below it.
+async fn lay<P: Ports>(job: &Job<P>, part: &Job<P>) -> Laid {
+    let _laying = Laying(job);
+    loop {
+        let laid = {
+            let layer = part.layer.borrow();
+            let mut whole = job.layer.borrow_mut();
+            whole.lay(layer.toc(), layer.out_len())
+        };
+        if laid != Laid::Part {
+            return laid;
+        }
+        job.ports.yield_now().await;
+    }
+}
+
+/// A layer does not fit over the others.
+fn left_out(why: NoRoom, index: usize, count: u32) -> Problem {
+    Problem::new(
+        "ROOT_TOO_LARGE",
+        "Not all layers could be laid one over the other",
+        format!("Layer {} of {count}: {why}", index + 1),
+        "What is shown is of the layers before it. Open the others one by one, from the image's page.",
+    )
 }
 
 /// What is wrong with a layer, by its place.

@@ -169,7 +169,7 @@ impl PackagesAnswer {
             b.total.bytes.cmp(&a.total.bytes).then_with(by_name)
         });
         facts.truncate(MAX_PACKAGES_TOLD);
-        let sizes = Sizes::of(&root.visible, &root.toc);
+        let sizes = Sizes::of(&root.visible, &root.toc, &|n| root.bytes(n));
         PackagesAnswer {
             packages: facts,
             count,
@@ -216,12 +216,15 @@ impl RootFs {
             if self.toc.kind(ordinal) == Some(EntryKind::Dir) {
                 continue;
             }
-            let size = self.toc.size(ordinal);
+            let visible = version.fate == Fate::Visible;
             if let Some(layer) = facts.get_mut(usize::from(version.layer)) {
-                layer.brought.add(size);
-                if version.fate == Fate::Visible {
-                    layer.visible.add(size);
-                }
+                layer.brought.add(self.toc.size(ordinal));
+                layer.visible.files += u32::from(visible);
+            }
+            let from = self.bytes_from(ordinal).filter(|_| visible);
+            if let Some(layer) = from.and_then(|n| facts.get_mut(usize::from(n))) {
+                let bytes = &mut layer.visible.bytes;
+                *bytes = bytes.saturating_add(self.bytes(ordinal));
             }
         }
         facts
@@ -236,7 +239,7 @@ impl RootFs {
                 ..SizesAnswer::default()
             };
         };
-        let sizes = Sizes::of(tree, toc);
+        let sizes = Sizes::of(tree, toc, &|n| self.bytes(n));
         let sized = |node: NodeId| {
             let dir = tree.is_dir(node, toc);
             let layer = tree.ordinal(node).and_then(|o| self.version(o));
@@ -304,13 +307,16 @@ impl RootFs {
             let Some(ordinal) = self.visible.ordinal(node) else {
                 continue;
             };
+            if self.toc.kind(ordinal) == Some(EntryKind::Dir) {
+                continue;
+            }
             let version = self.version(ordinal);
-            let total = version.and_then(|v| layers.get_mut(usize::from(v.layer)));
-            if let Some(total) = total
-                && self.toc.kind(ordinal) != Some(EntryKind::Dir)
-            {
+            if let Some(total) = version.and_then(|v| layers.get_mut(usize::from(v.layer))) {
                 total.files += 1;
-                total.bytes = total.bytes.saturating_add(self.toc.size(ordinal));
+            }
+            let from = self.bytes_from(ordinal);
+            if let Some(total) = from.and_then(|n| layers.get_mut(usize::from(n))) {
+                total.bytes = total.bytes.saturating_add(self.bytes(ordinal));
             }
         }
         layers

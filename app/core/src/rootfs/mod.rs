@@ -10,6 +10,8 @@
 //! below it alone, wherever in its archive the whiteout stands.
 
 pub mod ask;
+mod lay;
+mod links;
 pub mod packages;
 mod place;
 pub mod query;
@@ -17,12 +19,13 @@ pub mod sizes;
 pub mod waste;
 pub mod words;
 
-use std::collections::HashSet;
-
 use serde::{Deserialize, Serialize};
 
-use crate::toc::{Entry, EntryKind, Toc};
-use crate::tree::{NodeId, Tree};
+use crate::toc::Toc;
+use crate::tree::Tree;
+
+use lay::Laying;
+pub use lay::{Laid, MAX_LAYER_STEPS, NoRoom, Room};
 
 /// Layers of one image. Runtimes stop at 128 or 500; positions in the table have 16 bits.
 pub const MAX_LAYERS: usize = 4096;
@@ -32,7 +35,7 @@ pub(crate) const WHITEOUT: &[u8] = b".wh.";
 /// The front of names that only a union file system gives a meaning to; `.wh..wh..opq` is the one
 /// that layers use.
 pub(crate) const WHITEOUT_META: &[u8] = b".wh..wh.";
-const OPAQUE: &[u8] = b".wh..wh..opq";
+pub(crate) const OPAQUE: &[u8] = b".wh..wh..opq";
 
 /// What became of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -108,17 +111,6 @@ impl Count {
     }
 }
 
-/// What a name stands for at the moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Live {
-    /// Nothing.
-    Dead,
-    /// A directory that no entry states.
-    Implied,
-    /// The last entry of the name.
-    Entry,
-}
-
 /// The layers of an image as one file system.
 #[derive(Debug, Clone, Default)]
 pub struct RootFs {
@@ -127,13 +119,18 @@ pub struct RootFs {
     /// Every name that any layer has.
     all: Tree,
     /// By node of `all`.
-    live: Vec<Live>,
+    live: Vec<lay::Live>,
     /// What is visible; made when it is asked for.
     visible: Tree,
-    /// Entries that `visible` was made of.
-    seen: usize,
+    /// `visible` is not what the layers make any more.
+    stale: bool,
     layers: Vec<Changes>,
-    full: bool,
+    links: links::Links,
+    /// The layer that is being laid over the others.
+    laying: Option<Laying>,
+    /// One was left out: none goes over it.
+    closed: bool,
+    room: Room,
 }
 
 impl RootFs {
@@ -142,196 +139,12 @@ impl RootFs {
         Self::default()
     }
 
-    /// Puts the next layer over those that are there. False, and the rest is left out, if that is
-    /// more than fits (see [`MAX_LAYERS`] and [`crate::tar::Limits`]).
-    pub fn add_layer(&mut self, toc: &Toc) -> bool {
-        if self.layers.len() >= MAX_LAYERS {
-            self.full = true;
-            return false;
+    /// Of no layer, with other limits than the default ones.
+    pub fn with_room(room: Room) -> Self {
+        RootFs {
+            room,
+            ..Self::default()
         }
-        let layer = self.layers.len() as u16; // below MAX_LAYERS
-        self.layers.push(Changes::default());
-        self.live_at(Tree::ROOT); // it is always there
-        self.remove(layer, toc);
-        let mut path = Vec::new();
-        for ordinal in 0..toc.len() {
-            toc.path_into(ordinal, &mut path);
-            if is_marker(&path) {
-                continue;
-            }
-            let Some(entry) = toc.get(ordinal) else {
-                break;
-            };
-            if !self.add(layer, ordinal, entry) {
-                self.full = true;
-                break;
-            }
-        }
-        self.seen = usize::MAX;
-        !self.full
-    }
-
-    /// Does what the layer's whiteouts say.
-    fn remove(&mut self, layer: u16, toc: &Toc) {
-        let mut path = Vec::new();
-        let mut cleared = HashSet::new();
-        let own = own_directories(toc);
-        for ordinal in 0..toc.len() {
-            toc.path_into(ordinal, &mut path);
-            let (dir, name) = split(&path);
-            let Some(hidden) = name.strip_prefix(WHITEOUT) else {
-                continue;
-            };
-            if name == OPAQUE {
-                let at = self.place_of_dir(dir, &own);
-                // Once a layer: what stands in it afterwards is the layer's own.
-                if let Some(at) = at.filter(|at| cleared.insert(*at)) {
-                    let children: Vec<NodeId> = self.all.children(at).collect();
-                    for child in children {
-                        self.hide_tree(child, layer, Fate::Cleared);
-                    }
-                }
-            } else if !name.starts_with(WHITEOUT_META) && !matches!(hidden, b"" | b"." | b"..") {
-                let at = self.place_of_dir(dir, &own);
-                if let Some(at) = at.and_then(|dir| self.all.child(dir, hidden)) {
-                    self.hide_tree(at, layer, Fate::Deleted);
-                }
-            }
-        }
-    }
-
-    /// Adds one entry; false if there is no room.
-    fn add(&mut self, layer: u16, ordinal: u32, mut entry: Entry) -> bool {
-        let merged = self.toc.len();
-        let place = self.place(&entry.path, false);
-        if entry.kind == EntryKind::Hardlink
-            && let Some(target) = self.place(&entry.linkname, false)
-        {
-            entry.linkname = target;
-        }
-        let mut version = Version {
-            layer,
-            ordinal,
-            fate: Fate::Visible,
-            by: layer,
-        };
-        // Nothing but a directory can be the root.
-        let place = place.filter(|key| !key.is_empty() || entry.kind == EntryKind::Dir);
-        let Some(key) = place else {
-            version.fate = Fate::Unplaced;
-            entry.path = crate::tree::normalised(&entry.path);
-            if self.toc.push(&entry) {
-                self.versions.push(version);
-                return true;
-            }
-            return false;
-        };
-        entry.path = key;
-        if !self.toc.push(&entry) {
-            return false;
-        }
-        self.versions.push(version);
-        let is_dir = entry.kind == EntryKind::Dir;
-        let before = self.all.find(&entry.path);
-        let before = before.and_then(|node| Some((self.all.ordinal(node)?, self.is(node))));
-        let Some(node) = self.all.insert(&self.toc, merged) else {
-            return false;
-        };
-        self.make_room(node, layer);
-        let was = self.live_at(node);
-        if let (Some((old, Live::Entry)), Live::Entry) = (before, was) {
-            self.hide(old, layer, Fate::Replaced);
-        }
-        if !is_dir && was != Live::Dead {
-            let children: Vec<NodeId> = self.all.children(node).collect();
-            for child in children {
-                self.hide_tree(child, layer, Fate::Buried);
-            }
-        }
-        let old = before.filter(|(_, live)| *live == Live::Entry);
-        self.count(layer, merged, old.map(|(old, _)| old));
-        self.live[node.index()] = Live::Entry;
-        true
-    }
-
-    /// Makes all directories above a node be directories.
-    fn make_room(&mut self, node: NodeId, layer: u16) {
-        let mut at = node;
-        while let Some(dir) = self.all.parent(at) {
-            let ordinal = self.all.ordinal(dir);
-            match (self.live_at(dir), ordinal) {
-                (Live::Dead, _) => self.live[dir.index()] = Live::Implied,
-                (Live::Entry, Some(ordinal)) if self.toc.kind(ordinal) != Some(EntryKind::Dir) => {
-                    // No runtime gets this far; the later layer wins, as it does everywhere.
-                    self.hide(ordinal, layer, Fate::Replaced);
-                    self.live[dir.index()] = Live::Implied;
-                }
-                _ => return, // and so are those above it
-            }
-            at = dir;
-        }
-    }
-
-    /// What a node stands for.
-    fn is(&self, node: NodeId) -> Live {
-        self.live.get(node.index()).copied().unwrap_or(Live::Dead)
-    }
-
-    /// The same, with a place for it.
-    fn live_at(&mut self, node: NodeId) -> Live {
-        if self.live.len() < self.all.node_count() {
-            self.live.resize(self.all.node_count(), Live::Dead);
-        }
-        if node == Tree::ROOT && self.live[0] == Live::Dead {
-            self.live[0] = Live::Implied;
-        }
-        self.live[node.index()]
-    }
-
-    /// Hides a name and everything under it.
-    fn hide_tree(&mut self, node: NodeId, layer: u16, fate: Fate) {
-        let mut todo = vec![node];
-        while let Some(node) = todo.pop() {
-            let was = self.is(node);
-            if was == Live::Dead {
-                continue; // and so is all under it
-            }
-            self.live[node.index()] = Live::Dead;
-            if let (Live::Entry, Some(ordinal)) = (was, self.all.ordinal(node)) {
-                self.hide(ordinal, layer, fate);
-                if self.toc.kind(ordinal) != Some(EntryKind::Dir) {
-                    let bytes = self.toc.size(ordinal);
-                    self.layers[usize::from(layer)].removed.add(bytes);
-                }
-            }
-            todo.extend(self.all.children(node));
-        }
-    }
-
-    fn hide(&mut self, ordinal: u32, by: u16, fate: Fate) {
-        if let Some(version) = self.versions.get_mut(ordinal as usize) {
-            version.fate = fate;
-            version.by = by;
-        }
-    }
-
-    /// Counts what an entry does to its name.
-    fn count(&mut self, layer: u16, new: u32, old: Option<u32>) {
-        if self.toc.kind(new) == Some(EntryKind::Dir) {
-            return;
-        }
-        let bytes = self.toc.size(new);
-        let changes = &mut self.layers[usize::from(layer)];
-        match old {
-            None => changes.added.add(bytes),
-            Some(old) if same(&self.toc, old, new) => changes.repeated.add(bytes),
-            Some(_) => changes.modified.add(bytes),
-        }
-    }
-
-    /// A node of [`RootFs::all`] is there at the moment: by an entry or because of what is in it.
-    fn is_there(&self, node: NodeId) -> bool {
-        self.is(node) != Live::Dead
     }
 
     /// Every entry of every layer but the whiteouts, under its name in the root file system.
@@ -349,9 +162,14 @@ impl RootFs {
         &self.visible
     }
 
+    /// There is a layer more than in [`RootFs::visible`].
+    pub fn is_stale(&self) -> bool {
+        self.stale && self.laying.is_none()
+    }
+
     /// Makes the tree of what is visible anew if there is another layer. True if so.
     pub fn update(&mut self) -> bool {
-        if self.seen == self.versions.len() {
+        if !self.is_stale() {
             return false;
         }
         let versions = &self.versions;
@@ -362,7 +180,8 @@ impl RootFs {
                 .is_some_and(|v| v.fate == Fate::Visible)
         });
         self.visible = tree;
-        self.seen = self.versions.len();
+        self.stale = false;
+        self.find_carriers();
         true
     }
 
@@ -382,11 +201,6 @@ impl RootFs {
         &self.layers
     }
 
-    /// Not all of it fitted.
-    pub fn is_full(&self) -> bool {
-        self.full || self.all.is_full()
-    }
-
     /// Bytes of memory taken, about.
     pub fn memory(&self) -> usize {
         self.toc.memory()
@@ -394,22 +208,8 @@ impl RootFs {
             + self.all.memory()
             + self.visible.memory()
             + self.live.capacity()
+            + self.links.memory()
     }
-}
-
-/// The normalised names of the directories that a layer with markers states itself.
-fn own_directories(toc: &Toc) -> HashSet<Vec<u8>> {
-    let mut path = Vec::new();
-    let mut marks = false;
-    let mut own = HashSet::new();
-    for ordinal in 0..toc.len() {
-        toc.path_into(ordinal, &mut path);
-        if toc.kind(ordinal) == Some(EntryKind::Dir) {
-            own.insert(crate::tree::normalised(&path));
-        }
-        marks |= is_marker(&path);
-    }
-    if marks { own } else { HashSet::new() }
 }
 
 /// A name that says what to remove, or that only a union file system has a use for.
@@ -429,22 +229,6 @@ pub(crate) fn split(path: &[u8]) -> (&[u8], &[u8]) {
         Some(at) => (&path[..at], &path[at + 1..]),
         None => (&[], path),
     }
-}
-
-/// Two entries say the same.
-fn same(toc: &Toc, old: u32, new: u32) -> bool {
-    let facts = |ordinal: u32| {
-        let entry = toc.get(ordinal)?;
-        Some((
-            entry.kind,
-            entry.size,
-            entry.mode & 0o7777,
-            (entry.uid, entry.gid),
-            entry.mtime_s,
-            entry.linkname,
-        ))
-    };
-    facts(old) == facts(new)
 }
 
 #[cfg(test)]

@@ -183,7 +183,7 @@ impl Packages {
         free.insert(package as u32); // below MAX_PACKAGES
         if let Some(package) = self.packages.get_mut(package) {
             package.total.files += 1;
-            package.total.bytes = package.total.bytes.saturating_add(toc.size(ordinal));
+            package.total.bytes = package.total.bytes.saturating_add(root.bytes(ordinal));
         }
     }
 }

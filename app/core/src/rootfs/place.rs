@@ -9,38 +9,63 @@ use crate::tree::{MAX_LINKS, NodeId, Tree};
 /// Components walked for one name, all its links' targets included; more is taken for a circle.
 const MAX_STEPS: u32 = 100_000;
 
+/// Where an entry goes.
+pub(super) struct Place {
+    /// Its name, with no slash before or after it.
+    pub(super) key: Vec<u8>,
+    /// What is there at the moment.
+    pub(super) node: Option<NodeId>,
+}
+
 impl RootFs {
-    /// The place of a name as the layers stand now, with no slash before or after it: `..` goes up,
-    /// at most to the root; symbolic links in its directories are followed, the last component's
-    /// only if `last` is set. None if the links go in a circle.
-    pub(super) fn place(&self, raw: &[u8], last: bool) -> Option<Vec<u8>> {
-        self.place_unless(raw, last, &HashSet::new())
+    /// The place of a name as the layers stand now: `..` goes up, at most to the root; symbolic
+    /// links in its directories are followed, the last component is not. None if the links go in a
+    /// circle. Adds what it takes to `steps`.
+    pub(super) fn place(&self, raw: &[u8], steps: &mut u64) -> Option<Place> {
+        self.place_unless(raw, false, &HashSet::new(), steps)
     }
 
     /// The node of the directory in which a layer's marker stands. A directory that the layer itself
     /// puts where a link was (`own`) has nothing of lower layers in it, least of all what the link
     /// led to.
-    pub(super) fn place_of_dir(&self, raw: &[u8], own: &HashSet<Vec<u8>>) -> Option<NodeId> {
-        self.all.find(&self.place_unless(raw, true, own)?)
+    pub(super) fn place_of_dir(
+        &self,
+        raw: &[u8],
+        own: &HashSet<Vec<u8>>,
+        steps: &mut u64,
+    ) -> Option<NodeId> {
+        self.place_unless(raw, true, own, steps)?.node
     }
 
-    /// [`RootFs::place`]; none if a link is where one of `own` is to be.
-    fn place_unless(&self, raw: &[u8], last: bool, own: &HashSet<Vec<u8>>) -> Option<Vec<u8>> {
+    /// [`RootFs::place`], with the last component followed if `last` is set; none if a link is where
+    /// one of `own` is to be.
+    fn place_unless(
+        &self,
+        raw: &[u8],
+        last: bool,
+        own: &HashSet<Vec<u8>>,
+        steps: &mut u64,
+    ) -> Option<Place> {
         let mut todo = cleaned(raw);
         todo.reverse();
         let mut key = Vec::with_capacity(raw.len());
         // None where nothing is yet.
         let mut node = Some(Tree::ROOT);
-        let (mut links, mut steps) = (0, 0);
+        // For each component of the key, what it is in and how long the key was before it.
+        let mut above: Vec<(Option<NodeId>, usize)> = Vec::new();
+        let (mut links, mut walked) = (0, 0);
         while let Some(name) = todo.pop() {
-            steps += 1;
-            if steps > MAX_STEPS {
+            walked += 1;
+            *steps += 1;
+            if walked > MAX_STEPS {
                 return None;
             }
             if name == b".." {
                 // Of a link's target: the directory above the one that was reached.
-                key.truncate(key.iter().rposition(|b| *b == b'/').unwrap_or(0));
-                node = self.all.find(&key).filter(|node| self.is_there(*node));
+                if let Some((dir, len)) = above.pop() {
+                    node = dir;
+                    key.truncate(len);
+                }
                 continue;
             }
             let child = node.and_then(|node| self.all.child(node, name));
@@ -56,23 +81,25 @@ impl RootFs {
                 }
                 if target.first() == Some(&b'/') {
                     key.clear();
+                    above.clear();
                     node = Some(Tree::ROOT);
                 }
                 todo.extend(names(target).rev());
                 continue;
             }
+            above.push((node, key.len()));
             if !key.is_empty() {
                 key.push(b'/');
             }
             key.extend_from_slice(name);
             node = child;
         }
-        Some(key)
+        Some(Place { key, node })
     }
 
     /// The target of a symbolic link that is there.
     fn symlink(&self, node: NodeId) -> Option<&[u8]> {
-        if self.is(node) != super::Live::Entry {
+        if self.is(node) != super::lay::Live::Entry {
             return None;
         }
         let ordinal = self.all.ordinal(node)?;

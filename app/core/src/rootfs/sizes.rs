@@ -8,7 +8,7 @@ use crate::tree::{NodeId, Tree};
 /// What is under a name, itself included.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Total {
-    /// Bytes, uncompressed. A file with several names counts once, where its entry is.
+    /// Bytes, uncompressed. A file with several names counts once.
     pub bytes: u64,
     /// Entries that are no directories.
     pub files: u32,
@@ -21,8 +21,8 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    /// Adds everything up.
-    pub fn of(tree: &Tree, toc: &Toc) -> Sizes {
+    /// Adds everything up; `bytes` says what an entry takes.
+    pub fn of(tree: &Tree, toc: &Toc, bytes: &dyn Fn(u32) -> u64) -> Sizes {
         let mut totals = vec![Total::default(); tree.node_count()];
         // What is in a directory was made after it.
         for index in (0..totals.len()).rev() {
@@ -32,7 +32,7 @@ impl Sizes {
                 if toc.kind(ordinal) != Some(EntryKind::Dir) {
                     own.files += 1;
                 }
-                own.bytes = own.bytes.saturating_add(toc.size(ordinal));
+                own.bytes = own.bytes.saturating_add(bytes(ordinal));
             }
             if let Some(parent) = tree.parent(node) {
                 let own = totals[index];
@@ -81,7 +81,7 @@ impl Sizes {
             let Some(ordinal) = tree.ordinal(node) else {
                 continue;
             };
-            let size = toc.size(ordinal);
+            let size = self.total(node).bytes; // nothing is in it, if it is a file
             if size > 0 && toc.kind(ordinal) != Some(EntryKind::Dir) {
                 out.push((node, size));
             }
@@ -118,7 +118,7 @@ mod tests {
         ]);
         let mut tree = Tree::new();
         tree.update(&toc);
-        let sizes = Sizes::of(&tree, &toc);
+        let sizes = Sizes::of(&tree, &toc, &|n| toc.size(n));
         let total = |path: &str| {
             let total = sizes.total(tree.find(path.as_bytes()).unwrap());
             (total.bytes, total.files)
@@ -151,7 +151,7 @@ mod tests {
             let toc = toc(&lines.iter().map(String::as_str).collect::<Vec<_>>());
             let mut tree = Tree::new();
             tree.update(&toc);
-            let found = Sizes::of(&tree, &toc).largest(&tree, &toc, Tree::ROOT, max);
+            let found = Sizes::of(&tree, &toc, &|n| toc.size(n)).largest(&tree, &toc, Tree::ROOT, max);
             let mut expect: Vec<u64> = sizes.into_iter().filter(|s| *s > 0).collect();
             expect.sort_unstable_by(|a, b| b.cmp(a));
             expect.truncate(max);

@@ -1,6 +1,7 @@
 //! Layers laid one over the other: tables, a model, and figures.
 
 use super::*;
+use crate::toc::{Entry, EntryKind};
 use crate::tree::{Resolved, tests::entry_at};
 
 /// A table of contents from lines: a letter for the kind (`f`, `d`, `s`, `h`, `c`, `b`, `p`), the

@@ -195,6 +195,17 @@ impl Toc {
         true
     }
 
+    /// Leaves the entries before an ordinal alone.
+    pub(crate) fn truncate(&mut self, ordinal: u32) {
+        if let Some(record) = self.record(ordinal) {
+            self.names.truncate(record.name_start as usize);
+        }
+        self.records.truncate(ordinal as usize);
+        self.devices.retain(|n, _| *n < ordinal);
+        self.sparse.retain(|n, _| *n < ordinal);
+        self.stored.retain(|n, _| *n < ordinal);
+    }
+
     /// The entries from an ordinal on, alone.
     pub(crate) fn since(&self, ordinal: u32) -> Toc {
         let mut new = Toc::new();

@@ -167,6 +167,7 @@ impl Listing {
             found: self.found(tree, toc),
             complete,
             bytes: self.bytes,
+            problem: None,
         }
     }
 

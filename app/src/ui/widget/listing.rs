@@ -176,12 +176,14 @@ pub fn Listing() -> impl IntoView {
         list.with(|l| l.info.is_some() && l.total() == 0).then(|| {
             let complete = list.with(|l| l.is_complete());
             let filtered = list.with(|l| l.spec.mode != ViewMode::Dir);
+            let problem = list.with(|l| l.info.as_ref().and_then(|i| i.problem.clone()));
             view! {
                 <p class="empty">
-                    {match (complete, filtered) {
-                        (false, _) => "Nothing here yet: it is still coming in.",
-                        (true, true) => "Nothing matches.",
-                        (true, false) => "This directory is empty.",
+                    {match (problem, complete, filtered) {
+                        (Some(why), _, _) => format!("The search cannot be read: {why}."),
+                        (None, false, _) => "Nothing here yet: it is still coming in.".to_owned(),
+                        (None, true, true) => "Nothing matches.".to_owned(),
+                        (None, true, false) => "This directory is empty.".to_owned(),
                     }}
                 </p>
             }

@@ -322,8 +322,10 @@ fn questions_are_answered() {
     }) else {
         panic!("another answer");
     };
-    assert_eq!(sizes.largest[0].path, EntryPath::new("usr/big"));
-    assert_eq!(sizes.largest[0].layer, Some(2));
+    // Another name keeps what the second layer brought.
+    let largest = |n: usize| (sizes.largest[n].path.display(), sizes.largest[n].layer);
+    assert_eq!(largest(0), ("link".to_owned(), Some(1)));
+    assert_eq!(largest(1), ("usr/big".to_owned(), Some(2)));
     let RootAnswer::Packages(packages) = ask(RootAsk::Packages) else {
         panic!("another answer");
     };
@@ -335,4 +337,111 @@ fn questions_are_answered() {
     assert_eq!(layers[2].changes.removed.files, 1);
     // By all that a layer tells of them, its big file is that of the layer below.
     assert_eq!(layers[1].changes.repeated.files, 1);
+}
+
+#[test]
+fn half_a_layer_is_never_left() {
+    let lower = layer(0, &["etc/", "etc/gone"]);
+    // More than one slice of work.
+    let deep: Vec<String> = (0..24_000)
+        .map(|i| format!("a/b/c/d/e/f/g/h/{i}/"))
+        .collect();
+    let mut lines: Vec<&str> = vec!["etc/.wh.gone"];
+    lines.extend(deep.iter().map(String::as_str));
+    let blobs = [lower, layer(1, &lines)];
+    let store = MemoryStore::default();
+    let mut first = world(&blobs, &store);
+    open(&mut first, &blobs);
+    first.run();
+    assert_eq!(first.phase(), Phase::Done);
+    let mut seen = [0; 3];
+    for turns in 0.. {
+        let mut world = world(&blobs, &store);
+        open(&mut world, &blobs);
+        (0..turns).for_each(|_| world.turn());
+        if world.phase() == Phase::Done {
+            break;
+        }
+        world.post(Request::Cancel { job: 1 });
+        world.run();
+        let progress = world.progress();
+        assert_eq!(progress.phase, Phase::Cancelled);
+        let layers = progress.layers.map_or(0, |(n, _)| n as usize);
+        seen[layers] += 1;
+        assert_eq!(progress.entries, [0, 2, 24_002][layers]);
+        let all = ViewSpec {
+            hidden: true,
+            ..spec("etc", ViewMode::Dir)
+        };
+        world.view(1, all);
+        let expect: &[&str] = [&[][..], &["etc/gone@0"], &["etc/gone@0 deleted 1"]][layers];
+        assert_eq!(rows(&mut world, 1), expect);
+    }
+    assert!(
+        seen[1] >= 3,
+        "in the middle of the second layer too: {seen:?}"
+    );
+}
+
+#[test]
+fn what_does_not_fit_is_said() {
+    let blob = layer(0, &["etc/", "etc/new"]);
+    let blobs = vec![blob; crate::rootfs::MAX_LAYERS + 1];
+    let mut world = world(&blobs, &MemoryStore::default());
+    open(&mut world, &blobs);
+    world.run();
+    let progress = world.progress();
+    assert_eq!(progress.phase, Phase::Failed);
+    assert_eq!(progress.layers, Some((4096, 4097)));
+    let problem = progress.problem.unwrap();
+    assert_eq!(problem.code, "ROOT_TOO_LARGE");
+    assert!(
+        problem
+            .cause
+            .starts_with("Layer 4097 of 4097: with it there are more layers"),
+        "{problem:?}"
+    );
+}
+
+#[test]
+fn what_has_no_place_is_listed_with_what_is_hidden() {
+    let blobs = [
+        layer(0, &["a -> b", "b -> a", "c"]),
+        layer(1, &["a/lost", "c"]),
+    ];
+    let mut world = world(&blobs, &MemoryStore::default());
+    open(&mut world, &blobs);
+    world.run();
+    world.view(1, spec("", ViewMode::Flat));
+    assert_eq!(rows(&mut world, 1), ["a@0", "b@0", "c@1"]);
+    let hidden = |mode| ViewSpec {
+        hidden: true,
+        ..spec("", mode)
+    };
+    world.view(2, hidden(ViewMode::Flat));
+    let all = ["a@0", "a/lost@1 unplaced 1", "b@0", "c@0 replaced 1", "c@1"];
+    assert_eq!(rows(&mut world, 2), all);
+    world.view(3, hidden(ViewMode::Search("lost".to_owned())));
+    assert_eq!(rows(&mut world, 3), ["a/lost@1 unplaced 1"]);
+    let ordinal = world.rows(3)[0].ordinal.unwrap();
+    world.read(5, ordinal, 0, u64::MAX);
+    world.run();
+    assert!(world.content(5).unwrap().bytes == content(1, "a/lost"));
+}
+
+#[test]
+fn a_search_that_cannot_be_read_says_so() {
+    let blobs = blobs();
+    let mut world = world(&blobs, &MemoryStore::default());
+    open(&mut world, &blobs);
+    world.run();
+    let problem = |world: &mut World, text: &str| {
+        world.view(1, spec("", ViewMode::Search(text.to_owned())));
+        world.info(1).unwrap().problem
+    };
+    assert!(problem(&mut world, "re:usr/(bin").is_some());
+    let mixed = problem(&mut world, "name re:x").unwrap();
+    assert_eq!(mixed, "what stands before re: is no filter");
+    assert_eq!(problem(&mut world, "re:^usr/none$"), None);
+    assert_eq!(problem(&mut world, "name"), None);
 }
