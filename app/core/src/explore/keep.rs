@@ -63,7 +63,7 @@ pub(super) async fn begin<P: Ports>(
             run
         }
         None => {
-            job.layer.borrow_mut().begin(job.source.trade);
+            job.layer.borrow_mut().begin(job.source.trade, false);
             let mut run = Run::new(ports.hash(algorithm, Vec::new()), 0);
             if can_resume {
                 let partial = PartialIndex::new(job.source.digest.clone());
@@ -120,7 +120,7 @@ async fn read<P: Ports>(job: &Job<P>) -> Read {
         );
     }
     Ok(Some(
-        head.resume(layer::build_options(job.source.trade), &parts),
+        head.resume(layer::build_options(job.source.trade, false), &parts),
     ))
 }
 
