@@ -300,6 +300,9 @@ pub fn index_key(digest: &Digest) -> String {
     format!("layer/{digest}")
 }
 
+/// What keys begin with under which answers of registries are kept, beside the indices.
+pub const SEEN: &str = "seen/";
+
 /// Names the stored beginning of a blob's index, of which the rest is to be made.
 pub fn partial_key(digest: &Digest) -> String {
     format!("partial/{digest}")
