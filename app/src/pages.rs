@@ -14,6 +14,7 @@ use layerscope_core::reference::Registry;
 use layerscope_core::route::Route;
 use leptos::prelude::AnyView;
 
+use crate::browser::drop::Dropped;
 use crate::effects::{self, Inner};
 use crate::ui::{self, Page};
 
@@ -23,6 +24,7 @@ pub struct Pages {
     view: fn(Page) -> AnyView,
     sign_in: fn(Registry) -> AnyView,
     load: fn(&Rc<Inner>, &Route),
+    open_files: fn(&Rc<Inner>, Dropped),
     event: fn(&Rc<Inner>, Event, Option<Vec<u8>>),
 }
 
@@ -36,6 +38,7 @@ impl Pages {
             view: ui::page_view,
             sign_in: ui::sign_in_view,
             load: effects::load,
+            open_files: effects::local::open,
             event: effects::on_event,
         }
     }
@@ -53,6 +56,11 @@ impl Pages {
     /// Starts what a route needs.
     pub(crate) fn load(self, inner: &Rc<Inner>, route: &Route) {
         (self.load)(inner, route);
+    }
+
+    /// Opens what was dropped or chosen.
+    pub(crate) fn open_files(self, inner: &Rc<Inner>, dropped: Dropped) {
+        (self.open_files)(inner, dropped);
     }
 
     /// A worker says something.

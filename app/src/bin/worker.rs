@@ -54,7 +54,7 @@ mod second {
 fn main() {
     use layerscope_app::browser::ports::BrowserPorts;
     use layerscope_app::browser::scope::{self, Role};
-    use layerscope_app::browser::{hash, message};
+    use layerscope_app::browser::{hash, local, message};
     use layerscope_core::explore::LayerSession;
     use layerscope_core::job::Request;
     use wasm_bindgen_futures::spawn_local;
@@ -66,6 +66,7 @@ fn main() {
             let session = LayerSession::new(BrowserPorts::new(second::load), scope::build_id());
             let handler = session.clone();
             scope::on_message(move |received| {
+                local::take(&received);
                 let Some((request, _)) = message::unpack::<Request>(&received) else {
                     return;
                 };

@@ -18,7 +18,7 @@ use layerscope_core::view::problem::Problem;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::{Effects, Inner, export, login, root, status, viewer, way};
+use super::{Effects, Inner, export, local, login, root, status, viewer, way};
 use crate::browser::page;
 use crate::state::Load;
 use crate::state::file::{
@@ -50,7 +50,7 @@ pub(super) fn load(
         let annotations = here.map_or(Vec::new(), |o| o.descriptor.annotations.clone());
         let manifest = here.map(|o| o.manifest.clone());
         let soci = here.map_or(SociIndex::Unknown, |o| o.soci.clone());
-        let source = LayerSource {
+        let mut source = LayerSource {
             endpoint: inner.client.endpoint(repository.registry()),
             repository: repository.clone(),
             digest: digest.clone(),
@@ -63,7 +63,9 @@ pub(super) fn load(
             whole: false,
             again: false,
             trade: inner.state.shell.trade().get_untracked(),
+            unnamed: false,
         };
+        local::describe(inner, &mut source);
         begin(inner, source, Arc::default());
     }
     look_at(inner, path, archives, show, same);
@@ -115,13 +117,17 @@ pub(super) fn begin(inner: &Inner, source: LayerSource, layers: Arc<[Descriptor]
     let job = match is_root {
         false => inner.pool.open(source.clone(), access),
         true => {
-            let sources = layers.iter().map(|d| LayerSource {
-                digest: d.digest.clone(),
-                // Nothing is known of one that is named by its digest alone.
-                size: (d.size > 0).then_some(d.size),
-                media_type: Some(d.media_type.clone()).filter(|t| !t.is_empty()),
-                annotations: d.annotations.clone(),
-                ..source.clone()
+            let sources = layers.iter().map(|d| {
+                let mut source = LayerSource {
+                    digest: d.digest.clone(),
+                    // Nothing is known of one that is named by its digest alone.
+                    size: (d.size > 0).then_some(d.size),
+                    media_type: Some(d.media_type.clone()).filter(|t| !t.is_empty()),
+                    annotations: d.annotations.clone(),
+                    ..source.clone()
+                };
+                local::describe(inner, &mut source);
+                source
             });
             {
                 let sources: Vec<LayerSource> = sources.collect();
@@ -204,11 +210,17 @@ fn close_chain(inner: &Inner) {
 
 /// The layer has matched its digest: archives that were opened before that are opened again.
 fn reopen_chain(inner: &Rc<Inner>) {
-    let unchecked = inner
-        .state
-        .layer
-        .progress()
-        .with_untracked(|p| p.phase == Phase::Done && p.verified == Verified::None);
+    let base = inner
+        .base
+        .borrow()
+        .as_ref()
+        .is_some_and(|b| b.source.unnamed);
+    let unchecked = !base
+        && inner
+            .state
+            .layer
+            .progress()
+            .with_untracked(|p| p.phase == Phase::Done && p.verified == Verified::None);
     if inner.chain.borrow().is_empty() || !unchecked {
         return;
     }

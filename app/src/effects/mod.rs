@@ -2,10 +2,13 @@
 //! through the ports, and end in a method of the state.
 
 mod blob;
+mod embed;
 mod export;
 mod image;
 mod layer;
+pub mod local;
 mod login;
+mod offline;
 mod repo;
 mod root;
 mod settings;
@@ -21,6 +24,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use layerscope_core::digest::Digest;
+use layerscope_core::embed::{Embed, Look};
 use layerscope_core::explore::cancel::Cancel;
 use layerscope_core::job::{Event, JobId};
 use layerscope_core::layer_index::TradeChoice;
@@ -34,12 +38,14 @@ use layerscope_core::view::problem::Problem;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
+use crate::browser::drop::{self, Dropped};
+use crate::browser::offline::Keeper;
 use crate::browser::pool::LayerPool;
 use crate::browser::prefs::{self, Theme};
 use crate::browser::reach::PageHttp;
 use crate::browser::store::Store;
 use crate::browser::viewers::Viewers;
-use crate::browser::{location, page, timer};
+use crate::browser::{chosen, location, page, timer};
 use crate::pages::{LoadPages, Pages};
 use crate::state::layer::Opened;
 use crate::state::shell::Origin;
@@ -71,6 +77,15 @@ enum Key {
 
 pub(crate) struct Inner {
     state: State,
+    /// A parent window is listened to.
+    listens: Cell<bool>,
+    /// The app is being kept for use without a network.
+    keeps: Cell<bool>,
+    keeper: RefCell<Option<Keeper>>,
+    /// The dealings with it.
+    embed: RefCell<Option<Embed>>,
+    /// What was dropped before the second part of the program was here.
+    dropped: RefCell<Option<Dropped>>,
     load_pages: LoadPages,
     /// Never dropped, as the page's are: the first download need not know how.
     client: ManuallyDrop<Client<PageHttp>>,
@@ -111,6 +126,11 @@ impl Effects {
             });
             Inner {
                 state,
+                listens: Cell::default(),
+                keeps: Cell::default(),
+                keeper: RefCell::default(),
+                embed: RefCell::default(),
+                dropped: RefCell::default(),
                 load_pages,
                 client: ManuallyDrop::new(
                     Client::new(PageHttp, Endpoint::proxy("")).with_clock(Rc::new(page::PageClock)),
@@ -132,9 +152,19 @@ impl Effects {
             }
         });
         state.shell.set_recents(prefs::recents());
-        show_theme(prefs::theme());
-        state.shell.set_theme(prefs::theme());
         state.shell.set_trade(prefs::trade());
+        state.local.set_remembered(prefs::locals());
+        let look = Look::parse(&location::query());
+        let theme = look.theme.as_deref().and_then(Theme::named);
+        let theme = theme.unwrap_or_else(prefs::theme);
+        show_theme(theme);
+        state.shell.set_theme(theme);
+        if look.embed {
+            page::set_root_attribute("data-embed", "yes");
+        }
+        if look.compact {
+            page::set_root_attribute("data-density", "compact");
+        }
         let measure = move || {
             let height = page::window().inner_height().ok().and_then(|h| h.as_f64());
             state.shell.set_height(height.unwrap_or(1000.0));
@@ -150,6 +180,12 @@ impl Effects {
             }
             _ => location::fragment(),
         };
+        let taking = Rc::downgrade(&inner);
+        drop::on_drop(move |dropped| {
+            if let Some(inner) = taking.upgrade() {
+                inner.take_files(dropped);
+            }
+        });
         let listening = Rc::downgrade(&inner);
         location::on_change(move |fragment| {
             if let Some(inner) = listening.upgrade() {
@@ -203,7 +239,11 @@ impl Effects {
     /// Forgets what was opened lately.
     pub fn clear_recents(self) {
         prefs::clear_recents();
-        self.with(|inner| inner.state.shell.set_recents(Vec::new()));
+        chosen::forget_all();
+        self.with(|inner| {
+            inner.state.shell.set_recents(Vec::new());
+            inner.state.local.set_remembered(Vec::new());
+        });
     }
 }
 
@@ -271,6 +311,9 @@ impl Inner {
             match (inner.load_pages)().await {
                 Ok(pages) => {
                     shell.set_pages(Load::Ready(pages));
+                    if let Some(dropped) = inner.dropped.take() {
+                        pages.open_files(&inner, dropped);
+                    }
                     let route = shell.place().with_untracked(|place| place.route.clone());
                     pages.load(&inner, &route);
                 }
@@ -295,7 +338,10 @@ impl Inner {
                 layer::leave(self);
             }
         }
-        if let Some(registry) = route.registry() {
+        if !local::is_here(self, route) {
+            return;
+        }
+        if let Some(registry) = route.registry().filter(|r| !r.is_local()) {
             self.tell_way(registry);
         }
         match route {
@@ -358,6 +404,8 @@ impl Inner {
 
 /// Starts what a route needs; in the second part of the program.
 pub(crate) fn load(inner: &Rc<Inner>, route: &Route) {
+    embed::begin(inner);
+    offline::begin(inner);
     if inner.settled.get() {
         if login::is_here(inner) {
             inner.load(route);

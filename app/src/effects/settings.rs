@@ -2,10 +2,11 @@
 
 use std::rc::Rc;
 
-use layerscope_core::port::{IndexStore, StoreError};
+use layerscope_core::port::{IndexStore, SEEN, StoreError};
 use leptos::task::spawn_local;
 
 use super::{Effects, Inner};
+use crate::browser::store::StoredLayer;
 use crate::state::Load;
 use crate::state::cache::Kept;
 
@@ -17,8 +18,15 @@ pub(super) fn load(inner: &Rc<Inner>) {
 async fn read(inner: &Inner) {
     let store = &inner.store;
     let kept = async {
+        let (layers, seen) = store
+            .list()
+            .await?
+            .into_iter()
+            .partition(|stored| !stored.key.starts_with(SEEN));
+        let seen: Vec<StoredLayer> = seen;
         Ok::<_, StoreError>(Kept {
-            layers: store.list().await?,
+            layers,
+            seen: seen.len() as u64,
             used: store.used().await?,
             budget: store.budget().await?,
         })

@@ -9,6 +9,8 @@ use crate::browser::store::StoredLayer;
 pub struct Kept {
     /// Layers, last used first.
     pub layers: Vec<StoredLayer>,
+    /// Answers of registries, for when there is no network.
+    pub seen: u64,
     /// Bytes stored.
     pub used: u64,
     /// Bytes that may be stored.

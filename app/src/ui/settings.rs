@@ -18,6 +18,7 @@ use super::widget::problem::ProblemPanel;
 use super::widget::refocus;
 use super::widget::sign_in::Remember;
 use super::widget::skeleton::Skeleton;
+use crate::browser::offline::NotKept;
 use crate::browser::page;
 use crate::browser::prefs::Theme;
 use crate::browser::store::StoredLayer;
@@ -25,6 +26,7 @@ use crate::browser::timer;
 use crate::state::Load;
 use crate::state::cache::Kept;
 use registries::Registries;
+use crate::state::offline::AppKept;
 
 /// Budgets to choose from beside the present one, in bytes.
 const BUDGETS: [u64; 4] = [50_000_000, 250_000_000, 1_000_000_000, 4_000_000_000];
@@ -62,9 +64,11 @@ pub fn Settings() -> impl IntoView {
             <section class="stack tight" aria-labelledby="kept">
                 <h2 id="kept">"Kept in this browser"</h2>
                 <p class="muted prose">
-                    "The list of files of each layer that was read, so that it opens at once the next time. "
-                    "No content of files is kept, and losing it costs only time."
+                    "The list of files of each layer that was read, so that it opens at once the next time; "
+                    "and manifests and parts of files that were looked at, for when there is no network. "
+                    "Losing it costs only time."
                 </p>
+                <p class="muted prose" data-app-kept="">{live(move || app_kept(app.state.offline.app().get()))}</p>
                 <When when=move || here.get()>
                     <KeptList/>
                 </When>
@@ -111,6 +115,23 @@ fn IndexTrade() -> impl IntoView {
                     .collect_view()}
             </div>
         </section>
+    }
+}
+
+/// Whether the app opens without a network, and if not, why.
+fn app_kept(kept: AppKept) -> &'static str {
+    match kept {
+        AppKept::Unknown => "",
+        AppKept::Kept => "Layerscope itself is kept too: it opens without a network.",
+        AppKept::Not(NotKept::Framed) => {
+            "Layerscope itself is not kept for use without a network: it is inside another page."
+        }
+        AppKept::Not(NotKept::Development) => {
+            "Layerscope itself is not kept for use without a network: this is a development build."
+        }
+        AppKept::Not(NotKept::Missing | NotKept::Refused) => {
+            "Layerscope itself is not kept for use without a network: the browser does not do it at this address, or may store nothing here."
+        }
     }
 }
 
@@ -236,6 +257,7 @@ fn KeptList() -> impl IntoView {
     let used = of_kept(|k| k.used);
     let budget = of_kept(|k| k.budget);
     let count = of_kept(|k| k.layers.len() as u64);
+    let seen = of_kept(|k| k.seen);
     let layers = move || kept.with(|k| k.ready().map_or(Vec::new(), |k| k.layers.clone()));
     let share = move || (used.get() as f64 / budget.get().max(1) as f64).min(1.0);
     let budgets = move || {
@@ -275,6 +297,10 @@ fn KeptList() -> impl IntoView {
                     human::size_round(budget.get()),
                     human::plural(count.get(), "layer", "layers"),
                 ))}
+                {live(move || match seen.get() {
+                    0 => String::new(),
+                    n => format!(" and {} for when there is no network", human::plural(n, "answer of a registry", "answers of registries")),
+                })}
             </p>
             <div class="meter" aria-hidden="true">
                 <i style:transform=move || format!("scaleX({})", human::decimal(share(), 4))></i>
@@ -301,7 +327,7 @@ fn KeptList() -> impl IntoView {
                     type="button"
                     class="btn"
                     data-action="clear"
-                    disabled=move || count.get() == 0
+                    disabled=move || count.get() + seen.get() == 0
                     on:click=move |_| app.effects.forget_stored(None)
                 >
                     "Remove all"
