@@ -452,6 +452,8 @@ pub enum Event {
         /// The question's id.
         read: ReadId,
     },
+    /// Bytes that were read just now are from an earlier visit: there is no network.
+    Seen,
 }
 
 /// How far shown bytes were checked. The attribute `data-verified` has its name.

@@ -22,6 +22,7 @@ pub mod reference;
 pub mod registry;
 pub mod rootfs;
 pub mod route;
+pub mod seen;
 pub mod soci;
 pub mod tar;
 pub mod toc;

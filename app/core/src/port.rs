@@ -49,6 +49,8 @@ pub struct HttpRequest {
     pub body: Option<Vec<u8>>,
     /// Not from a cache of the browser's, which may hold a wrong answer to this address.
     pub fresh: bool,
+    /// Somebody's sign-in lets it in: what comes is kept nowhere.
+    pub private: bool,
 }
 
 impl HttpRequest {
@@ -60,6 +62,7 @@ impl HttpRequest {
             headers: Vec::new(),
             body: None,
             fresh: false,
+            private: false,
         }
     }
 
@@ -299,9 +302,6 @@ pub struct HashError {
 pub fn index_key(digest: &Digest) -> String {
     format!("layer/{digest}")
 }
-
-/// What keys begin with under which answers of registries are kept, beside the indices.
-pub const SEEN: &str = "seen/";
 
 /// Names the stored beginning of a blob's index, of which the rest is to be made.
 pub fn partial_key(digest: &Digest) -> String {

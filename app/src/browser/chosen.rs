@@ -4,19 +4,25 @@
 use std::ops::Range;
 
 use js_sys::{Array, AsyncIterator, Function, JsString, Promise, Reflect, Uint8Array};
-use layerscope_core::local::{Content, Files, Named, Opened, looks_packed};
+use layerscope_core::local::{Content, Files, Named, Opened, looks_packed, unpacked_limit};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{Blob, File, IdbTransactionMode, ReadableStreamDefaultReader, Response};
+use web_sys::{Blob, File, IdbTransactionMode, ReadableStreamDefaultReader};
 
 use super::drop::{Dropped, Item};
 use super::error::BrowserError;
 use super::idb::{self, Transaction};
+use super::page;
 
 /// Files of a folder that are taken; one more, so that too many are told as such.
 const MAX_FILES: usize = 100_001;
 /// Compressed bytes by which it is told what a compressed file holds.
 const PACKED_HEAD: f64 = 65_536.0;
+/// Plain bytes that are gathered in memory before the browser takes them as a blob, which it keeps
+/// on disk if it is large.
+const GATHERED: u64 = 16 << 20;
+/// Bytes by chance in the name of what is handed over: nobody guesses one, and no two are alike.
+const NAME_BYTES: usize = 16;
 /// Where handles are kept.
 const DATABASE: &str = "layerscope-local";
 const HANDLES: &str = "handles";
@@ -28,6 +34,8 @@ pub struct Chosen {
     files: Vec<Blob>,
     /// What the browser can open again, if it gave such for all of them.
     handles: Option<Array>,
+    /// A name by chance, if somebody has handed it over.
+    handed_over: Option<String>,
 }
 
 fn get(object: &JsValue, name: &str) -> JsValue {
@@ -60,10 +68,11 @@ impl Chosen {
             list: Vec::new(),
             files: Vec::new(),
             handles: Some(Array::new()),
+            handed_over: None,
         }
     }
 
-    /// Takes what was dropped or chosen in a field.
+    /// Takes what was dropped or chosen.
     ///
     /// # Errors
     /// The browser does not give it.
@@ -75,8 +84,6 @@ impl Chosen {
                 entry,
                 handle,
             } = item;
-            // Some things that are dropped have none, and say so late.
-            let handle = wait(handle).await.unwrap_or(JsValue::NULL);
             if handle.is_object() {
                 // The dialog for files gives an array.
                 let several = Array::is_array(&handle).then(|| Array::from(&handle));
@@ -119,21 +126,22 @@ impl Chosen {
     pub async fn of_blob(name: &str, blob: Blob) -> Result<Chosen, BrowserError> {
         let mut chosen = Chosen::empty();
         chosen.handles = None;
-        chosen.add(name.to_owned(), &blob, get(&blob, "lastModified").as_f64());
+        chosen.handed_over = Some(name_by_chance()?);
+        chosen.add(name.to_owned(), &blob, 0.0); // which no id is made of
         chosen.unpacked().await
     }
 
     fn add_file(&mut self, path: String, file: File) {
         let modified = file.last_modified();
-        self.add(path, &file, Some(modified));
+        self.add(path, &file, modified);
     }
 
-    fn add(&mut self, path: String, blob: &Blob, modified_ms: Option<f64>) {
+    fn add(&mut self, path: String, blob: &Blob, modified_ms: f64) {
         if self.list.len() < MAX_FILES {
             self.list.push(Named {
                 path,
                 len: blob.size() as u64, // a whole number that a double holds
-                modified_ms: modified_ms.unwrap_or(0.0),
+                modified_ms,
             });
             self.files.push(blob.clone());
         }
@@ -214,13 +222,7 @@ impl Chosen {
         let stream = inflating(blob).ok_or(BrowserError::Missing {
             what: "gzip for files",
         })?;
-        let plain = Response::new_with_opt_readable_stream(Some(stream.unchecked_ref()))
-            .and_then(|response| response.blob())
-            .map_err(BrowserError::of(doing))?;
-        let plain = JsFuture::from(plain)
-            .await
-            .map_err(BrowserError::of(doing))?;
-        *blob = plain.unchecked_into();
+        *blob = gathered(&stream, unpacked_limit(named.len)).await?;
         named.len = blob.size() as u64; // as above
         Ok(self)
     }
@@ -328,6 +330,50 @@ fn inflating(blob: &Blob) -> Option<JsValue> {
         .ok()
 }
 
+/// All bytes of a stream as a blob, if there are no more than so many.
+async fn gathered(stream: &JsValue, limit: u64) -> Result<Blob, BrowserError> {
+    let doing = "unpacking the file";
+    let thrown = BrowserError::of(doing);
+    let reader = ReadableStreamDefaultReader::new(stream.unchecked_ref()).map_err(&thrown)?;
+    let (pieces, blobs) = (Array::new(), Array::new());
+    let (mut total, mut waiting) = (0, 0);
+    let flush = || {
+        blobs.push(&Blob::new_with_blob_sequence(&pieces)?);
+        pieces.set_length(0);
+        Ok(())
+    };
+    loop {
+        let next = JsFuture::from(reader.read()).await.map_err(&thrown)?;
+        let Ok(piece) = get(&next, "value").dyn_into::<Uint8Array>() else {
+            break; // the end
+        };
+        let len = u64::from(piece.length());
+        (total, waiting) = (total + len, waiting + len);
+        if total > limit {
+            let cancelled = JsFuture::from(reader.cancel());
+            spawn_local(async move { drop(cancelled.await) });
+            return Err(BrowserError::Unpacked { limit });
+        }
+        pieces.push(&piece);
+        if waiting >= GATHERED {
+            flush().map_err(&thrown)?;
+            waiting = 0;
+        }
+    }
+    flush().map_err(&thrown)?;
+    Blob::new_with_blob_sequence(&blobs).map_err(thrown)
+}
+
+/// A name that nobody guesses.
+fn name_by_chance() -> Result<String, BrowserError> {
+    let doing = "naming what was handed over";
+    let crypto = page::window().crypto().map_err(BrowserError::of(doing))?;
+    let mut bytes = [0; NAME_BYTES];
+    let filled = crypto.get_random_values_with_u8_array(&mut bytes);
+    filled.map_err(BrowserError::of(doing))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
 /// Whether the beginning of a gzip file is that of an image's tar.
 async fn begins_image(head: &Blob) -> bool {
     let first = async {
@@ -351,6 +397,10 @@ async fn begins_image(head: &Blob) -> bool {
 impl Files for Chosen {
     fn list(&self) -> &[Named] {
         &self.list
+    }
+
+    fn handed_over(&self) -> Option<&str> {
+        self.handed_over.as_deref()
     }
 
     async fn read(&self, file: usize, range: Range<u64>) -> Result<Vec<u8>, String> {

@@ -1,11 +1,13 @@
 //! Files that are dropped on the page or chosen in a field: what has to be taken while the event
 //! lasts. What is in them is looked at later ([`super::chosen`]).
 
-use js_sys::{Array, Function, Reflect};
+use js_sys::{Array, Function, Promise, Reflect};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
 use web_sys::{Event, File, HtmlInputElement};
 
+use super::error::BrowserError;
 use super::page;
 
 /// One thing that was dropped or chosen.
@@ -68,6 +70,27 @@ impl Dropped {
         Dropped(items)
     }
 
+    /// Waits for the browser's handles, and so for whoever chooses in its dialog.
+    ///
+    /// # Errors
+    /// The dialog was refused, or closed without a choice ([`BrowserError::is_abort`]).
+    pub async fn settled(mut self) -> Result<Dropped, BrowserError> {
+        for item in &mut self.0 {
+            // What is no promise is its own value.
+            let handle = Promise::resolve(&item.handle);
+            let asked = item.file.is_none() && item.entry.is_undefined();
+            item.handle = match JsFuture::from(handle).await {
+                Ok(handle) => handle,
+                Err(thrown) if asked => {
+                    return Err(BrowserError::from_js("choosing a file", &thrown));
+                }
+                // Some things that are dropped have none, and say so late.
+                Err(_) => JsValue::NULL,
+            };
+        }
+        Ok(self)
+    }
+
     /// Nothing was chosen.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -76,9 +99,16 @@ impl Dropped {
     /// What it is called, as far as that is known at once.
     pub fn name(&self) -> String {
         let first = self.0.first();
-        let name = first.map_or(JsValue::UNDEFINED, |item| match &item.file {
-            Some(file) => file.name().into(),
-            None => get(&item.entry, "name"),
+        let name = first.map_or(JsValue::UNDEFINED, |item| {
+            match (&item.file, item.entry.is_undefined()) {
+                (Some(file), _) => file.name().into(),
+                (None, false) => get(&item.entry, "name"),
+                // The dialog for files gives an array.
+                (None, true) if Array::is_array(&item.handle) => {
+                    get(&Array::from(&item.handle).get(0), "name")
+                }
+                (None, true) => get(&item.handle, "name"),
+            }
         });
         name.as_string().unwrap_or_default()
     }

@@ -1,6 +1,6 @@
 //! Messages between this page and the one that frames it.
 
-use js_sys::{JSON, Reflect};
+use js_sys::{Array, ArrayBuffer, JSON, Reflect};
 use layerscope_core::embed::{FIELDS, Fields, Heard, MAX_TEXT};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
@@ -8,8 +8,29 @@ use web_sys::{Blob, BlobPropertyBag, Element, Event, MessageEvent, Window};
 
 use super::page::{document, window};
 
-/// Bytes or a file that came with a message.
-pub type Content = Blob;
+/// Bytes or a file that came with a message, not looked at yet.
+pub struct Content {
+    file: JsValue,
+    bytes: JsValue,
+}
+
+impl Content {
+    fn is_there(&self) -> bool {
+        self.file.is_instance_of::<Blob>()
+            || self.bytes.is_instance_of::<ArrayBuffer>()
+            || ArrayBuffer::is_view(&self.bytes)
+    }
+
+    /// It as a blob; bytes are copied.
+    pub fn blob(self) -> Option<Blob> {
+        if let Ok(file) = self.file.dyn_into::<Blob>() {
+            return Some(file);
+        }
+        let parts = Array::of1(&self.bytes);
+        let options = BlobPropertyBag::new();
+        Blob::new_with_buffer_source_sequence_and_options(&parts, &options).ok()
+    }
+}
 
 /// The window that frames this one.
 fn parent() -> Option<Window> {
@@ -52,7 +73,7 @@ pub fn keep_links_inside() {
 }
 
 /// Calls back with every message that may be a host's, and with the bytes or file in it.
-pub fn listen(callback: impl Fn(Heard, Option<Blob>) + 'static) {
+pub fn listen(callback: impl Fn(Heard, Content) + 'static) {
     let listener = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
         let data = event.data();
         if !data.is_object() {
@@ -64,6 +85,10 @@ pub fn listen(callback: impl Fn(Heard, Option<Blob>) + 'static) {
                 .source()
                 .is_some_and(|source| JsValue::from(source) == JsValue::from(parent))
         });
+        // Nothing that anybody else sends is copied.
+        if !from_parent {
+            return;
+        }
         let mut fields = Fields::default();
         let fits = FIELDS.iter().all(|name| {
             let value = get(name);
@@ -72,13 +97,16 @@ pub fn listen(callback: impl Fn(Heard, Option<Blob>) + 'static) {
             };
             text.length() as usize <= MAX_TEXT && fields.put(name, String::from(text))
         });
-        let content = blob(&get("file"), &get("bytes"));
+        let content = Content {
+            file: get("file"),
+            bytes: get("bytes"),
+        };
         let heard = Heard {
             origin: event.origin(),
             from_parent,
             version: get("version").as_f64().map(|v| v as u32),
             fields: fits.then_some(fields),
-            has_content: content.is_some(),
+            has_content: content.is_there(),
         };
         callback(heard, content);
     });
@@ -88,22 +116,9 @@ pub fn listen(callback: impl Fn(Heard, Option<Blob>) + 'static) {
     listener.forget();
 }
 
-fn blob(file: &JsValue, bytes: &JsValue) -> Option<Blob> {
-    if let Some(file) = file.dyn_ref::<Blob>() {
-        return Some(file.clone());
-    }
-    let is_bytes =
-        bytes.is_instance_of::<js_sys::ArrayBuffer>() || js_sys::ArrayBuffer::is_view(bytes);
-    let parts = js_sys::Array::of1(bytes);
-    is_bytes
-        .then(|| {
-            Blob::new_with_buffer_source_sequence_and_options(&parts, &BlobPropertyBag::new()).ok()
-        })
-        .flatten()
-}
-
-/// Height of the whole page in CSS pixels.
+/// Height that the page's content has, in CSS pixels. Of a page that fills whatever it is given (a
+/// listing, a file) it is what it was given.
 pub fn height() -> u32 {
-    let root = document().document_element();
-    root.map_or(0, |root| u32::try_from(root.scroll_height()).unwrap_or(0))
+    let body = document().body();
+    body.map_or(0, |body| u32::try_from(body.offset_height()).unwrap_or(0))
 }

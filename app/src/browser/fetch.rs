@@ -112,7 +112,8 @@ async fn ask(request: &HttpRequest) -> Result<HttpResponse<FetchBody>, HttpError
     })
 }
 
-fn fetch(url: &str, init: &RequestInit) -> Promise {
+/// Asks for an address; in a worker too it begins at the page's folder.
+pub(super) fn fetch(url: &str, init: &RequestInit) -> Promise {
     let global = js_sys::global();
     match global.dyn_ref::<Window>() {
         Some(window) => window.fetch_with_str_and_init(url, init),

@@ -31,6 +31,11 @@ pub fn answer(prefix: String, find: impl Fn(&str) -> Option<Blob> + 'static) {
     });
 }
 
+/// Answers such addresses no longer.
+pub fn forget(prefix: &str) {
+    SOURCES.with(|sources| sources.borrow_mut().retain(|(known, _)| known != prefix));
+}
+
 fn blob(url: &str) -> Option<Blob> {
     let find = SOURCES.with(|sources| {
         let sources = sources.borrow();

@@ -4,7 +4,7 @@
 //! In the page: [`page`], [`away`], [`chosen`], [`draw`], [`drop`], [`embed`], [`location`],
 //! [`offline`], [`prefs`], [`pool`], [`reach`], [`viewers`], [`worker`]. In the workers: [`scope`],
 //! [`ports`], [`hash`]. In both: [`early`], [`fetch`], [`local`], [`lock`], [`store`], [`opfs`],
-//! [`seen`], [`timer`], [`message`].
+//! [`seen`], [`seen_store`], [`timer`], [`message`].
 
 pub mod away;
 pub mod chosen;
@@ -29,6 +29,7 @@ pub mod prefs;
 pub mod reach;
 pub mod scope;
 pub mod seen;
+pub mod seen_store;
 pub mod store;
 pub mod timer;
 pub mod viewers;

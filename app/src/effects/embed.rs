@@ -2,11 +2,10 @@
 
 use std::rc::Rc;
 
-use layerscope_core::app_config::{APP_CONFIG, AppConfig, MAX_APP_CONFIG_BYTES};
+use layerscope_core::app_config::AppConfig;
 use layerscope_core::embed::{DENIED, Embed, Reaction, Selection, Told, Wish};
-use layerscope_core::job::{Found, RowKind};
+use layerscope_core::job::{Found, Row, RowKind};
 use layerscope_core::path::EntryPath;
-use layerscope_core::port::{Body, Http, HttpRequest};
 use layerscope_core::registry::client::Credentials;
 use layerscope_core::registry::docker_config::IDENTITY_USER;
 use layerscope_core::route::Route;
@@ -15,9 +14,9 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::{Inner, local};
-use crate::browser::fetch::FetchHttp;
 use crate::browser::{embed, location, page};
 use crate::state::State;
+use crate::state::local::Local;
 
 /// Listens to the parent window, if there is one; only the first call does something.
 pub(super) fn begin(inner: &Rc<Inner>) {
@@ -28,7 +27,10 @@ pub(super) fn begin(inner: &Rc<Inner>) {
     let inner = inner.clone();
     spawn_local(async move {
         let mut allowed = vec![embed::own_origin()];
-        allowed.extend(config().await.embed_origins);
+        let (config, _) = page::early_config().await;
+        // One that cannot be read names nobody; that it cannot is told elsewhere.
+        let config = AppConfig::parse(&config).unwrap_or_default();
+        allowed.extend(config.embed_origins);
         inner.embed.replace(Some(Embed::new(allowed)));
         let hearing = Rc::downgrade(&inner);
         embed::listen(move |heard, content| {
@@ -46,7 +48,7 @@ pub(super) fn begin(inner: &Rc<Inner>) {
                 Reaction::Welcome => {
                     let build = page::build_id();
                     tell(&inner, &Told::Welcome { build });
-                    tell_place(&inner);
+                    tell_present(&inner);
                 }
                 Reaction::Refuse(id, problem) => tell(&inner, &Told::Failed { id, problem }),
                 Reaction::Do(id, wish) => {
@@ -67,22 +69,6 @@ pub(super) fn begin(inner: &Rc<Inner>) {
     });
 }
 
-/// What whoever runs the app has set; nothing where it cannot be read.
-async fn config() -> AppConfig {
-    let read = async {
-        let mut answer = FetchHttp.send(HttpRequest::get(APP_CONFIG)).await.ok()?;
-        let mut bytes = Vec::new();
-        while let Some(piece) = answer.body.next().await.ok()? {
-            bytes.extend_from_slice(&piece);
-            if bytes.len() as u64 > MAX_APP_CONFIG_BYTES {
-                return None;
-            }
-        }
-        (answer.status == 200).then(|| AppConfig::parse(&bytes).ok())?
-    };
-    read.await.unwrap_or_default()
-}
-
 fn tell(inner: &Inner, told: &Told) {
     let embed = inner.embed.borrow();
     if let Some(host) = embed.as_ref().and_then(Embed::host) {
@@ -93,12 +79,12 @@ fn tell(inner: &Inner, told: &Told) {
 async fn act(
     inner: &Rc<Inner>,
     wish: Wish,
-    content: Option<embed::Content>,
+    content: embed::Content,
 ) -> Result<(), Problem> {
     match wish {
         Wish::Open(route) => location::navigate(&route.fragment()),
         Wish::Content { name } => {
-            if let Some(content) = content {
+            if let Some(content) = content.blob() {
                 local::open_content(inner, &name, content).await?;
             }
         }
@@ -120,43 +106,19 @@ async fn act(
 /// Tells what happens, for the life of the page.
 fn follow(inner: &Rc<Inner>) {
     let state = inner.state;
-    // The page and the effects live equally long.
-    let (places, selections, files, errors) =
-        (inner.clone(), inner.clone(), inner.clone(), inner.clone());
-    let settled = Memo::new(move |_| {
-        let place = state.shell.place().get();
-        (super::status::of(state, &place.route), place.fragment)
-    });
-    Effect::new(move |_| {
-        let (status, fragment) = settled.get();
-        if status == super::status::READY {
-            tell_place(&places);
-        } else if status == super::status::ERROR {
-            let problem = problem(state)
-                .unwrap_or_else(|| Problem::new("FAILED", "The page could not be shown", "", ""));
-            let route = format!("#{fragment}");
-            tell(&errors, &Told::Error { route, problem });
-        }
-    });
-    let selected = Memo::new(move |_| selection(state));
-    Effect::new(move |_| {
-        if let Some(selection) = selected.get() {
-            tell(&selections, &Told::Selected(selection));
-        }
-    });
-    let file = Memo::new(move |_| {
-        let here = state.file.head().with(|h| h.ready().map(|h| h.total));
-        let selection = selection(state).filter(|s| s.kind == "file")?;
-        here.map(|size| Selection {
-            size: Some(size),
-            ..selection
-        })
-    });
-    Effect::new(move |_| {
-        if let Some(selection) = file.get() {
-            tell(&files, &Told::File(selection));
-        }
-    });
+    let tells = |told: Memo<Option<Told>>| {
+        // The page and the effects live equally long.
+        let inner = inner.clone();
+        Effect::new(move |_| {
+            if let Some(told) = told.get() {
+                tell(&inner, &told);
+            }
+        });
+    };
+    // One after the other, as they are told to whoever comes late.
+    tells(Memo::new(move |_| place(state)));
+    tells(Memo::new(move |_| selection(state).map(Told::Selected)));
+    tells(Memo::new(move |_| file(state).map(Told::File)));
     let heights = Rc::downgrade(inner);
     page::on_height(move || {
         if let Some(inner) = heights.upgrade() {
@@ -166,12 +128,47 @@ fn follow(inner: &Rc<Inner>) {
     });
 }
 
-fn tell_place(inner: &Inner) {
-    let place = inner.state.shell.place();
-    let (fragment, route) = place.with_untracked(|p| (p.fragment.clone(), p.route.clone()));
-    let title = untrack(|| super::status::title(inner.state, &route));
-    let route = format!("#{fragment}");
-    tell(inner, &Told::Navigated { route, title });
+/// Tells a host that has just greeted what happened before.
+fn tell_present(inner: &Inner) {
+    let state = inner.state;
+    let px = embed::height();
+    let present = untrack(|| {
+        [
+            place(state),
+            selection(state).map(Told::Selected),
+            file(state).map(Told::File),
+            Some(Told::Height { px }),
+        ]
+    });
+    for told in present.iter().flatten() {
+        tell(inner, told);
+    }
+}
+
+/// What the present place has come to; none while it is loading.
+fn place(state: State) -> Option<Told> {
+    let place = state.shell.place().get();
+    let route = format!("#{}", place.fragment);
+    let status = super::status::of(state, &place.route);
+    if status == super::status::READY {
+        let title = untrack(|| super::status::title(state, &place.route));
+        return Some(Told::Navigated { route, title });
+    }
+    (status == super::status::ERROR).then(|| {
+        let problem = problem(state)
+            .unwrap_or_else(|| Problem::new("FAILED", "The page could not be shown", "", ""));
+        Told::Error { route, problem }
+    })
+}
+
+/// The file that is open, once its first bytes are here.
+fn file(state: State) -> Option<Selection> {
+    let size = state.file.head().with(|h| h.ready().map(|h| h.total));
+    let selection = selection(state).filter(|s| s.kind == "file")?;
+    Some(Selection {
+        size: Some(size?),
+        ..selection
+    })
 }
 
 /// What the present page failed for.
@@ -183,10 +180,16 @@ fn problem(state: State) -> Option<Problem> {
         let file = || state.file.head().with(|h| h.problem().cloned());
         let repo = || state.repo.names().with(|n| n.problem.clone());
         let blob = || state.blob.bytes().with(|b| b.problem().cloned());
-        match state.shell.place().with(|p| p.route.clone()) {
+        let route = state.shell.place().with(|p| p.route.clone());
+        if let Some(Local::Failed(problem)) = route.local_id().and_then(|id| state.local.get(id)) {
+            return Some(problem);
+        }
+        match route {
             Route::Image { .. } | Route::Referrers { .. } => image.or_else(manifest),
-            Route::Fs { .. } => layer().or_else(file),
-            Route::Repo { .. } => repo(),
+            Route::Fs { .. } | Route::Layers { .. } | Route::Size { .. } | Route::Sizes { .. } => {
+                layer().or_else(file)
+            }
+            Route::Repo { .. } | Route::Namespace { .. } => repo(),
             Route::Blob { .. } => blob(),
             _ => None,
         }
@@ -214,18 +217,23 @@ fn selection(state: State) -> Option<Selection> {
             of("image", digest)
         }
         Route::Blob { digest, .. } => of("blob", digest.to_string()),
-        Route::Fs { digest, .. } => {
+        Route::Fs { digest, .. } | Route::Layers { digest, .. } => {
             let active = state.layer.active().get();
             let row = active.and_then(|at| state.layer.list().with(|l| l.row(at).cloned()));
-            let (path, kind, size) = match &row {
-                Some(row) => (row.path.clone(), kind(row.kind), Some(row.size)),
+            let (path, row) = match row {
+                Some(row) => (row.path.clone(), Some(row)),
                 None => named(state)?,
             };
+            // Of a root file system the layer that the entry is from; of a directory that no layer
+            // has an entry for, and of an archive inside, the image.
+            let layer = row.as_ref().and_then(|row| state.layer.layer_of(row));
+            let digest = layer.unwrap_or_else(|| digest.clone());
+            let kind = row.as_ref().map_or("directory", |row| kind(row.kind));
             let mut to = route.clone();
             to.set_shown_path(path.clone());
             Some(Selection {
                 path: path.normalised().encode(),
-                size: size.filter(|_| kind == "file"),
+                size: row.map(|row| row.size).filter(|_| kind == "file"),
                 route: to.href(),
                 ..of(kind, digest.to_string())?
             })
@@ -234,13 +242,13 @@ fn selection(state: State) -> Option<Selection> {
     }
 }
 
-/// What the route's path is, once that is known.
-fn named(state: State) -> Option<(EntryPath, &'static str, Option<u64>)> {
+/// What the route's path is, once that is known, and the row of it if it has one.
+fn named(state: State) -> Option<(EntryPath, Option<Row>)> {
     state.layer.look().with(|look| {
         let path = look.spec.at.clone();
         match &look.info.as_ref()?.found {
-            Found::Directory { .. } => Some((path, "directory", None)),
-            Found::Entry { row, .. } => Some((path, kind(row.kind), Some(row.size))),
+            Found::Directory { row } => Some((path, row.clone())),
+            Found::Entry { row, .. } => Some((path, Some(row.clone()))),
             Found::Missing { .. } => None,
         }
     })

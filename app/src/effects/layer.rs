@@ -301,6 +301,7 @@ pub(super) fn explained(inner: &Rc<Inner>, event: Event, bytes: Option<Vec<u8>>)
     let current = |job: JobId| state.job() == Some(job);
     match event {
         Event::Notice { problem } => inner.state.shell.notify(problem),
+        Event::Seen if state.job().is_some() => inner.state.offline.set_from_store(true),
         Event::Renew { job, refused } => login::renew_for(inner, job, refused),
         Event::Progress { job, progress } if current(job) => {
             let layers = progress.layers;

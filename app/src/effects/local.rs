@@ -6,7 +6,7 @@ use std::sync::Arc;
 use layerscope_core::job::LayerSource;
 use layerscope_core::local::{self, LocalError, Opened, SCHEME};
 use layerscope_core::path::EntryPath;
-use layerscope_core::reference::ManifestRef;
+use layerscope_core::reference::{ManifestRef, Registry, Repository};
 use layerscope_core::route::Route;
 use layerscope_core::view::problem::Problem;
 use leptos::prelude::*;
@@ -37,7 +37,8 @@ impl Inner {
         if dropped.is_empty() {
             return;
         }
-        self.state.local.set_busy(Some(dropped.name()));
+        // It has none while the browser's dialog is open.
+        self.state.local.set_busy(Some(dropped.name()).filter(|name| !name.is_empty()));
         match self.pages() {
             Some(pages) => pages.open_files(self, dropped),
             None => {
@@ -54,7 +55,17 @@ impl Inner {
 pub(crate) fn open(inner: &Rc<Inner>, dropped: Dropped) {
     let inner = inner.clone();
     spawn_local(async move {
-        let opened = look_into(&inner, Chosen::of(dropped).await).await;
+        let dropped = match dropped.settled().await {
+            Err(error) if error.is_abort() => return, // nothing was chosen
+            other => other,
+        };
+        let opened = match dropped {
+            Ok(dropped) => {
+                inner.state.local.set_busy(Some(dropped.name()));
+                look_into(&inner, Chosen::of(dropped).await).await
+            }
+            Err(error) => look_into(&inner, Err(error)).await,
+        };
         inner.state.local.set_busy(None);
         match opened {
             Ok(opened) => {
@@ -95,6 +106,11 @@ async fn look_into(
     let opened = local::open(&chosen).await.map_err(|e| Problem::from(&e))?;
     let opened = Arc::new(opened);
     let id = opened.id.clone();
+    // Its name, length and time are the same; what is in it may not be.
+    if let Some(repository) = opened.repository() {
+        inner.pool.end_all(&repository);
+    }
+    hold(inner, &id);
     // Storage that is refused costs a reload its convenience; nothing else.
     if matches!(chosen.remember(&id).await, Ok(true)) {
         prefs::add_local(&id, &opened.name);
@@ -106,6 +122,29 @@ async fn look_into(
     });
     inner.state.local.set(&id, Local::Open(opened.clone()));
     Ok(opened)
+}
+
+/// Things that are open at once. Of those on disk it is their list; what was handed over is held in
+/// memory, and a page around this one may hand over as often as it likes.
+const MAX_HELD: usize = 8;
+
+/// Holds one more; of too many the oldest is given up, but for what is shown.
+fn hold(inner: &Inner, id: &str) {
+    let shown = inner.state.shell.place();
+    let shown = shown.with_untracked(|p| p.route.local_id().map(str::to_owned));
+    let mut held = inner.held.borrow_mut();
+    held.retain(|other| other != id);
+    held.push_back(id.to_owned());
+    let oldest = held.iter().position(|other| Some(other) != shown.as_ref());
+    if held.len() > MAX_HELD
+        && let Some(oldest) = oldest.and_then(|at| held.remove(at))
+    {
+        answers::forget(&format!("{SCHEME}{oldest}/"));
+        inner.state.local.remove(&oldest);
+        if let Ok(repository) = Repository::new(Registry::local(), &oldest) {
+            inner.pool.end_all(&repository);
+        }
+    }
 }
 
 /// What a reader wants to see first: the image or archive, if there is one alone.

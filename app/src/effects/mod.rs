@@ -84,6 +84,8 @@ pub(crate) struct Inner {
     keeper: RefCell<Option<Keeper>>,
     /// The dealings with it.
     embed: RefCell<Option<Embed>>,
+    /// The ids of what is open from disk, the oldest first.
+    held: RefCell<VecDeque<String>>,
     /// What was dropped before the second part of the program was here.
     dropped: RefCell<Option<Dropped>>,
     load_pages: LoadPages,
@@ -130,6 +132,7 @@ impl Effects {
                 keeps: Cell::default(),
                 keeper: RefCell::default(),
                 embed: RefCell::default(),
+                held: RefCell::default(),
                 dropped: RefCell::default(),
                 load_pages,
                 client: ManuallyDrop::new(
@@ -334,6 +337,7 @@ impl Inner {
         if !same {
             self.cancel.replace(Cancel::default()).cancel();
             self.key.replace(key.clone());
+            self.state.offline.set_from_store(false);
             if !matches!(key, Key::Layer(..) | Key::Root(..)) {
                 layer::leave(self);
             }

@@ -20,8 +20,8 @@ pub(super) fn begin(inner: &Rc<Inner>) {
         return;
     }
     let state = inner.state.offline;
-    seen::tell(move |from_here| state.set_from_store(from_here));
-    offline::on_network(move |on| state.set_from_store(!on));
+    seen::tell(move || state.set_from_store(true));
+    offline::on_network(move |on| state.set_network(on));
     let inner = inner.clone();
     spawn_local(async move {
         timer::sleep(KEEP_AFTER).await;

@@ -95,6 +95,11 @@ impl LocalState {
             .update(|all| drop(all.insert(id.to_owned(), local)));
     }
 
+    /// It is held no longer.
+    pub fn remove(self, id: &str) {
+        self.by_id.update(|all| drop(all.remove(id)));
+    }
+
     /// What is being opened and has no id yet.
     pub fn busy(self) -> ReadSignal<Option<String>> {
         self.busy.read_only()

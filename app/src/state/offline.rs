@@ -22,6 +22,7 @@ pub struct OfflineState {
     app: RwSignal<AppKept>,
     newer: RwSignal<bool>,
     from_store: RwSignal<bool>,
+    network: RwSignal<bool>,
 }
 
 impl OfflineState {
@@ -30,6 +31,7 @@ impl OfflineState {
             app: RwSignal::default(),
             newer: RwSignal::default(),
             from_store: RwSignal::default(),
+            network: RwSignal::new(true),
         }
     }
 
@@ -53,15 +55,29 @@ impl OfflineState {
         self.newer.set(newer);
     }
 
-    /// Something on the page was seen before and comes from this browser: there is no network.
+    /// Something on the present page was seen on an earlier visit and comes from this browser.
     pub fn from_store(self) -> ReadSignal<bool> {
         self.from_store.read_only()
     }
 
-    /// It does, or no longer.
+    /// It does; or another page is loaded, of which nothing does so far.
     pub fn set_from_store(self, from_store: bool) {
-        if self.from_store.get_untracked() != from_store {
-            self.from_store.set(from_store);
-        }
+        set(self.from_store, from_store);
+    }
+
+    /// The browser says that there is a network.
+    pub fn network(self) -> ReadSignal<bool> {
+        self.network.read_only()
+    }
+
+    /// It says that there is one, or none.
+    pub fn set_network(self, on: bool) {
+        set(self.network, on);
+    }
+}
+
+fn set(signal: RwSignal<bool>, value: bool) {
+    if signal.get_untracked() != value {
+        signal.set(value);
     }
 }

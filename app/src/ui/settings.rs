@@ -257,7 +257,8 @@ fn KeptList() -> impl IntoView {
     let used = of_kept(|k| k.used);
     let budget = of_kept(|k| k.budget);
     let count = of_kept(|k| k.layers.len() as u64);
-    let seen = of_kept(|k| k.seen);
+    let seen = of_kept(|k| k.seen.into());
+    let seen_bytes = of_kept(|k| k.seen_bytes.into());
     let layers = move || kept.with(|k| k.ready().map_or(Vec::new(), |k| k.layers.clone()));
     let share = move || (used.get() as f64 / budget.get().max(1) as f64).min(1.0);
     let budgets = move || {
@@ -299,7 +300,11 @@ fn KeptList() -> impl IntoView {
                 ))}
                 {live(move || match seen.get() {
                     0 => String::new(),
-                    n => format!(" and {} for when there is no network", human::plural(n, "answer of a registry", "answers of registries")),
+                    n => format!(
+                        "; {} by {}, for when there is no network",
+                        human::size(seen_bytes.get()),
+                        human::plural(n, "answer of a registry", "answers of registries"),
+                    ),
                 })}
             </p>
             <div class="meter" aria-hidden="true">

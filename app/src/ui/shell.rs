@@ -127,9 +127,13 @@ fn Notices() -> impl IntoView {
                     <button type="button" class="btn quiet tiny" on:click=move |_| effects.keep_this_version()>"Later"</button>
                 </div>
             </When>
+            <When when=move || !offline.network().get()>
+                <div class="notice" data-network="none"><p>"There is no network."</p></div>
+            </When>
             <When when=move || offline.from_store().get()>
                 <div class="notice" data-offline="yes">
-                    <p>"There is no connection. What you see was kept by this browser on an earlier visit."</p>
+                    <p>"What you see was kept by this browser on an earlier visit. It may be different by now."</p>
+                    <button type="button" class="btn tiny" on:click=move |_| effects.retry()>"Load it anew"</button>
                 </div>
             </When>
             {live(move || busy.get().map(|name| view! {

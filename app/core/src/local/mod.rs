@@ -24,7 +24,7 @@ use crate::manifest::Platform;
 use crate::reference::{Registry, Repository};
 
 pub use error::LocalError;
-pub use open::{looks_packed, open};
+pub use open::{looks_packed, open, unpacked_limit};
 
 /// What every address of local data begins with. No network is ever asked for one.
 pub const SCHEME: &str = "local:";
@@ -38,6 +38,11 @@ pub fn url(repository: &Repository, api: &str, what: &str) -> String {
 pub trait Files {
     /// Each with its path from the folder that was chosen, or its name, and its length in bytes.
     fn list(&self) -> &[Named];
+    /// A name by chance, in hexadecimal digits, where somebody has handed the bytes over: nobody can
+    /// open those again, and others may have their name and length. None for what was chosen on disk.
+    fn handed_over(&self) -> Option<&str> {
+        None
+    }
     /// Bytes of a file, by its place in the list; as many as the range has. The error is what the
     /// platform says.
     fn read(&self, file: usize, range: Range<u64>)
@@ -78,7 +83,7 @@ pub enum Content {
 /// What was opened.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Opened {
-    /// Names it in routes, and is the same when the same files are opened again.
+    /// Names it in routes, and is the same when the same files of a disk are opened again.
     pub id: String,
     /// The file's or folder's name.
     pub name: String,

@@ -19,7 +19,10 @@ pub async fn open(files: &impl Files) -> Result<Opened, LocalError> {
     }
     let folder = first.path.split_once('/').map(|(folder, _)| folder);
     let mut opened = Opened {
-        id: id_of(list),
+        id: match files.handed_over() {
+            Some(id) => id.to_owned(),
+            None => id_of(list),
+        },
         name: match folder {
             Some(folder) => folder.to_owned(),
             None if list.len() > 1 => format!("{} files", list.len()),
@@ -83,6 +86,20 @@ const MAGICS: [&[u8]; 6] = [
 /// unpacked as a whole first: nothing in a compressed file can be got at by its place.
 pub fn looks_packed(plain_head: &[u8]) -> bool {
     begins_image(plain_head)
+}
+
+/// Plain bytes that a packed image may have at least, in bytes: any is opened that is no larger.
+const UNPACKED_FREE: u64 = 256 << 20;
+/// Plain bytes that it may have for each packed byte. Layers that are packed well come to some
+/// twenty; what is made to fill a disk has a thousand.
+const UNPACKED_RATIO: u64 = 100;
+/// Plain bytes that it may have at most, in bytes: the browser has to keep all of them.
+const UNPACKED_MOST: u64 = 16 << 30;
+
+/// How many plain bytes an image that was packed as a whole may have, by its packed bytes.
+pub fn unpacked_limit(packed: u64) -> u64 {
+    let by_ratio = packed.saturating_mul(UNPACKED_RATIO);
+    by_ratio.clamp(UNPACKED_FREE, UNPACKED_MOST)
 }
 
 /// The files of a folder, from the folder on.

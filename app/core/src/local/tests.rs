@@ -17,6 +17,7 @@ struct Memory {
     read: RefCell<Vec<Range<u64>>>,
     /// So many bytes less come than were asked for.
     short: Cell<usize>,
+    handed_over: Option<&'static str>,
 }
 
 impl Memory {
@@ -33,6 +34,7 @@ impl Memory {
             bytes: files.iter().map(|(_, bytes)| bytes.to_vec()).collect(),
             read: RefCell::default(),
             short: Cell::new(0),
+            handed_over: None,
         }
     }
 
@@ -62,6 +64,10 @@ impl Memory {
 impl Files for Memory {
     fn list(&self) -> &[Named] {
         &self.list
+    }
+
+    fn handed_over(&self) -> Option<&str> {
+        self.handed_over
     }
 
     async fn read(&self, file: usize, range: Range<u64>) -> Result<Vec<u8>, String> {
@@ -356,4 +362,35 @@ fn a_packed_image_is_known_by_its_beginning() {
     assert!(!looks_packed(&tar(&[("etc/passwd", b"")])));
     assert!(!looks_packed(b"no tar"));
     assert!(!looks_packed(&[]));
+}
+
+/// Tars are padded, so that those of small files have equal lengths; hosts call them all "file".
+#[test]
+fn what_is_handed_over_is_never_taken_for_something_else() {
+    let open = |id: &'static str, text: &[u8]| {
+        let mut files = Memory::new(&[("file", &tar(&[("a", text)]))]);
+        files.handed_over = Some(id);
+        files.open().unwrap()
+    };
+    let (one, other) = (open("0a1b", b"one"), open("2c3d", b"two"));
+    assert_eq!((&*one.id, &*other.id), ("0a1b", "2c3d"));
+    assert_eq!(one.len, other.len);
+    let named = |opened: &Opened| opened.archives[0].digest.clone();
+    assert_ne!(named(&one), named(&other));
+    let url = url(&one.repository().unwrap(), "blobs", &named(&one).to_string());
+    assert!(one.find(&url).is_some());
+    assert_eq!(other.find(&url), None);
+    // What is on disk is found again by its name, length and time.
+    let files = Memory::new(&[("file", &tar(&[("a", b"one")]))]);
+    assert_eq!(files.open().unwrap().id, files.open().unwrap().id);
+    assert_ne!(files.open().unwrap().id, one.id);
+}
+
+#[test]
+fn what_is_unpacked_is_bounded() {
+    let mib = 1 << 20;
+    // A bomb of 10 MB would come to 10 GB.
+    assert_eq!(unpacked_limit(10 * mib), 1000 * mib);
+    assert_eq!(unpacked_limit(0), 256 * mib);
+    assert_eq!(unpacked_limit(u64::MAX), 16 << 30);
 }
