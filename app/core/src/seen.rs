@@ -18,10 +18,8 @@ pub fn key(request: &HttpRequest) -> Option<String> {
     let direct = ["/manifests/", "/blobs/", "/referrers/"];
     let content = through_proxy || direct.iter().any(|part| path.contains(part));
     // What is on disk is there as it is.
-    let wanted = content
-        && !request.private
-        && request.method == Method::Get
-        && !path.starts_with(SCHEME);
+    let wanted =
+        content && !request.private && request.method == Method::Get && !path.starts_with(SCHEME);
     let range = request.header("range").unwrap_or_default();
     wanted.then(|| format!("{} {range}", request.url))
 }
@@ -214,7 +212,10 @@ mod tests {
         // By bytes too, and the first is the one that goes.
         assert!(!full.take(HALF_BYTES - 10, None));
         assert!(full.take(1, None));
-        assert_eq!((full.current, full.records(), full.bytes()), (0, 3, HALF_BYTES + 1));
+        assert_eq!(
+            (full.current, full.records(), full.bytes()),
+            (0, 3, HALF_BYTES + 1)
+        );
     }
 
     #[test]

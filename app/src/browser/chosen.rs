@@ -10,6 +10,7 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Blob, File, IdbTransactionMode, ReadableStreamDefaultReader};
 
 use super::drop::{Dropped, Item};
+use super::embed::Content as Handed;
 use super::error::BrowserError;
 use super::idb::{self, Transaction};
 use super::page;
@@ -122,8 +123,9 @@ impl Chosen {
     /// Takes bytes or a file that somebody hands over.
     ///
     /// # Errors
-    /// They cannot be unpacked.
-    pub async fn of_blob(name: &str, blob: Blob) -> Result<Chosen, BrowserError> {
+    /// They cannot be taken or unpacked.
+    pub async fn of_content(name: &str, content: Handed) -> Result<Chosen, BrowserError> {
+        let blob = content.blob()?;
         let mut chosen = Chosen::empty();
         chosen.handles = None;
         chosen.handed_over = Some(name_by_chance()?);
@@ -338,9 +340,10 @@ async fn gathered(stream: &JsValue, limit: u64) -> Result<Blob, BrowserError> {
     let (pieces, blobs) = (Array::new(), Array::new());
     let (mut total, mut waiting) = (0, 0);
     let flush = || {
-        blobs.push(&Blob::new_with_blob_sequence(&pieces)?);
+        let blob = Blob::new_with_blob_sequence(&pieces)?;
+        blobs.push(&blob);
         pieces.set_length(0);
-        Ok(())
+        Ok::<_, JsValue>(())
     };
     loop {
         let next = JsFuture::from(reader.read()).await.map_err(&thrown)?;

@@ -6,6 +6,7 @@ use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Blob, BlobPropertyBag, Element, Event, MessageEvent, Window};
 
+use super::error::BrowserError;
 use super::page::{document, window};
 
 /// Bytes or a file that came with a message, not looked at yet.
@@ -22,13 +23,14 @@ impl Content {
     }
 
     /// It as a blob; bytes are copied.
-    pub fn blob(self) -> Option<Blob> {
+    pub(super) fn blob(self) -> Result<Blob, BrowserError> {
         if let Ok(file) = self.file.dyn_into::<Blob>() {
-            return Some(file);
+            return Ok(file);
         }
         let parts = Array::of1(&self.bytes);
         let options = BlobPropertyBag::new();
-        Blob::new_with_buffer_source_sequence_and_options(&parts, &options).ok()
+        Blob::new_with_buffer_source_sequence_and_options(&parts, &options)
+            .map_err(BrowserError::of("taking the bytes"))
     }
 }
 

@@ -28,7 +28,9 @@ pub enum BrowserError {
         limit: u64,
     },
     /// What a packed file holds is far more than one that was not made to fill a disk.
-    #[error("unpacked it has more than {limit} bytes, which is more than is taken for a file of its size")]
+    #[error(
+        "unpacked it has more than {limit} bytes, which is more than is taken for a file of its size"
+    )]
     Unpacked {
         /// How many are taken.
         limit: u64,

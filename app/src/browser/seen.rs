@@ -96,5 +96,8 @@ async fn has_network() -> bool {
     init.set_credentials(RequestCredentials::Omit);
     init.set_cache(RequestCache::NoStore);
     let asked = JsFuture::from(fetch(OWN, &init));
-    matches!(race(asked, timer::sleep(OWN_LIMIT)).await, Either::Left(Ok(_)))
+    matches!(
+        race(asked, timer::sleep(OWN_LIMIT)).await,
+        Either::Left(Ok(_))
+    )
 }

@@ -22,10 +22,7 @@ const STORES: &[&str] = &["0", "1", ABOUT];
 /// Under which it is written how full the halves are.
 const FULL: &str = "full";
 
-async fn begin(
-    doing: &'static str,
-    mode: IdbTransactionMode,
-) -> Result<Transaction, BrowserError> {
+async fn begin(doing: &'static str, mode: IdbTransactionMode) -> Result<Transaction, BrowserError> {
     // Opened for each: a connection that is held keeps other tabs from removing the database.
     let database = idb::open(DATABASE, VERSION, STORES).await?;
     let transaction = Transaction::new(doing, &database, STORES, mode);

@@ -76,17 +76,11 @@ fn tell(inner: &Inner, told: &Told) {
     }
 }
 
-async fn act(
-    inner: &Rc<Inner>,
-    wish: Wish,
-    content: embed::Content,
-) -> Result<(), Problem> {
+async fn act(inner: &Rc<Inner>, wish: Wish, content: embed::Content) -> Result<(), Problem> {
     match wish {
         Wish::Open(route) => location::navigate(&route.fragment()),
         Wish::Content { name } => {
-            if let Some(content) = content.blob() {
-                local::open_content(inner, &name, content).await?;
-            }
+            local::open_content(inner, &name, content).await?;
         }
         Wish::Credential {
             registry,
@@ -221,7 +215,7 @@ fn selection(state: State) -> Option<Selection> {
             let active = state.layer.active().get();
             let row = active.and_then(|at| state.layer.list().with(|l| l.row(at).cloned()));
             let (path, row) = match row {
-                Some(row) => (row.path.clone(), Some(row)),
+                Some(row) => (row.path.clone(), Some((*row).clone())),
                 None => named(state)?,
             };
             // Of a root file system the layer that the entry is from; of a directory that no layer

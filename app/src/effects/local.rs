@@ -38,7 +38,9 @@ impl Inner {
             return;
         }
         // It has none while the browser's dialog is open.
-        self.state.local.set_busy(Some(dropped.name()).filter(|name| !name.is_empty()));
+        self.state
+            .local
+            .set_busy(Some(dropped.name()).filter(|name| !name.is_empty()));
         match self.pages() {
             Some(pages) => pages.open_files(self, dropped),
             None => {
@@ -89,7 +91,7 @@ pub(super) async fn open_content(
     name: &str,
     content: embed::Content,
 ) -> Result<(), Problem> {
-    let opened = look_into(inner, Chosen::of_blob(name, content).await).await?;
+    let opened = look_into(inner, Chosen::of_content(name, content).await).await?;
     location::navigate(&first_route(&opened).fragment());
     Ok(())
 }

@@ -25,8 +25,8 @@ use crate::browser::store::StoredLayer;
 use crate::browser::timer;
 use crate::state::Load;
 use crate::state::cache::Kept;
-use registries::Registries;
 use crate::state::offline::AppKept;
+use registries::Registries;
 
 /// Budgets to choose from beside the present one, in bytes.
 const BUDGETS: [u64; 4] = [50_000_000, 250_000_000, 1_000_000_000, 4_000_000_000];

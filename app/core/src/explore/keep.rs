@@ -119,9 +119,10 @@ async fn read<P: Ports>(job: &Job<P>) -> Read {
                 .unwrap_or_default(),
         );
     }
-    Ok(Some(
-        head.resume(layer::build_options(job.source.trade, false), &parts),
-    ))
+    Ok(Some(head.resume(
+        layer::build_options(job.source.trade, false),
+        &parts,
+    )))
 }
 
 /// Stores how the build stands.

@@ -47,9 +47,7 @@ impl From<ExploreError> for End {
 
 /// Opens the job's layer and tells how it goes. Ends when the layer is whole, cancelled or failed.
 pub(super) async fn open<P: Ports>(session: &Inner<P>, job: &Job<P>) {
-    let LayerSource {
-        again, unnamed, ..
-    } = job.source;
+    let LayerSource { again, unnamed, .. } = job.source;
     // What is on disk is at hand, and nobody is to learn that it was opened.
     let found = !again
         && !unnamed

@@ -377,7 +377,11 @@ fn what_is_handed_over_is_never_taken_for_something_else() {
     assert_eq!(one.len, other.len);
     let named = |opened: &Opened| opened.archives[0].digest.clone();
     assert_ne!(named(&one), named(&other));
-    let url = url(&one.repository().unwrap(), "blobs", &named(&one).to_string());
+    let url = url(
+        &one.repository().unwrap(),
+        "blobs",
+        &named(&one).to_string(),
+    );
     assert!(one.find(&url).is_some());
     assert_eq!(other.find(&url), None);
     // What is on disk is found again by its name, length and time.
