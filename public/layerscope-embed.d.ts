@@ -33,10 +33,11 @@ export interface LayerScopeEventMap {
   file: CustomEvent<Selection>;
   error: CustomEvent<{ version: 1; type: "error"; route: string; problem: Problem }>;
   height: CustomEvent<{ version: 1; type: "height"; px: number }>;
+  failed: CustomEvent<{ version: 1; type: "failed"; id: string | null; problem: Problem }>;
   denied: CustomEvent<null>;
 }
 
-/** A message was refused (`code` of the problem), or `DENIED`, or `SILENT`. */
+/** A message was refused (`code` of the problem), or `DENIED`, `SILENT`, or `GONE`: loaded anew. */
 export declare class LayerscopeError extends Error {
   readonly code: string;
   constructor(code: string, message: string);
@@ -44,7 +45,7 @@ export declare class LayerscopeError extends Error {
 
 /** `<layer-scope src="…" reference="debian:12" theme="dark" density="compact">` */
 export declare class LayerScope extends HTMLElement {
-  /** Settled when the frame has answered. */
+  /** Settled when the frame has answered; another one when the frame was loaded anew. */
   readonly ready: Promise<void>;
   open(what: { reference: string } | { route: string }): Promise<void>;
   openContent(content: ArrayBuffer | Blob, name?: string): Promise<void>;

@@ -12,7 +12,7 @@ const GREET_MS = 250;
 const GREETINGS = 240;
 
 /** What the frame tells, each an event of the element with the message as its `detail`. */
-const TOLD = new Set(["welcome", "navigated", "selected", "file", "error", "height"]);
+const TOLD = new Set(["welcome", "navigated", "selected", "file", "error", "height", "failed"]);
 
 /** A message was refused, the frame did not answer, or this page's origin is not allowed. */
 export class LayerscopeError extends Error {
@@ -35,14 +35,14 @@ export class LayerScope extends HTMLElement {
   #waiting = new Map();
   #last = 0;
   #greeting = 0;
-  #ready = this.#promise();
+  #ready = this.#handshake();
 
   constructor() {
     super();
     this.#frame.title = "Layerscope";
     this.#frame.loading = "lazy";
     this.#frame.referrerPolicy = "no-referrer";
-    this.#frame.addEventListener("load", () => this.#greet());
+    this.#frame.addEventListener("load", () => this.#begin());
   }
 
   /** Settled when the frame has answered; rejected when this page may not speak to it. */
@@ -53,12 +53,14 @@ export class LayerScope extends HTMLElement {
   connectedCallback() {
     addEventListener("message", this.#hear);
     if (!this.#frame.isConnected) this.append(this.#frame);
+    // A frame that is put elsewhere in the document is loaded anew.
+    this.#renew();
     this.#load();
   }
 
   disconnectedCallback() {
     removeEventListener("message", this.#hear);
-    clearInterval(this.#greeting);
+    this.#renew();
   }
 
   attributeChangedCallback(name, before, now) {
@@ -98,11 +100,35 @@ export class LayerScope extends HTMLElement {
     return this.#ask({ type: "credential", ...credential });
   }
 
-  #promise() {
-    const made = {};
+  #handshake() {
+    const made = { settled: false };
     made.promise = new Promise((resolve, reject) => Object.assign(made, { resolve, reject }));
     made.promise.catch(() => {}); // whoever wants to know asks for it
     return made;
+  }
+
+  // The frame has another program from now on, or none: what was asked of the one before is lost.
+  #renew() {
+    clearInterval(this.#greeting);
+    const gone = new LayerscopeError("GONE", "The frame was loaded anew before it answered.");
+    for (const { reject } of this.#waiting.values()) reject(gone);
+    this.#waiting.clear();
+    // Who waits for the handshake goes on waiting.
+    if (this.#ready.settled) this.#ready = this.#handshake();
+  }
+
+  #welcome() {
+    clearInterval(this.#greeting);
+    // Also one that comes after it was given up.
+    if (this.#ready.failed) this.#ready = this.#handshake();
+    this.#ready.settled = true;
+    this.#ready.resolve();
+  }
+
+  #fail(code, message) {
+    clearInterval(this.#greeting);
+    this.#ready.settled = this.#ready.failed = true;
+    this.#ready.reject(new LayerscopeError(code, message));
   }
 
   get #origin() {
@@ -121,8 +147,7 @@ export class LayerScope extends HTMLElement {
     if (route) address.hash = route.replace(/^#/, "");
     else if (reference) address.hash = `/image/${encodeURI(reference)}`;
     if (this.#frame.src === address.href) return;
-    clearInterval(this.#greeting);
-    this.#ready = this.#promise();
+    this.#renew();
     this.#frame.src = address.href;
   }
 
@@ -130,13 +155,12 @@ export class LayerScope extends HTMLElement {
     this.#frame.contentWindow?.postMessage({ version: VERSION, ...message }, this.#origin, transfer);
   }
 
-  #greet() {
-    clearInterval(this.#greeting);
+  #begin() {
+    this.#renew();
     let left = GREETINGS;
     const greet = () => {
       if (left-- > 0) return this.#post({ type: "hello" });
-      clearInterval(this.#greeting);
-      this.#ready.reject(new LayerscopeError("SILENT", "The frame did not answer."));
+      this.#fail("SILENT", "The frame did not answer.");
     };
     greet();
     this.#greeting = setInterval(greet, GREET_MS);
@@ -156,16 +180,11 @@ export class LayerScope extends HTMLElement {
     const told = event.data;
     if (told?.version !== VERSION) return;
     if (told.denied) {
-      clearInterval(this.#greeting);
-      const why = "The origin of this page is not allowed to speak to the frame.";
-      this.#ready.reject(new LayerscopeError("DENIED", why));
+      this.#fail("DENIED", "The origin of this page is not allowed to speak to the frame.");
       this.dispatchEvent(new CustomEvent("denied"));
       return;
     }
-    if (told.type === "welcome") {
-      clearInterval(this.#greeting);
-      this.#ready.resolve();
-    }
+    if (told.type === "welcome") this.#welcome();
     if (told.type === "done" || told.type === "failed") {
       const waiting = this.#waiting.get(told.id);
       this.#waiting.delete(told.id);

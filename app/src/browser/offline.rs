@@ -121,6 +121,10 @@ impl Keeper {
             }
         });
         let waiting = get(&self.registration, "waiting");
+        if !waiting.is_object() {
+            // Another tab has let it take over already.
+            drop(page::window().location().reload());
+        }
         drop(call(&waiting, "postMessage", &TAKE_OVER.into()));
     }
 }

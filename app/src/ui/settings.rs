@@ -19,7 +19,7 @@ use super::widget::refocus;
 use super::widget::sign_in::Remember;
 use super::widget::skeleton::Skeleton;
 use crate::browser::offline::NotKept;
-use crate::browser::page;
+use crate::browser::{location, page};
 use crate::browser::prefs::Theme;
 use crate::browser::store::StoredLayer;
 use crate::browser::timer;
@@ -38,6 +38,20 @@ pub fn Settings() -> impl IntoView {
     let kept = app.state.cache.kept();
     // While it is here it follows what is kept, so that the focus stays where it is.
     let here = Memo::new(move |_| kept.with(|k| k.ready().is_some()));
+    let app_kept = move || app_kept(app.state.offline.app().get());
+    if page::is_framed() {
+        return view! {
+            <div class="stack">
+                <h1>"Settings"</h1>
+                <p class="prose">
+                    "There are none inside another page. "
+                    <a href=location::unframed() target="_blank" rel="noopener noreferrer">"Open it in a tab of its own"</a>
+                </p>
+                <p class="muted prose" data-app-kept="">{live(app_kept)}</p>
+            </div>
+        }
+        .into_any();
+    }
     view! {
         <div class="stack">
             <h1>"Settings"</h1>
@@ -68,7 +82,7 @@ pub fn Settings() -> impl IntoView {
                     "and manifests and parts of files that were looked at, for when there is no network. "
                     "Losing it costs only time."
                 </p>
-                <p class="muted prose" data-app-kept="">{live(move || app_kept(app.state.offline.app().get()))}</p>
+                <p class="muted prose" data-app-kept="">{live(app_kept)}</p>
                 <When when=move || here.get()>
                     <KeptList/>
                 </When>
@@ -79,6 +93,7 @@ pub fn Settings() -> impl IntoView {
             </section>
         </div>
     }
+    .into_any()
 }
 
 /// What indices keep, and for what.
@@ -152,7 +167,7 @@ fn SignedIn() -> impl IntoView {
                     </For>
                 </ul>
             </When>
-            {(!page::is_framed()).then(|| view! { <Import/> })}
+            <Import/>
             <Accepted/>
         </section>
     }

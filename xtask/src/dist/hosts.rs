@@ -7,9 +7,8 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use super::RELATIVE_URL;
+use super::html::POLICY;
 
-/// The content security policy, as the proxy sends it too.
-const POLICY: &str = include_str!("../../../app/policy.txt");
 /// Netlify's and Cloudflare Pages' file of headers; other hosts ignore it.
 const HEADERS: &str = "_headers";
 /// Names that a host must ask for again: they are the same in every build.
@@ -90,7 +89,7 @@ pub fn write_headers(folder: &Path, public_url: &str) -> Result<()> {
     let base = path.trim_end_matches('/');
     let mut text = format!(
         "{base}/*\n  Content-Security-Policy: {}\n  Referrer-Policy: no-referrer\n  X-Content-Type-Options: nosniff\n  Cross-Origin-Opener-Policy: same-origin-allow-popups\n",
-        POLICY.trim_end()
+        POLICY
     );
     for name in STABLE {
         text.push_str(&format!("{base}{name}\n  Cache-Control: no-cache\n"));

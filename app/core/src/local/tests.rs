@@ -181,7 +181,7 @@ fn check_layout(files: &Memory, opened: &Opened) {
     assert!(files.get(opened, &asked.url).unwrap() == layer);
     assert_eq!(opened.piece(&sha(&layer)).unwrap().len, 1 << 20);
     assert!(!opened.is_unnamed(&sha(&layer)));
-    let asked = endpoint.referrers(&repository, &image.digest, None);
+    let asked = endpoint.referrers(&repository, &image.digest, None, None);
     let referrers = String::from_utf8(files.get(opened, &asked.url).unwrap()).unwrap();
     assert!(referrers.contains("application/x.signature"), "{referrers}");
     let missing = endpoint.blob(&repository, &sha(b"nowhere"), None);
