@@ -4,24 +4,19 @@
 use std::ops::Range;
 
 use js_sys::{Array, AsyncIterator, Function, JsString, Promise, Reflect, Uint8Array};
-use layerscope_core::local::{Content, Files, Named, Opened, looks_packed, unpacked_limit};
+use layerscope_core::local::{Content, Files, Named, Opened};
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{Blob, File, IdbTransactionMode, ReadableStreamDefaultReader};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Blob, File, IdbTransactionMode};
 
 use super::drop::{Dropped, Item};
 use super::embed::Content as Handed;
 use super::error::BrowserError;
 use super::idb::{self, Transaction};
-use super::page;
+use super::{page, unpack};
 
 /// Files of a folder that are taken; one more, so that too many are told as such.
 const MAX_FILES: usize = 100_001;
-/// Compressed bytes by which it is told what a compressed file holds.
-const PACKED_HEAD: f64 = 65_536.0;
-/// Plain bytes that are gathered in memory before the browser takes them as a blob, which it keeps
-/// on disk if it is large.
-const GATHERED: u64 = 16 << 20;
 /// Bytes by chance in the name of what is handed over: nobody guesses one, and no two are alike.
 const NAME_BYTES: usize = 16;
 /// Where handles are kept.
@@ -39,11 +34,11 @@ pub struct Chosen {
     handed_over: Option<String>,
 }
 
-fn get(object: &JsValue, name: &str) -> JsValue {
+pub(super) fn get(object: &JsValue, name: &str) -> JsValue {
     Reflect::get(object, &name.into()).unwrap_or(JsValue::UNDEFINED)
 }
 
-fn method(object: &JsValue, name: &str) -> Option<Function> {
+pub(super) fn method(object: &JsValue, name: &str) -> Option<Function> {
     get(object, name).dyn_into().ok()
 }
 
@@ -216,16 +211,10 @@ impl Chosen {
         let ([named], [blob]) = (self.list.as_mut_slice(), self.files.as_mut_slice()) else {
             return Ok(self);
         };
-        let doing = "unpacking the file";
-        let head = slice(blob, 0.0, PACKED_HEAD).map_err(BrowserError::of(doing))?;
-        if !begins_image(&head).await {
-            return Ok(self);
+        if let Some(plain) = unpack::image(blob).await? {
+            *blob = plain;
+            named.len = blob.size() as u64; // as above
         }
-        let stream = inflating(blob).ok_or(BrowserError::Missing {
-            what: "gzip for files",
-        })?;
-        *blob = gathered(&stream, unpacked_limit(named.len)).await?;
-        named.len = blob.size() as u64; // as above
         Ok(self)
     }
 
@@ -316,55 +305,8 @@ async fn called_back(object: &JsValue, name: &str) -> Result<JsValue, BrowserErr
     wait(promise.into()).await
 }
 
-fn slice(blob: &Blob, start: f64, end: f64) -> Result<Blob, JsValue> {
+pub(super) fn slice(blob: &Blob, start: f64, end: f64) -> Result<Blob, JsValue> {
     blob.slice_with_f64_and_f64(start, end)
-}
-
-/// The plain bytes of a gzip file, as a stream; none where the browser has no such.
-fn inflating(blob: &Blob) -> Option<JsValue> {
-    let class: Function = get(&js_sys::global(), "DecompressionStream")
-        .dyn_into()
-        .ok()?;
-    let inflate = Reflect::construct(&class, &Array::of1(&"gzip".into())).ok()?;
-    let stream = blob.stream();
-    method(&stream, "pipeThrough")?
-        .call1(&stream, &inflate)
-        .ok()
-}
-
-/// All bytes of a stream as a blob, if there are no more than so many.
-async fn gathered(stream: &JsValue, limit: u64) -> Result<Blob, BrowserError> {
-    let doing = "unpacking the file";
-    let thrown = BrowserError::of(doing);
-    let reader = ReadableStreamDefaultReader::new(stream.unchecked_ref()).map_err(&thrown)?;
-    let (pieces, blobs) = (Array::new(), Array::new());
-    let (mut total, mut waiting) = (0, 0);
-    let flush = || {
-        let blob = Blob::new_with_blob_sequence(&pieces)?;
-        blobs.push(&blob);
-        pieces.set_length(0);
-        Ok::<_, JsValue>(())
-    };
-    loop {
-        let next = JsFuture::from(reader.read()).await.map_err(&thrown)?;
-        let Ok(piece) = get(&next, "value").dyn_into::<Uint8Array>() else {
-            break; // the end
-        };
-        let len = u64::from(piece.length());
-        (total, waiting) = (total + len, waiting + len);
-        if total > limit {
-            let cancelled = JsFuture::from(reader.cancel());
-            spawn_local(async move { drop(cancelled.await) });
-            return Err(BrowserError::Unpacked { limit });
-        }
-        pieces.push(&piece);
-        if waiting >= GATHERED {
-            flush().map_err(&thrown)?;
-            waiting = 0;
-        }
-    }
-    flush().map_err(&thrown)?;
-    Blob::new_with_blob_sequence(&blobs).map_err(thrown)
 }
 
 /// A name that nobody guesses.
@@ -375,26 +317,6 @@ fn name_by_chance() -> Result<String, BrowserError> {
     let filled = crypto.get_random_values_with_u8_array(&mut bytes);
     filled.map_err(BrowserError::of(doing))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-/// Whether the beginning of a gzip file is that of an image's tar.
-async fn begins_image(head: &Blob) -> bool {
-    let first = async {
-        let magic = JsFuture::from(slice(head, 0.0, 2.0).ok()?.array_buffer())
-            .await
-            .ok()?;
-        if Uint8Array::new(&magic).to_vec() != [0x1f, 0x8b] {
-            return None;
-        }
-        let stream = inflating(head)?;
-        let reader = ReadableStreamDefaultReader::new(stream.unchecked_ref()).ok()?;
-        let first = JsFuture::from(reader.read()).await.ok()?;
-        // The rest would end in an error, since the file goes on.
-        let cancelled = JsFuture::from(reader.cancel());
-        spawn_local(async move { drop(cancelled.await) });
-        Some(get(&first, "value").dyn_into::<Uint8Array>().ok()?.to_vec())
-    };
-    first.await.is_some_and(|plain| looks_packed(&plain))
 }
 
 impl Files for Chosen {

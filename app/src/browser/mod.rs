@@ -32,5 +32,6 @@ pub mod seen;
 pub mod seen_store;
 pub mod store;
 pub mod timer;
+mod unpack;
 pub mod viewers;
 pub mod worker;

@@ -114,6 +114,33 @@ fn an_example_page_speaks_with_its_frame() {
     assert_eq!(browser.violations(), [""; 0]);
 }
 
+/// Put elsewhere in its document, a frame is loaded anew: what is asked then is answered.
+#[test]
+fn an_element_that_is_moved_goes_on() {
+    let Some(browser) = Browser::start() else {
+        return;
+    };
+    let host = example();
+    let origin = format!("http://localhost:{}", host.addr().port());
+    let proxy = Proxy::start(&["--embed-origin", &origin]).unwrap();
+    browser.goto(&format!("{origin}/?app={}/", proxy.base()));
+    until_told(&browser, "welcome", "build");
+    let answers = browser.run_async(
+        "const frame = document.querySelector('layer-scope');
+         await frame.ready;
+         const lost = frame.open({ route: '#/help' }).catch((error) => error.code);
+         const place = document.createElement('section');
+         document.body.append(place);
+         place.append(frame);
+         const after = await frame.open({ route: '#/help' }).then(() => 'done', (error) => error.code);
+         const failed = new Promise((done) => frame.addEventListener('failed', ({ detail }) => done(detail.problem.code)));
+         frame.setAttribute('reference', 'Not A Reference');
+         return [['GONE', undefined].includes(await lost), after, await failed];",
+        &[],
+    );
+    assert_eq!(answers, json!([true, "done", "EMBED_MESSAGE"]));
+}
+
 /// An origin that is not listed learns that, and nothing else.
 #[test]
 fn strangers_are_told_nothing() {

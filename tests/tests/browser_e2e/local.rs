@@ -1,17 +1,11 @@
-//! What people have on disk, opened in the page: images as skopeo saves them, packages as they are
-//! published. The app is a folder of static files behind nginx; there is no proxy.
+//! Images that people have on disk, opened in the page, as skopeo saves them. The app is a folder of static files behind nginx; there is no proxy.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, io, path::Path, process::Command};
 
 use layerscope_tests::{
-    apt,
-    browser::{Browser, PATIENCE},
-    corpus::Corpus,
-    page::{Page, css},
+    browser::Browser,
+    corpus::{Corpus, gz},
+    page::Page,
     process, skipped, skopeo,
     static_host::{self, StaticHost},
 };
@@ -25,7 +19,7 @@ const IMAGE: &str = "made/tree:latest";
 
 /// A browser, the app behind nginx, and a folder for files; none where one cannot be had, after a
 /// line that says so.
-fn stage() -> Option<(Browser, StaticHost, TempDir)> {
+pub(crate) fn stage() -> Option<(Browser, StaticHost, TempDir)> {
     let browser = Browser::start()?;
     match StaticHost::start("/look/inside/", &[]) {
         Ok(host) => Some((browser, host, tempfile::tempdir().unwrap())),
@@ -61,7 +55,7 @@ fn saved(dir: &Path, forms: &[&str]) -> Option<Corpus> {
 
 /// Nothing was asked for but the app's own files, and nobody else was asked at all.
 #[track_caller]
-fn assert_nothing_sent(browser: &Browser, host: &StaticHost) {
+pub(crate) fn assert_nothing_sent(browser: &Browser, host: &StaticHost) {
     let dist = static_host::dist().unwrap();
     for request in host.requests() {
         let mut words = request.split(' ');
@@ -77,6 +71,56 @@ fn assert_nothing_sent(browser: &Browser, host: &StaticHost) {
         &[json!(host.base())],
     );
     assert_eq!(elsewhere, json!([]), "other addresses were asked");
+}
+
+/// All layers of an image as one file system: a file in it, and what takes room.
+#[track_caller]
+fn together(page: &Page<'_>, image: &str, path: &str, content: &[u8], verified: &str) {
+    let (image, _) = image.split_once('?').unwrap_or((image, ""));
+    page.go(&format!("{}/{path}", image.replace("/image/", "/layers/")));
+    page.ready();
+    assert_eq!(page.layer_done(), verified);
+    assert_text(&page.text(), content);
+    page.go(&image.replace("/image/", "/sizes/"));
+    page.ready();
+    page.browser.find("[data-total]");
+}
+
+/// The saved image with its layers packed and called by numbers, so that nothing says what their
+/// bytes have to be.
+fn packed_layers(from: &Path, to: &Path) {
+    let mut files = std::collections::BTreeMap::new();
+    let mut archive = tar::Archive::new(fs::File::open(from).unwrap());
+    for entry in archive.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let name = entry.path().unwrap().display().to_string();
+        let mut bytes = Vec::new();
+        io::Read::read_to_end(&mut entry, &mut bytes).unwrap();
+        files.insert(name, bytes);
+    }
+    let mut manifest: serde_json::Value = serde_json::from_slice(&files["manifest.json"]).unwrap();
+    let mut out = tar::Builder::new(fs::File::create(to).unwrap());
+    let mut put = |name: &str, bytes: &[u8]| {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        header.set_cksum();
+        out.append_data(&mut header, name, bytes).unwrap();
+    };
+    let config = manifest[0]["Config"].as_str().unwrap().to_owned();
+    put(&config, &files[&config]);
+    for (n, layer) in manifest[0]["Layers"]
+        .as_array_mut()
+        .unwrap()
+        .iter_mut()
+        .enumerate()
+    {
+        let name = format!("{n}.tar.gz");
+        put(&name, &gz::member(&files[layer.as_str().unwrap()], 6));
+        *layer = json!(name);
+    }
+    put("manifest.json", manifest.to_string().as_bytes());
+    out.finish().unwrap();
 }
 
 /// Layers' digests on an image's page.
@@ -129,6 +173,9 @@ fn images_as_skopeo_saves_them() {
         page.walk_to(path);
         assert_text(&page.text(), &content);
         assert_ne!(page.content_verified(), "none");
+        together(&page, &route, path, &content, "blob");
+        page.go(&route);
+        page.ready();
         // The way back leads to the file.
         browser.click(".crumbs a");
         page.ready();
@@ -136,6 +183,14 @@ fn images_as_skopeo_saves_them() {
         assert_nothing_sent(&browser, &host);
     }
     browser.screenshot("local-list");
+    // Nothing vouches for the bytes of these, and they open all the same.
+    let packed = dir.path().join("packed.tar");
+    packed_layers(&dir.path().join("docker-archive.tar"), &packed);
+    page.load_ready("#/");
+    assert_eq!(page.open_local(&packed), "ready");
+    let route = page.route();
+    together(&page, &route, path, &content, "none");
+    assert_nothing_sent(&browser, &host);
     page.assert_clean();
     // Without anybody to ask. What the program consists of is here by now.
     drop(host);
@@ -150,245 +205,8 @@ fn images_as_skopeo_saves_them() {
     page.assert_clean();
 }
 
-/// A file of a package in Debian, taken out by other tools.
-fn from_debian(dir: &Path, package: &str) -> io::Result<PathBuf> {
-    apt::get(&["download", package], dir)?;
-    let found = skopeo::packages(dir)?;
-    let name = format!("{package}_");
-    found
-        .into_iter()
-        .find(|path| {
-            path.file_name()
-                .is_some_and(|n| n.to_string_lossy().starts_with(&name))
-        })
-        .ok_or_else(|| io::Error::other("apt-get download left no package"))
-}
-
-fn output(program: &str, arguments: &[&str], dir: &Path) -> Vec<u8> {
+pub(crate) fn output(program: &str, arguments: &[&str], dir: &Path) -> Vec<u8> {
     process::run(Command::new(program).args(arguments).current_dir(dir)).unwrap()
-}
-
-fn first(dir: &Path, end: &str) -> PathBuf {
-    let mut left = vec![dir.to_owned()];
-    while let Some(at) = left.pop() {
-        for entry in fs::read_dir(at).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                left.push(path);
-            } else if path.to_string_lossy().ends_with(end) {
-                return path;
-            }
-        }
-    }
-    panic!("no {end} under {}", dir.display())
-}
-
-/// Real packages, each compared with what its own tool takes out of it.
-#[test]
-fn packages_as_they_are_published() {
-    let Some((browser, host, dir)) = stage() else {
-        return;
-    };
-    let dir = dir.path();
-    let packages = from_debian(dir, "hello").and_then(|hello| {
-        // Debian ships a wheel and jars inside packages.
-        for package in ["python3-pip-whl", "libhamcrest-java"] {
-            skopeo::unpack(&from_debian(dir, package)?, &dir.join("unpacked"))?;
-        }
-        Ok(hello)
-    });
-    let hello = match packages {
-        Ok(hello) => hello,
-        Err(error) => return skipped("real packages", error),
-    };
-    let base = host.base();
-    let page = Page::at(&browser, &base);
-
-    page.load_ready("#/");
-    assert_eq!(page.open_local(&hello), "ready");
-    let top = page.route();
-    assert!(top.ends_with(".deb!/"), "{top}");
-    let parts: Vec<String> = page.rows().into_iter().map(|row| row.path).collect();
-    assert!(parts.iter().any(|p| p == "debian-binary"), "{parts:?}");
-    browser.screenshot("local-deb");
-    let data = parts.iter().find(|p| p.starts_with("data.tar")).unwrap();
-    page.go(&format!("{top}{data}!/usr/share/doc/hello/copyright"));
-    page.ready();
-    let tar = dir.join("data.tar");
-    let hello_name = hello.display().to_string();
-    fs::write(
-        &tar,
-        output("dpkg-deb", &["--fsys-tarfile", &hello_name], dir),
-    )
-    .unwrap();
-    let content = output(
-        "tar",
-        &["-xOf", "data.tar", "./usr/share/doc/hello/copyright"],
-        dir,
-    );
-    assert_text(&page.text(), &content);
-
-    for (end, inside) in [
-        (".whl", ".dist-info/METADATA"),
-        (".jar", "META-INF/MANIFEST.MF"),
-    ] {
-        let file = first(&dir.join("unpacked"), end);
-        let name = file.display().to_string();
-        let list = String::from_utf8(output("unzip", &["-Z1", &name], dir)).unwrap();
-        let member = list.lines().find(|line| line.ends_with(inside)).unwrap();
-        let content = output("unzip", &["-p", &name, member], dir);
-        page.load_ready("#/");
-        assert_eq!(page.open_local(&file), "ready");
-        let top = page.route();
-        page.go(&format!("{top}{member}"));
-        page.ready();
-        assert_text(&page.text(), &content);
-        // A file from disk has nobody who says what it has to be.
-        assert_eq!(page.content_verified(), "none");
-    }
-
-    // A crate is a gzipped tar, and so is a layer.
-    let home = std::env::var_os("CARGO_HOME").map_or_else(
-        || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cargo"),
-        PathBuf::from,
-    );
-    let file = first(&home.join("registry/cache"), ".crate");
-    let stem = file.file_stem().unwrap().to_string_lossy().into_owned();
-    let member = format!("{stem}/Cargo.toml");
-    let content = output("tar", &["-xzOf", &file.display().to_string(), &member], dir);
-    page.load_ready("#/");
-    assert_eq!(page.open_local(&file), "ready");
-    page.layer_done();
-    page.walk_to(&member);
-    assert_text(&page.text(), &content);
-    let route = page.route();
-    browser.click(css::DOWNLOAD);
-    assert!(fs::read(browser.downloaded(PATIENCE)).unwrap() == content);
-    browser.screenshot("local-file");
-    // Its index was not kept: nothing vouches for what it is of.
-    let badge = browser.run("return document.querySelector('.badge').innerText", &[]);
-    assert_eq!(badge, json!("no digest to compare with"));
-
-    // One bit of its checksum is wrong.
-    let mut broken = fs::read(&file).unwrap();
-    let crc = broken.len() - 8;
-    broken[crc] ^= 1;
-    let file = dir.join("broken.crate");
-    fs::write(&file, broken).unwrap();
-    page.load_ready("#/");
-    page.open_local(&file);
-    assert!(page.alert().contains("CRC-32"), "{}", page.alert());
-    assert_ne!(page.route(), route);
-    assert_nothing_sent(&browser, &host);
-    page.assert_clean();
-}
-
-/// Dropped as by a hand, with the browser's own objects.
-#[test]
-fn files_are_dropped() {
-    let Some((browser, host, dir)) = stage() else {
-        return;
-    };
-    let base = host.base();
-    let page = Page::at(&browser, &base);
-    let tar = |name: &str, text: &str| {
-        let mut tar = tar::Builder::new(Vec::new());
-        let mut header = tar::Header::new_ustar();
-        header.set_size(text.len() as u64);
-        header.set_mode(0o644);
-        header.set_cksum();
-        tar.append_data(&mut header, name, text.as_bytes()).unwrap();
-        tar.into_inner().unwrap()
-    };
-    let drop_files = |files: &[(&str, Vec<u8>)]| {
-        let files: Vec<_> = files
-            .iter()
-            .map(|(name, bytes)| json!([name, bytes]))
-            .collect();
-        browser.run(
-            "const data = new DataTransfer();
-             for (const [name, bytes] of arguments[0])
-                 data.items.add(new File([new Uint8Array(bytes)], name, { lastModified: 1 }));
-             const fire = (type) => document.body.dispatchEvent(
-                 new DragEvent(type, { bubbles: true, cancelable: true, dataTransfer: data }));
-             fire('dragover');
-             const shown = document.documentElement.dataset.dragging;
-             fire('drop');
-             return shown;",
-            &[json!(files)],
-        )
-    };
-    // On any page, also before the rest of the program is here.
-    page.load_ready("#/help");
-    assert_eq!(
-        drop_files(&[("one.tar", tar("etc/motd", "hello\n"))]),
-        json!("yes")
-    );
-    browser.until("its route", "return location.hash.includes('/fs/')", &[]);
-    page.ready();
-    page.walk_to("etc/motd");
-    assert_text(&page.text(), b"hello\n");
-    // Two at once are a list.
-    drop_files(&[
-        ("one.tar", tar("etc/motd", "hello\n")),
-        ("two.tar", tar("etc/issue", "there\n")),
-    ]);
-    browser.until(
-        "the list",
-        "return /local\\/[^/]*\\/$/.test(location.hash)",
-        &[],
-    );
-    page.ready();
-    browser.click("[data-local-archive='two.tar'] a");
-    page.ready();
-    page.walk_to("etc/issue");
-    assert_text(&page.text(), b"there\n");
-    page.assert_clean();
-
-    // By the browser's own way of a real file: it can be opened again after a reload.
-    let file = dir.path().join("kept.tar");
-    fs::write(&file, tar("etc/kept", "still here\n")).unwrap();
-    page.load_ready("#/");
-    for kind in ["dragEnter", "dragOver", "drop"] {
-        browser.cdp(
-            "Input.dispatchDragEvent",
-            json!({"type": kind, "x": 200, "y": 300, "data": {
-                "items": [], "files": [file.display().to_string()], "dragOperationsMask": 1}}),
-        );
-    }
-    browser.until("its route", "return location.hash.includes('/fs/')", &[]);
-    page.ready();
-    page.walk_to("etc/kept");
-    let route = page.route();
-    page.load(&route);
-    if browser.run(
-        "return document.querySelector('[data-action=open-again]') !== null",
-        &[],
-    ) == json!(true)
-    {
-        browser.screenshot("local-again");
-        browser.click("[data-action=open-again]");
-        browser.until(
-            "an answer",
-            "return document.documentElement.dataset.state !== 'loading'",
-            &[],
-        );
-    }
-    if page.settled() == "ready" {
-        assert_text(&page.text(), b"still here\n");
-    } else {
-        skipped(
-            "opening a remembered file",
-            "this browser asks somebody who is not there",
-        );
-    }
-    page.load_ready("#/");
-    browser.find(".drop-zone .chip");
-    // What was never here is asked for.
-    page.load("#/local/0123456789abcdef/");
-    assert!(page.alert().contains("not open"), "{}", page.alert());
-    browser.find(css::FILE);
-    page.assert_clean();
 }
 
 #[test]
@@ -429,6 +247,42 @@ fn what_cannot_be_opened_says_why() {
         assert_eq!(page.route(), "#/");
     }
     browser.screenshot("local-refused");
+    // What was made to fill a disk is given up early.
+    let mut bomb = fs::File::create(dir.path().join("bomb.tar")).unwrap();
+    let mut header = tar::Header::new_ustar();
+    header.set_size(300 << 20);
+    header.set_path("manifest.json").unwrap();
+    header.set_mode(0o644);
+    header.set_cksum();
+    io::Write::write_all(&mut bomb, header.as_bytes()).unwrap();
+    bomb.set_len(512 + (300 << 20)).unwrap();
+    let gzip = output("gzip", &["-1c", "bomb.tar"], dir.path());
+    page.load_ready("#/");
+    page.choose(&write("bomb.tar.gz", &gzip));
+    let told = browser.until(
+        "a message",
+        "return document.querySelector('.notices .notice:not([data-opening])')?.innerText",
+        &[],
+    );
+    assert!(
+        told.as_str().unwrap().contains("unpacked it has more than"),
+        "{told}"
+    );
+    // Nothing was chosen in the browser's dialog: nothing is said, also while it is open.
+    page.load_ready("#/");
+    let said = browser.run_async(
+        "let close;
+         window.showOpenFilePicker = () => new Promise((_, reject) => { close = reject; });
+         document.querySelector('[data-action=choose-file]').click();
+         const notices = () => document.querySelectorAll('.notices .notice').length;
+         await new Promise((done) => setTimeout(done, 300));
+         const open = notices();
+         close(new DOMException('The user aborted a request.', 'AbortError'));
+         await new Promise((done) => setTimeout(done, 300));
+         return [typeof close, open, notices(), location.hash];",
+        &[],
+    );
+    assert_eq!(said, json!(["function", 0, 0, "#/"]));
     // Bytes that are no archive are one file, which can be looked at.
     page.load_ready("#/");
     page.open_local(&write("garbage.bin", &[0xa5; 5000]));

@@ -1,15 +1,21 @@
 //! What was seen opens again when there is no network at all, and the page says so.
 
+use std::sync::{Arc, Mutex};
+
+use axum::{Router, response::IntoResponse};
 use layerscope_tests::{
     browser::Browser,
-    net::wait,
+    corpus::{Corpus, registry::Auth},
+    net::{Server, wait},
     page::{Page, css, fs_route},
     proxy::Proxy,
     static_host,
+    static_site::StaticSite,
+    token_server::PASSWORD,
 };
 use serde_json::json;
 
-use crate::{assert_text, stage};
+use crate::{assert_text, count, sign_in::sign_in, stage};
 
 /// Waits until the service worker has kept the app.
 #[track_caller]
@@ -40,6 +46,21 @@ fn seen_yesterday() {
     // Read again by a part, as on any later visit.
     page.load_ready(&file);
     assert_text(&page.text(), &content);
+    // Nothing on the page is of an earlier visit only because the network has gone.
+    let network = |offline: bool| {
+        browser.cdp(
+            "Network.emulateNetworkConditions",
+            json!({"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}),
+        );
+        browser.until(
+            "what is said of the network",
+            "return (document.querySelector('[data-network=none]') !== null) === arguments[0]",
+            &[json!(offline)],
+        );
+    };
+    network(true);
+    assert_eq!(count(&browser, "[data-offline]"), 0);
+    network(false);
     kept(&browser);
     let base = proxy.base().to_owned();
     let digest = layer.digest.clone();
@@ -56,15 +77,164 @@ fn seen_yesterday() {
     page.load_ready(&file);
     assert_text(&page.text(), &content);
     assert_eq!(page.content_verified(), "span");
+    // It was a worker that found it.
+    browser.find("[data-offline]");
     // What was not seen is not there, and why is said.
     assert_eq!(page.load("#/image/sample.localhost/demo/hello"), "error");
     assert!(!page.alert().is_empty());
     page.load_ready("#/settings");
-    let said = browser.run(
-        "return document.querySelector('[data-app-kept]').innerText",
+    assert_eq!(count(&browser, "[data-offline]"), 0);
+    browser.until(
+        "that the app is kept",
+        "return document.querySelector('[data-app-kept]').innerText.includes('opens without a network')",
         &[],
     );
-    assert!(said.is_string());
+}
+
+/// The addresses of all that was kept of registries.
+fn seen(browser: &Browser) -> Vec<String> {
+    let keys = browser.run_async(
+        "const open = indexedDB.open('layerscope-seen');
+         const database = await new Promise((done) => { open.onsuccess = () => done(open.result); });
+         const keys = await Promise.all(['0', '1'].map((half) => new Promise((done) => {
+             const get = database.transaction(half).objectStore(half).getAllKeys();
+             get.onsuccess = () => done(get.result);
+         })));
+         database.close();
+         return keys.flat();",
+        &[],
+    );
+    serde_json::from_value(keys).unwrap()
+}
+
+/// What a sign-in lets in is kept for nobody: the next at this computer may be another.
+#[test]
+fn what_is_private_is_not_kept() {
+    let Some((corpus, proxy, browser)) = stage() else {
+        return;
+    };
+    let page = Page::new(&browser, &proxy);
+    let path = "usr/share/d05/f00004.txt";
+    let layer = &corpus.image("made/tree").layers[0].digest;
+    let content = corpus
+        .extract(&corpus.image("made/tree").layers[0], path)
+        .unwrap();
+    let (open, basic) = (corpus.anonymous.host(), corpus.basic.host());
+    page.load_ready(&format!("#/image/{open}/made/tree"));
+    page.load(&format!("#/image/{basic}/made/tree"));
+    sign_in(&browser, PASSWORD);
+    page.ready();
+    let file = fs_route(&basic, "made/tree", layer, path);
+    page.go(&file);
+    page.ready();
+    page.layer_done();
+    // By a part, and with its configuration.
+    page.go(&format!("#/image/{basic}/made/tree"));
+    page.ready();
+    page.go(&file);
+    page.ready();
+    assert_text(&page.text(), &content);
+    let kept = seen(&browser);
+    let of = |host: &str| {
+        let encoded = host.replace(':', "%3A");
+        kept.iter()
+            .filter(|key| key.contains(host) || key.contains(&encoded))
+            .count()
+    };
+    assert!(of(&open) > 0, "{kept:?}");
+    assert_eq!(of(&basic), 0, "{kept:?}");
+}
+
+/// A registry that no longer answers this page is no lost network: the reason is told, and nothing
+/// of yesterday is shown in its place.
+#[test]
+fn a_registry_that_is_down() {
+    let (Some(corpus), Some(site), Some(browser)) = (
+        Corpus::own(),
+        StaticSite::start(r#"{"proxy": false}"#),
+        Browser::start(),
+    ) else {
+        return;
+    };
+    let registry = corpus.for_pages(site.base(), Auth::Anonymous).unwrap();
+    let base = site.base().to_owned();
+    let page = Page::at(&browser, &base);
+    let route = format!("#/image/{}/made/tree", registry.host());
+    page.load_ready(&route);
+    kept(&browser);
+    drop(registry);
+    assert_eq!(page.load(&route), "error");
+    assert!(page.alert().contains("network"), "{}", page.alert());
+    assert_eq!(count(&browser, "[data-offline]"), 0);
+    // Without any network it is shown.
+    drop(site);
+    page.load_ready(&route);
+    browser.find("[data-offline]");
+}
+
+/// What whoever runs the app says of the page holds for one that was kept too.
+#[test]
+fn a_changed_policy_reaches_who_was_here() {
+    let Some(browser) = Browser::start() else {
+        return;
+    };
+    let Ok(dist) = static_host::dist() else {
+        return layerscope_tests::skipped("a changed policy", "the app is not built");
+    };
+    let policy = Arc::new(Mutex::new("connect-src 'self'".to_owned()));
+    let said = policy.clone();
+    let answer = move |uri: axum::http::Uri| {
+        let name = uri.path().trim_start_matches('/').to_owned();
+        let name = if name.is_empty() {
+            "index.html".to_owned()
+        } else {
+            name
+        };
+        let kind = match name.rsplit('.').next() {
+            Some("js") => "text/javascript",
+            Some("css") => "text/css",
+            Some("wasm") => "application/wasm",
+            Some("json") => "application/json",
+            _ => "text/html",
+        };
+        let policy = said.lock().unwrap().clone();
+        let found = std::fs::read(dist.join(&name)).ok();
+        async move {
+            let headers = [
+                ("content-type", kind.to_owned()),
+                ("content-security-policy", policy),
+            ];
+            match found {
+                Some(bytes) => (headers, bytes).into_response(),
+                None => axum::http::StatusCode::NOT_FOUND.into_response(),
+            }
+        }
+    };
+    let server = Server::start(Router::new().fallback(answer)).unwrap();
+    let base = format!("http://{}", server.host());
+    let page = Page::at(&browser, &base);
+    page.load_ready("#/help");
+    kept(&browser);
+    let allows = |address: &str| {
+        let asked = browser.run_async(
+            "const refused = new Promise((done) => document.addEventListener(
+                 'securitypolicyviolation', () => done(false), { once: true }));
+             const asked = fetch(arguments[0], { mode: 'no-cors' }).then(() => true, () => refused);
+             return Promise.race([asked, refused]);",
+            &[json!(address)],
+        );
+        asked == json!(true)
+    };
+    let other = Server::start(Router::new().fallback(|| async { "here" })).unwrap();
+    let address = format!("http://{}/", other.host());
+    page.load_ready("#/help");
+    assert!(!allows(&address));
+    *policy.lock().unwrap() = format!("connect-src 'self' {address}");
+    page.load_ready("#/help");
+    assert!(allows(&address));
+    *policy.lock().unwrap() = "connect-src 'self'".to_owned();
+    page.load_ready("#/help");
+    assert!(!allows(&address));
 }
 
 /// A newer version is offered, and comes when it is wanted.
@@ -102,7 +272,31 @@ fn a_newer_version_is_offered() {
             std::fs::remove_file(&file).unwrap();
         }
     }
+    // Its files have other names, and those of before are gone from the server.
+    for name in std::fs::read_dir(dir.path()).unwrap() {
+        let file = name.unwrap().path();
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        if !name.starts_with("worker_loader-") {
+            continue;
+        }
+        if !name.ends_with(".js") {
+            std::fs::remove_file(&file).unwrap();
+            continue;
+        }
+        let renamed = name.replace("worker_loader-", "worker_loader_-");
+        std::fs::rename(&file, dir.path().join(&renamed)).unwrap();
+        for page in ["index.html", "sw.js"] {
+            let page = dir.path().join(page);
+            let text = std::fs::read_to_string(&page).unwrap();
+            std::fs::write(&page, text.replace(&name, &renamed)).unwrap();
+        }
+    }
     // The next visit still has what it had, and is offered the new.
+    let first = browser.tab();
+    let second = browser.new_tab();
+    browser.switch_to(&second);
+    page.load_ready("#/help");
+    browser.switch_to(&first);
     page.load_ready("#/help");
     assert_eq!(browser.run(build, &[]), json!(before));
     browser.find("[data-offer=newer]");
@@ -115,6 +309,13 @@ fn a_newer_version_is_offered() {
     );
     page.ready();
     assert_eq!(page.route(), "#/help");
+    // Who is in the middle of something in another tab goes on with what it began with.
+    browser.switch_to(&second);
+    assert_eq!(browser.run(build, &[]), json!(before));
+    page.go("#/image/sample.localhost/demo/hello");
+    page.ready();
+    browser.click("[data-layer] a");
+    assert_eq!(page.layer_done(), "blob");
 }
 
 /// It never answers for the API or for anybody else, and is not there in a frame.
