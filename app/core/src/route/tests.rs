@@ -82,7 +82,7 @@ fn every_row() {
     check("/search/a.b/c:1?q=");
     check("/search/a.b/c:1?platform=linux/amd64&q=lib%2A");
     check("/local/x1/");
-    check(&format!("/local/x1/image/{D}?platform=linux%2Famd64"));
+    check(&format!("/local/x1/image/{D}?platform=linux/amd64"));
     check(&format!("/local/x1/fs/{D}/etc/passwd!/b?lines=3&q=%C3%A9"));
     check(&format!("/local/x1/blob/{D}?mt=a%2Fb"));
     check(&format!("/local/x1/layers/{D}/etc"));
