@@ -77,7 +77,7 @@ pub struct Heard {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wish {
     /// Go there.
-    Open(Route),
+    Open(Box<Route>),
     /// Look into the content that came with the message, under this name.
     Content {
         /// A file's name.
@@ -176,18 +176,18 @@ fn wish(fields: &Fields, has_content: bool) -> Result<Wish, String> {
     match fields.get("type").unwrap_or_default() {
         "open" => match (fields.get("reference"), fields.get("route")) {
             (Some(reference), _) => match Typed::parse(reference) {
-                Ok(Typed::Image(reference)) => Ok(Wish::Open(Route::image(reference))),
-                Ok(Typed::Registry(registry)) => Ok(Wish::Open(Route::Repo {
+                Ok(Typed::Image(reference)) => Ok(Wish::Open(Box::new(Route::image(reference)))),
+                Ok(Typed::Registry(registry)) => Ok(Wish::Open(Box::new(Route::Repo {
                     registry,
                     repository: None,
-                })),
+                }))),
                 Err(error) => Err(error.to_string()),
             },
             (None, Some(route)) => match Route::parse(route) {
                 Route::Invalid { why, .. } => Err(why),
                 // There is nothing to enter there in a frame.
                 Route::Settings => Err("the settings are not shown in a frame".to_owned()),
-                route => Ok(Wish::Open(route)),
+                route => Ok(Wish::Open(Box::new(route))),
             },
             (None, None) => Err("it has neither reference nor route".to_owned()),
         },

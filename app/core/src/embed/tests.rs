@@ -52,7 +52,7 @@ fn nobody_is_heard_before_the_handshake() {
     let mut embed = greeted();
     assert_eq!(
         embed.hear(open),
-        Reaction::Do(None, Wish::Open(Route::Help))
+        Reaction::Do(None, Wish::Open(Box::new(Route::Help)))
     );
     // An allowed origin that has not greeted is not heard either.
     let other = heard("https://own.example", &[("type", "open"), ("route", "#/")]);
@@ -79,7 +79,9 @@ fn check(fields: &[(&str, &str)], expect: Result<Wish, &str>) {
 #[test]
 fn wishes() {
     let id = ("id", "7");
-    let image = Wish::Open(Route::parse("#/image/index.docker.io/library/debian:12"));
+    let image = Wish::Open(Box::new(Route::parse(
+        "#/image/index.docker.io/library/debian:12",
+    )));
     check(
         &[id, ("type", "open"), ("reference", "debian:12")],
         Ok(image),
