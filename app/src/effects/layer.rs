@@ -18,14 +18,12 @@ use layerscope_core::view::problem::Problem;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::{Effects, Inner, export, local, login, root, status, viewer, way};
+use super::{Effects, Inner, export, local, login, root, save, status, viewer, way};
 use crate::browser::page;
 use crate::state::Load;
-use crate::state::file::{
-    HEAD_BYTES, HEX_PAGE, MAX_PICTURE, OpenFile, Purpose, Saving, TEXT_BYTES,
-};
+use crate::state::file::{HEAD_BYTES, HEX_PAGE, MAX_PICTURE, OpenFile, Purpose, TEXT_BYTES};
 use crate::state::layer::{Ask, Opened, ROOT_TYPE};
-use crate::state::text::{Sniff, download_name};
+use crate::state::text::Sniff;
 
 /// Layers that go on streaming after their page was left.
 const MAX_BACKGROUND: usize = 3;
@@ -129,10 +127,8 @@ pub(super) fn begin(inner: &Inner, source: LayerSource, layers: Arc<[Descriptor]
                 local::describe(inner, &mut source);
                 source
             });
-            {
-                let sources: Vec<LayerSource> = sources.collect();
-                inner.pool.open_root(source.clone(), &sources, access)
-            }
+            let sources: Vec<LayerSource> = sources.collect();
+            inner.pool.open_root(source.clone(), &sources, access)
         }
     };
     inner.background.borrow_mut().retain(|j| *j != job);
@@ -411,7 +407,7 @@ pub(super) fn explained(inner: &Rc<Inner>, event: Event, bytes: Option<Vec<u8>>)
             written,
             total,
             ready,
-        } if current(job) => on_download(inner, read, written, total, ready, bytes),
+        } if current(job) => save::on_download(inner, read, written, total, ready, bytes),
         Event::Root { job, .. } if current(job) => root::on_answer(inner, bytes.as_deref()),
         Event::Exporting {
             job,
@@ -597,7 +593,7 @@ fn show_picture(inner: &Inner, bytes: &[u8]) {
     });
 }
 
-fn browser_problem(
+pub(super) fn browser_problem(
     code: &str,
     title: &str,
     error: &crate::browser::error::BrowserError,
@@ -610,47 +606,8 @@ fn browser_problem(
     )
 }
 
-fn on_download(
-    inner: &Rc<Inner>,
-    read: layerscope_core::job::ReadId,
-    written: u64,
-    total: u64,
-    ready: Option<String>,
-    bytes: Option<Vec<u8>>,
-) {
-    let file = inner.state.file;
-    if file.purpose(read) != Some(Purpose::Save) {
-        return;
-    }
-    let Some(ready) = ready else {
-        file.set_saving(Some(Saving::Going {
-            read,
-            written,
-            total,
-        }));
-        return;
-    };
-    file.end_read(read);
-    let name = entry_name(inner);
-    spawn_local(async move {
-        let saved = page::save_download(&ready, bytes.as_deref(), &name).await;
-        file.set_saving(Some(match saved {
-            Ok(()) => Saving::Saved,
-            Err(error) => Saving::Failed(browser_problem(
-                "SAVE",
-                "The download did not start",
-                &error,
-            )),
-        }));
-    });
-}
-
-fn entry_name(inner: &Inner) -> String {
-    download_name(Some(&entry_path_name(inner)))
-}
-
 /// The last part of the open file's path, raw; empty if there is none.
-fn entry_path_name(inner: &Inner) -> Vec<u8> {
+pub(super) fn entry_path_name(inner: &Inner) -> Vec<u8> {
     let entry = inner.state.file.entry().get_untracked();
     let name = entry.as_ref().and_then(|e| e.row.path.file_name());
     name.unwrap_or_default().to_vec()
@@ -736,43 +693,6 @@ impl Effects {
                 if !here && !in_head && !file.is_reading(Purpose::Page(number)) {
                     read(inner, Purpose::Page(number), number * HEX_PAGE, HEX_PAGE);
                 }
-            }
-        });
-    }
-
-    /// Downloads the open file.
-    pub fn save_file(self) {
-        self.with(|inner| {
-            let file = inner.state.file;
-            let head = file.head().with_untracked(|h| h.ready().cloned());
-            match head {
-                Some(head) if head.is_whole() => {
-                    let name = entry_name(inner);
-                    let saved = page::save_bytes(&name, &head.bytes);
-                    file.set_saving(Some(match saved {
-                        Ok(()) => Saving::Saved,
-                        Err(e) => Saving::Failed(browser_problem(
-                            "SAVE",
-                            "The download did not start",
-                            &e,
-                        )),
-                    }));
-                }
-                _ => read(inner, Purpose::Save, 0, u64::MAX),
-            }
-        });
-    }
-
-    /// Gives up the download.
-    pub fn cancel_save(self) {
-        self.with(|inner| {
-            let file = inner.state.file;
-            let going = file.saving().get_untracked();
-            if let (Some(Saving::Going { read, .. }), Some(job)) = (going, inner.state.layer.job())
-            {
-                file.end_read(read);
-                inner.pool.post(Request::CancelRead { job, read });
-                file.set_saving(None);
             }
         });
     }

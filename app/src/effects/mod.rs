@@ -11,6 +11,7 @@ mod login;
 mod offline;
 mod repo;
 mod root;
+mod save;
 mod settings;
 mod status;
 mod viewer;
