@@ -14,6 +14,7 @@ use layerscope_core::reference::Registry;
 use layerscope_core::route::Route;
 use leptos::prelude::AnyView;
 
+use crate::browser::drop::Dropped;
 use crate::effects::{self, Inner};
 use crate::ui::{self, Page};
 
@@ -41,7 +42,7 @@ impl Needs {
     pub(crate) fn of(route: &Route) -> Self {
         match route {
             Route::Start => Needs::First,
-            Route::Fs { .. } => Needs::Layer,
+            Route::Fs { .. } if route.local_id().is_none() => Needs::Layer,
             _ => Needs::Others,
         }
     }
@@ -92,7 +93,10 @@ impl LayerPage {
 #[derive(Clone, Copy)]
 pub struct OtherPages {
     view: fn(Page) -> AnyView,
+    begin: fn(&Rc<Inner>),
+    is_here: fn(&Rc<Inner>, &Route) -> bool,
     load: fn(&Rc<Inner>, &Route, bool),
+    open_files: fn(&Rc<Inner>, Dropped),
 }
 
 impl OtherPages {
@@ -100,7 +104,10 @@ impl OtherPages {
     pub fn here() -> Self {
         OtherPages {
             view: ui::page_view,
+            begin: effects::begin,
+            is_here: effects::local::is_here,
             load: effects::load_other,
+            open_files: effects::local::open,
         }
     }
 
@@ -112,5 +119,20 @@ impl OtherPages {
     /// Starts what a route needs; `same` if the page has loaded it before.
     pub(crate) fn load(self, inner: &Rc<Inner>, route: &Route, same: bool) {
         (self.load)(inner, route, same);
+    }
+
+    /// Starts what goes on beside all pages, once.
+    pub(crate) fn begin(self, inner: &Rc<Inner>) {
+        (self.begin)(inner);
+    }
+
+    /// Whether what a route names on disk is open; if not, it is opened as far as nobody need be asked.
+    pub(crate) fn is_here(self, inner: &Rc<Inner>, route: &Route) -> bool {
+        (self.is_here)(inner, route)
+    }
+
+    /// Opens what was dropped or chosen.
+    pub(crate) fn open_files(self, inner: &Rc<Inner>, dropped: Dropped) {
+        (self.open_files)(inner, dropped);
     }
 }

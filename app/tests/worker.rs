@@ -41,6 +41,7 @@ fn source(name: &str) -> LayerSource {
         whole: false,
         again: false,
         trade: Default::default(),
+        unnamed: false,
     }
 }
 

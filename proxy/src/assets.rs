@@ -8,20 +8,21 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use sha2::{Digest as _, Sha256};
 
-use crate::config::{Assets, IndexSource};
+use crate::config::{Assets, Config};
 
 mod embedded {
     include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 }
 
 /// The app's whole policy. Everything it loads is its own; what it fetches goes through us.
-pub const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; \
-worker-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; \
-frame-src 'self' blob:; manifest-src 'self'; base-uri 'none'; object-src 'none'; \
-form-action 'none'";
+pub const POLICY: &str = include_str!("../../app/policy.txt").trim_ascii_end();
 
 /// The app's settings.
 const CONFIG: &str = "/config.json";
+
+/// How the names of files begin that other sites' pages load: a script module is only given to them
+/// with leave.
+const FOR_HOSTS: &str = "layerscope-embed.";
 
 /// Hex digits that make a file's name that of its content (Trunk writes 16).
 const MIN_HASH_LEN: usize = 16;
@@ -46,7 +47,7 @@ impl File {
     }
 }
 
-/// The app's files, and what is said of an index source.
+/// The app's files, and what is said of them beside.
 pub struct Site {
     store: Store,
     policy: HeaderValue,
@@ -56,20 +57,26 @@ pub struct Site {
 
 impl Site {
     /// Opens what the configuration names. With an index source the app is told of it, and may
-    /// fetch from there.
-    pub fn new(assets: &Assets, source: Option<&IndexSource>) -> Self {
-        let policy = source.and_then(|source| {
+    /// fetch from there; with origins that embed the app, they may frame it and talk to it.
+    pub fn new(config: &Config) -> Self {
+        let mut policy = POLICY.to_owned();
+        let mut told = serde_json::Map::new();
+        if let Some(source) = &config.index_source {
             let allowed = format!("connect-src 'self' {}", source.origin);
-            HeaderValue::from_str(&POLICY.replace("connect-src 'self'", &allowed)).ok()
-        });
-        let config = source.map(|source| {
-            let text = serde_json::json!({ "index-source": source.url }).to_string();
-            File::new(text.into_bytes().into())
-        });
+            policy = policy.replace("connect-src 'self'", &allowed);
+            told.insert("index-source".into(), source.url.as_str().into());
+        }
+        let hosts = config.embed_origins.as_slice();
+        if !hosts.is_empty() {
+            policy = format!("{policy}; frame-ancestors 'self' {}", hosts.join(" "));
+            told.insert("embed-origins".into(), hosts.into());
+        }
+        let told = (!told.is_empty()).then(|| serde_json::Value::from(told).to_string());
         Site {
-            store: Store::new(assets),
-            policy: policy.unwrap_or(HeaderValue::from_static(POLICY)),
-            config,
+            store: Store::new(&config.assets),
+            // Origins are ASCII: nothing in it is refused.
+            policy: HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static(POLICY)),
+            config: told.map(|text| File::new(text.into_bytes().into())),
         }
     }
 
@@ -227,6 +234,10 @@ fn file_response(
     );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
     headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    if name.starts_with(FOR_HOSTS) {
+        let everybody = HeaderValue::from_static("*");
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, everybody);
+    }
     if let Some(encoding) = encoding {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
     }
@@ -269,7 +280,7 @@ fn content_type(name: &str) -> &'static str {
         .and_then(|extension| extension.to_str())
     {
         Some("html") => "text/html; charset=utf-8",
-        Some("js" | "mjs") => "text/javascript; charset=utf-8",
+        Some("js" | "mjs" | "ts") => "text/javascript; charset=utf-8",
         Some("css") => "text/css; charset=utf-8",
         Some("wasm") => "application/wasm",
         Some("json" | "map") => "application/json",

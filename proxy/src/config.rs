@@ -85,6 +85,15 @@ pub struct Args {
         value_delimiter = ','
     )]
     pub origin: Vec<String>,
+    /// An origin whose pages may frame the app and talk to it; once one is given, only those and the
+    /// app's own may frame it
+    #[arg(
+        long,
+        env = "LAYERSCOPE_EMBED_ORIGIN",
+        value_name = "ORIGIN",
+        value_delimiter = ','
+    )]
+    pub embed_origin: Vec<String>,
     /// A reverse proxy before this one, whose X-Forwarded-For is believed
     #[arg(
         long,
@@ -130,6 +139,7 @@ struct File {
     provider: Vec<provider::Entry>,
     ca_file: Option<PathBuf>,
     origin: Vec<String>,
+    embed_origin: Vec<String>,
     forwarder: Vec<String>,
     max_blob_bytes: Option<u64>,
     assets: Option<PathBuf>,
@@ -174,6 +184,8 @@ pub struct Config {
     pub ca_file: Option<PathBuf>,
     /// Origins, in their serialised form, that may call from elsewhere.
     pub origins: Vec<String>,
+    /// Origins whose pages may frame the app and talk to it.
+    pub embed_origins: Vec<String>,
     /// Reverse proxies whose word on the client's address is believed.
     pub forwarders: Forwarders,
     /// Most bytes of one blob answer.
@@ -280,10 +292,9 @@ impl Config {
         let given = given.collect::<Result<_, _>>()?;
         let providers = provider::checked(first(given, file.provider))?;
         providers.iter().try_for_each(served)?;
-        let origins = first(args.origin, file.origin)
-            .iter()
-            .map(|origin| origin_from_str(origin))
-            .collect::<Result<_, _>>()?;
+        let origins = origins_of("--origin", first(args.origin, file.origin))?;
+        let embed_origins = first(args.embed_origin, file.embed_origin);
+        let embed_origins = origins_of("--embed-origin", embed_origins)?;
         let no_assets = args.no_assets || (file.no_assets && args.assets.is_none());
         let assets = match args.assets.or(file.assets) {
             _ if no_assets => Assets::None,
@@ -299,6 +310,7 @@ impl Config {
             providers,
             ca_file: args.ca_file.or(file.ca_file),
             origins,
+            embed_origins,
             forwarders: Forwarders(parse_all(
                 "--forwarder",
                 &first(args.forwarder, file.forwarder),
@@ -352,10 +364,15 @@ fn realm_from_str(pair: &str) -> Result<(Registry, HostPort), ConfigError> {
     Ok((parse(flag, registry)?, parse(flag, realm)?))
 }
 
+fn origins_of(flag: &'static str, texts: Vec<String>) -> Result<Vec<String>, ConfigError> {
+    let origins = texts.iter().map(|text| origin_from_str(flag, text));
+    origins.collect()
+}
+
 /// An origin exactly as a browser serialises it (RFC 6454): no path, no default port.
-fn origin_from_str(text: &str) -> Result<String, ConfigError> {
+fn origin_from_str(flag: &'static str, text: &str) -> Result<String, ConfigError> {
     let bad = |problem: &str| ConfigError::Value {
-        flag: "--origin",
+        flag,
         value: text.to_owned(),
         problem: problem.to_owned(),
     };
@@ -457,9 +474,11 @@ mod tests {
         let all = "--listen 127.0.0.1:0 --registry a.example --registry b.example:5000 \
             --any-registry --allow-private 10.0.0.1:5000 --plain-http 10.0.0.1:5000 \
             --realm a.example=login.example --ca-file roots.pem --origin https://app.example \
-            --max-blob-bytes 1000 --assets dist --no-sample --index-source https://cdn.example/a";
+            --max-blob-bytes 1000 --assets dist --no-sample --index-source https://cdn.example/a \
+            --embed-origin https://host.example";
         let got = config(all, "").unwrap();
         assert_eq!(got.origins, ["https://app.example"]);
+        assert_eq!(got.embed_origins, ["https://host.example"]);
         assert_eq!(got.max_blob_bytes, Some(1000));
         assert_eq!(got.assets, Assets::Dir("dist".into()));
         assert!(!got.sample);
@@ -510,7 +529,8 @@ mod tests {
         let all = "--listen 0.0.0.0:80 --metrics-listen 127.0.0.1:81 --registry a.example --registry b.example:5000 \
             --allow-private 10.0.0.1:5000 --plain-http 10.0.0.1:5000 --forwarder 10.0.0.0/8 \
             --realm a.example=login.example --ca-file roots.pem --origin https://app.example \
-            --max-blob-bytes 1000 --assets dist --no-sample --index-source https://cdn.example/a";
+            --max-blob-bytes 1000 --assets dist --no-sample --index-source https://cdn.example/a \
+            --embed-origin https://host.example";
         for line in ["", all, "--no-assets --any-registry"] {
             let printed = config(line, "").unwrap().to_toml();
             let again = config("", &printed).unwrap();

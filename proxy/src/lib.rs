@@ -89,7 +89,7 @@ impl Proxy {
             upstream,
             gate: limits::Gate::new(&config.limits),
             cors: cors::Cors::new(config.origins.clone(), loopback),
-            site: assets::Site::new(&config.assets, config.index_source.as_ref()),
+            site: assets::Site::new(&config),
             metrics: metrics::Metrics::default(),
             locations: location::Locations::default(),
             schemes: realm::Schemes::default(),

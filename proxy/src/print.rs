@@ -31,6 +31,7 @@ impl Config {
         let realms = policy.realms.iter();
         put("realm", list(realms.map(|(of, at)| format!("{of}={at}"))));
         put("origin", list(&self.origins));
+        put("embed-origin", list(&self.embed_origins));
         put("forwarder", list(&self.forwarders.0));
         if let Some(path) = &self.ca_file {
             put("ca-file", Value::String(path.display().to_string()));

@@ -249,6 +249,16 @@ impl Browser {
         wait(self.client().goto(url)).expect("the browser goes where it is told");
     }
 
+    /// Waits until somebody answers at an address of this machine.
+    #[track_caller]
+    pub fn until_serves(&self, url: &str) {
+        let end = Instant::now() + PATIENCE;
+        while wait(crate::net::client().get(url).send()).is_err() {
+            assert!(Instant::now() < end, "nobody answers at {url}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
     /// Loads the page anew.
     pub fn reload(&self) {
         wait(self.client().refresh()).expect("the browser reloads");

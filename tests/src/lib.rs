@@ -19,6 +19,8 @@ pub mod page;
 pub mod process;
 pub mod proxy;
 pub mod recorder;
+pub mod skopeo;
+pub mod static_host;
 pub mod static_site;
 pub mod token_server;
 

@@ -17,6 +17,10 @@ use crate::{
 pub mod css {
     /// The box in which a reference is typed; the start page has a big one.
     pub const REFERENCE: &str = "main input[name=reference], input[name=reference]";
+    /// The fields in which a file, and a folder, of this computer is chosen.
+    pub const FILE: &str = "main [data-action=choose-file]";
+    /// See [`FILE`].
+    pub const FOLDER: &str = "main [data-action=choose-folder]";
     /// The search over a listing.
     pub const SEARCH: &str = "input[type=search]";
     /// The button that saves a file.
@@ -92,6 +96,31 @@ impl<'a> Page<'a> {
     /// The page as another server has it, at an address without a slash at its end.
     pub fn at(browser: &'a Browser, base: &'a str) -> Self {
         Self { browser, base }
+    }
+
+    /// Chooses a file or folder of this computer in the start page's field.
+    #[track_caller]
+    pub fn choose(&self, path: &std::path::Path) {
+        let field = if path.is_dir() {
+            css::FOLDER
+        } else {
+            css::FILE
+        };
+        let field = self.browser.find(field);
+        let path = path.display().to_string();
+        wait(field.send_keys(&path)).expect("a file can be chosen");
+    }
+
+    /// Chooses it, and waits until what it leads to is there; returns which state that has.
+    #[track_caller]
+    pub fn open_local(&self, path: &std::path::Path) -> String {
+        self.choose(path);
+        self.browser.until(
+            "a route of local data",
+            "return location.hash.startsWith('#/local/')",
+            &[],
+        );
+        self.settled()
     }
 
     /// Loads the page anew at a route such as `#/image/debian`, and waits for its state.

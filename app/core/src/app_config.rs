@@ -28,6 +28,8 @@ pub struct AppConfig {
     pub proxy: Option<ProxyAt>,
     /// Registries that are asked directly unless the user chooses otherwise.
     pub direct: Vec<String>,
+    /// Origins whose pages may talk to this one when they frame it, beside the app's own.
+    pub embed_origins: Vec<String>,
 }
 
 /// Where the proxy is.

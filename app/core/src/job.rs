@@ -50,9 +50,17 @@ pub struct LayerSource {
     pub again: bool,
     /// What an index that is made now keeps, and for what.
     pub trade: TradeChoice,
+    /// The digest is only a name that the page made for bytes from disk: nothing says what they
+    /// have to be. Checksums in the file are all that is checked, and no index of it is kept.
+    pub unnamed: bool,
 }
 
 impl LayerSource {
+    /// It was opened from disk.
+    pub fn is_local(&self) -> bool {
+        self.repository.registry().is_local()
+    }
+
     /// The name of a file, as an annotation of the descriptor has it.
     pub fn title(&self) -> Option<&str> {
         let key = "org.opencontainers.image.title";
@@ -444,6 +452,8 @@ pub enum Event {
         /// The question's id.
         read: ReadId,
     },
+    /// Bytes that were read just now are from an earlier visit: there is no network.
+    Seen,
 }
 
 /// How far shown bytes were checked. The attribute `data-verified` has its name.

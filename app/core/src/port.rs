@@ -49,6 +49,8 @@ pub struct HttpRequest {
     pub body: Option<Vec<u8>>,
     /// Not from a cache of the browser's, which may hold a wrong answer to this address.
     pub fresh: bool,
+    /// Somebody's sign-in lets it in: what comes is kept nowhere.
+    pub private: bool,
 }
 
 impl HttpRequest {
@@ -60,6 +62,7 @@ impl HttpRequest {
             headers: Vec::new(),
             body: None,
             fresh: false,
+            private: false,
         }
     }
 

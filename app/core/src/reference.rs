@@ -25,6 +25,8 @@ const DOCKER_HUB_FAMILIAR: &str = "docker.io";
 pub const DEFAULT_TAG: &str = "latest";
 /// Longest repository path in bytes (distribution: NameTotalLengthMax).
 pub const MAX_REPOSITORY_LEN: usize = 255;
+/// The host of what was opened from disk: no registry can have it (RFC 6761, section 6.4).
+const LOCAL: &str = "local.invalid";
 /// Where Docker looks for a Hub image of one word.
 const LIBRARY: &str = "library/";
 /// Longest tag in bytes (distribution specification: 128 characters).
@@ -78,6 +80,16 @@ impl Registry {
     /// Whether it is Docker Hub.
     pub fn is_docker_hub(&self) -> bool {
         &*self.0 == DOCKER_HUB
+    }
+
+    /// What was opened from disk: each is a repository here, which nobody is asked for.
+    pub fn local() -> Registry {
+        Registry(LOCAL.into())
+    }
+
+    /// Whether it is what was opened from disk.
+    pub fn is_local(&self) -> bool {
+        &*self.0 == LOCAL
     }
 
     /// `HOST[:PORT]` to be dialled: Docker Hub answers at a name of its own.
@@ -142,6 +154,11 @@ impl Repository {
             return Err(ReferenceProblem::NoRepository.at(text, text.len()));
         };
         Repository::new(Registry::parse(registry)?, path)
+    }
+
+    /// The id of what was opened from disk, if it is that.
+    pub fn local_id(&self) -> Option<&str> {
+        self.registry.is_local().then_some(&*self.path)
     }
 
     /// Where it lives.

@@ -147,12 +147,11 @@ pub enum Route {
         /// `?q=`.
         query: String,
     },
-    /// `#/local/<id>/…`: the same views over something opened from disk.
+    /// `#/local/<id>/`: what is in something opened from disk. The views of it are the others'
+    /// over [`Registry::local`]: `#/local/<id>/fs/<digest>/<path>` is a [`Route::Fs`].
     Local {
         /// The page's name for it.
         id: String,
-        /// What follows, as it stands, without the slash before it.
-        rest: String,
     },
     /// `#/settings`.
     Settings,
@@ -408,6 +407,37 @@ impl Route {
     /// The fragment with `#`, for a link.
     pub fn href(&self) -> String {
         format!("#{}", self.fragment())
+    }
+
+    /// The repository that it is about; of two that are compared, the first.
+    pub fn repository(&self) -> Option<&Repository> {
+        match self {
+            Route::Repo { repository, .. } => repository.as_ref(),
+            Route::Image { reference, .. } | Route::Search { reference, .. } => {
+                Some(reference.repository())
+            }
+            Route::Compare { left, .. } => Some(left.repository()),
+            Route::Blob { repository, .. }
+            | Route::Referrers { repository, .. }
+            | Route::Fs { repository, .. }
+            | Route::Layers { repository, .. }
+            | Route::Size { repository, .. }
+            | Route::Sizes { repository, .. } => Some(repository),
+            Route::Start
+            | Route::Namespace { .. }
+            | Route::Local { .. }
+            | Route::Settings
+            | Route::Help
+            | Route::Invalid { .. } => None,
+        }
+    }
+
+    /// The id of what was opened from disk, if it is about that.
+    pub fn local_id(&self) -> Option<&str> {
+        match self {
+            Route::Local { id } => Some(id),
+            other => other.repository()?.local_id(),
+        }
     }
 
     /// The registry that it speaks of.

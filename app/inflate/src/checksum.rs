@@ -22,43 +22,11 @@ mod imp {
 }
 
 #[cfg(target_arch = "wasm32")]
-mod imp {
-    use crc::{CRC_32_ISO_HDLC, Crc, Digest, Table};
+use sliced as imp;
 
-    // Where a checksum is all that a browser checks, little is read: its table of 1 KiB is small
-    // beside the 16 KiB of those that read many bytes at a time, which every visitor would fetch.
-    static CRC: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISO_HDLC);
-
-    #[derive(Clone)]
-    pub(super) struct State(Digest<'static, u32, Table<1>>);
-
-    impl Default for State {
-        fn default() -> Self {
-            State(CRC.digest())
-        }
-    }
-
-    impl std::fmt::Debug for State {
-        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("State")
-        }
-    }
-
-    impl State {
-        pub(super) fn resume(value: u32) -> Self {
-            // The library turns what it is given around, and its value over.
-            State(CRC.digest_with_initial((!value).reverse_bits()))
-        }
-
-        pub(super) fn update(&mut self, bytes: &[u8]) {
-            self.0.update(bytes);
-        }
-
-        pub(super) fn value(&self) -> u32 {
-            self.0.clone().finalize()
-        }
-    }
-}
+// Its tests run natively.
+#[cfg(any(target_arch = "wasm32", test))]
+mod sliced;
 
 /// The CRC-32 of bytes that come in pieces.
 #[derive(Debug, Clone, Default)]

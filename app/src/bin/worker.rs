@@ -54,9 +54,9 @@ mod second {
 fn main() {
     use layerscope_app::browser::ports::BrowserPorts;
     use layerscope_app::browser::scope::{self, Role};
-    use layerscope_app::browser::{hash, message};
+    use layerscope_app::browser::{hash, local, message, seen};
     use layerscope_core::explore::LayerSession;
-    use layerscope_core::job::Request;
+    use layerscope_core::job::{Event, Request};
     use wasm_bindgen_futures::spawn_local;
 
     console_error_panic_hook::set_once();
@@ -65,7 +65,13 @@ fn main() {
         Role::Layer => {
             let session = LayerSession::new(BrowserPorts::new(second::load), scope::build_id());
             let handler = session.clone();
+            seen::tell(|| {
+                if let Some(packed) = message::pack(&Event::Seen, None) {
+                    scope::post(&packed);
+                }
+            });
             scope::on_message(move |received| {
+                local::take(&received);
                 let Some((request, _)) = message::unpack::<Request>(&received) else {
                     return;
                 };

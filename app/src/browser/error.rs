@@ -27,6 +27,14 @@ pub enum BrowserError {
         /// How many are read.
         limit: u64,
     },
+    /// What a packed file holds is far more than one that was not made to fill a disk.
+    #[error(
+        "unpacked it has more than {limit} bytes, which is more than is taken for a file of its size"
+    )]
+    Unpacked {
+        /// How many are taken.
+        limit: u64,
+    },
     /// It did not answer in time.
     #[error("{doing} did not answer within {limit_ms} ms")]
     TimedOut {
@@ -58,6 +66,11 @@ impl BrowserError {
     /// For `map_err`: the error of whatever `doing` threw.
     pub fn of(doing: &'static str) -> impl Fn(JsValue) -> Self {
         move |thrown| Self::from_js(doing, &thrown)
+    }
+
+    /// The user closed a dialog without a choice.
+    pub fn is_abort(&self) -> bool {
+        self.is("AbortError")
     }
 
     /// The exception's name is this one.

@@ -13,7 +13,7 @@ use web_sys::{
 };
 
 use super::error::BrowserError;
-use super::timer;
+use super::{local, seen, timer};
 
 /// How long a server may take to begin its answer; a proxy that waits for a registry included.
 const HEADERS_LIMIT: Duration = Duration::from_secs(90);
@@ -25,7 +25,7 @@ const PAUSE_LIMIT: Duration = Duration::from_secs(60);
 pub struct FetchHttp;
 
 /// Ends the transfer when dropped.
-struct Transfer {
+pub struct Transfer {
     controller: AbortController,
     host: String,
 }
@@ -62,33 +62,58 @@ impl Http for FetchHttp {
     type Body = FetchBody;
 
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse<FetchBody>, HttpError> {
-        let bad = |thrown: JsValue| HttpError::BadUrl {
-            detail: BrowserError::from_js("preparing the request", &thrown).to_string(),
-        };
-        let transfer = Transfer {
-            controller: AbortController::new().map_err(bad)?,
-            host: host_of(&request.url),
-        };
-        let init = init_from(&request, &transfer).map_err(bad)?;
-        let answer = transfer
-            .wait(fetch(&request.url, &init), HEADERS_LIMIT)
-            .await?;
-        let response: Response = answer.unchecked_into();
-        let reader = match response.body() {
-            Some(stream) => {
-                Some(ReadableStreamDefaultReader::new(&stream).map_err(|e| transfer.error(&e))?)
-            }
-            None => None,
-        };
-        Ok(HttpResponse {
-            status: response.status(),
-            headers: headers_of(&response),
-            body: FetchBody { transfer, reader },
-        })
+        match ask(&request).await {
+            Err(error @ HttpError::Network { .. }) => match seen::find(&request).await {
+                Some((status, headers, bytes)) => Ok(HttpResponse {
+                    status,
+                    headers,
+                    body: FetchBody::Seen(Some(bytes)),
+                }),
+                None => Err(error),
+            },
+            other => other,
+        }
     }
 }
 
-fn fetch(url: &str, init: &RequestInit) -> Promise {
+async fn ask(request: &HttpRequest) -> Result<HttpResponse<FetchBody>, HttpError> {
+    let local = local::response(request);
+    let bad = |thrown: JsValue| HttpError::BadUrl {
+        detail: BrowserError::from_js("preparing the request", &thrown).to_string(),
+    };
+    let transfer = Transfer {
+        controller: AbortController::new().map_err(bad)?,
+        host: host_of(&request.url),
+    };
+    let response: Response = match local {
+        Some(answer) => answer.map_err(bad)?,
+        None => {
+            let init = init_from(request, &transfer).map_err(bad)?;
+            let answer = fetch(&request.url, &init);
+            transfer.wait(answer, HEADERS_LIMIT).await?.unchecked_into()
+        }
+    };
+    let reader = match response.body() {
+        Some(stream) => {
+            Some(ReadableStreamDefaultReader::new(&stream).map_err(|e| transfer.error(&e))?)
+        }
+        None => None,
+    };
+    let (status, headers) = (response.status(), headers_of(&response));
+    let keeping = seen::Keeping::begin(request, status, &headers);
+    Ok(HttpResponse {
+        status,
+        headers,
+        body: FetchBody::Coming {
+            transfer,
+            reader,
+            keeping,
+        },
+    })
+}
+
+/// Asks for an address; in a worker too it begins at the page's folder.
+pub(super) fn fetch(url: &str, init: &RequestInit) -> Promise {
     let global = js_sys::global();
     match global.dyn_ref::<Window>() {
         Some(window) => window.fetch_with_str_and_init(url, init),
@@ -152,26 +177,49 @@ fn headers_of(response: &Response) -> Headers {
 }
 
 /// A body that streams in. Dropping it ends the transfer.
-pub struct FetchBody {
-    transfer: Transfer,
-    /// None once the body has ended, and for answers without one.
-    reader: Option<ReadableStreamDefaultReader>,
+pub enum FetchBody {
+    /// From a network, or a file.
+    Coming {
+        /// Ends it.
+        transfer: Transfer,
+        /// None once the body has ended, and for answers without one.
+        reader: Option<ReadableStreamDefaultReader>,
+        /// It is kept when it has ended.
+        keeping: Option<seen::Keeping>,
+    },
+    /// From what was seen before, until it is given out.
+    Seen(Option<Vec<u8>>),
 }
 
 impl Body for FetchBody {
     async fn next(&mut self) -> Result<Option<Vec<u8>>, HttpError> {
-        let Some(reader) = &self.reader else {
+        let (transfer, reader, keeping) = match self {
+            FetchBody::Seen(bytes) => return Ok(bytes.take().filter(|b| !b.is_empty())),
+            FetchBody::Coming {
+                transfer,
+                reader,
+                keeping,
+            } => (transfer, reader, keeping),
+        };
+        let Some(coming) = reader else {
             return Ok(None);
         };
-        let piece = self.transfer.wait(reader.read(), PAUSE_LIMIT).await?;
-        let field =
-            |name: &str| Reflect::get(&piece, &name.into()).map_err(|e| self.transfer.error(&e));
+        let piece = transfer.wait(coming.read(), PAUSE_LIMIT).await?;
+        let field = |name: &str| Reflect::get(&piece, &name.into()).map_err(|e| transfer.error(&e));
         if field("done")?.is_truthy() {
-            self.reader = None;
+            *reader = None;
+            if let Some(whole) = keeping.take() {
+                whole.end();
+            }
             return Ok(None);
         }
-        Ok(Some(
-            field("value")?.unchecked_into::<Uint8Array>().to_vec(),
-        ))
+        let piece = field("value")?.unchecked_into::<Uint8Array>().to_vec();
+        if keeping
+            .as_mut()
+            .is_some_and(|keeping| !keeping.push(&piece))
+        {
+            *keeping = None;
+        }
+        Ok(Some(piece))
     }
 }

@@ -400,6 +400,23 @@ fn call_method(object: &JsValue, name: &str, arguments: &Array) -> Result<JsValu
     Reflect::apply(&method, object, arguments)
 }
 
+/// Calls back whenever the height of the page's content has changed, for the life of the page;
+/// never where the browser has no `ResizeObserver`.
+pub fn on_height(callback: impl Fn() + 'static) {
+    let callback = Closure::<dyn Fn()>::new(callback).into_js_value();
+    let observe = || {
+        let class = Reflect::get(&window(), &"ResizeObserver".into()).ok()?;
+        let class: Function = class.dyn_into().ok()?;
+        let observer = Reflect::construct(&class, &Array::of1(&callback)).ok()?;
+        let observe = Reflect::get(&observer, &"observe".into()).ok()?;
+        let observe: Function = observe.dyn_into().ok()?;
+        let body = document().body()?;
+        observe.call1(&observer, &body).ok()
+    };
+    // Without it nobody is told.
+    drop(observe());
+}
+
 /// A file that the user chose in a field.
 pub struct ChosenFile(web_sys::File);
 

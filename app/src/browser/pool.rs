@@ -6,7 +6,7 @@ use std::rc::{Rc, Weak};
 
 use layerscope_core::job::{Access, Event, JobId, LayerSource, Phase, Progress, Request};
 use layerscope_core::path::EntryPath;
-use layerscope_core::reference::Registry;
+use layerscope_core::reference::{Registry, Repository};
 use layerscope_core::view::problem::Problem;
 use wasm_bindgen_futures::spawn_local;
 
@@ -297,6 +297,19 @@ impl LayerPool {
         self.inner.tell_later(Event::Progress { job, progress });
     }
 
+    /// Ends all jobs that read from a repository: what it has is no longer what they have read.
+    pub fn end_all(&self, repository: &Repository) {
+        let mut state = self.inner.state.borrow_mut();
+        let of_it = |job: &Job| job.outer.is_none() && job.source.repository == *repository;
+        let jobs = state.jobs.iter().filter(|(_, job)| of_it(job));
+        let jobs: Vec<JobId> = jobs.map(|(id, _)| *id).collect();
+        for job in jobs {
+            state.end(job);
+        }
+        drop(state);
+        self.inner.start_waiting();
+    }
+
     /// Nobody looks at the job any more. A finished one stays for a while; others end.
     pub fn close(&self, job: JobId) {
         let mut state = self.inner.state.borrow_mut();
@@ -540,7 +553,7 @@ fn job_of_request(request: &Request) -> Option<JobId> {
 
 fn job_of_event(event: &Event) -> Option<JobId> {
     match event {
-        Event::Ready { .. } | Event::Notice { .. } => None,
+        Event::Ready { .. } | Event::Notice { .. } | Event::Seen => None,
         Event::Progress { job, .. }
         | Event::View { job, .. }
         | Event::Rows { job, .. }

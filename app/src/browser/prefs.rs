@@ -17,6 +17,7 @@ pub const MAX_RECENT: usize = 20;
 
 const PREFIX: &str = "layerscope:";
 const RECENT: &str = "recent";
+const LOCAL: &str = "local";
 const THEME: &str = "theme";
 const TRADE: &str = "index";
 const WAYS: &str = "ways";
@@ -39,6 +40,12 @@ pub enum Theme {
 }
 
 impl Theme {
+    /// By its name.
+    pub fn named(name: &str) -> Option<Self> {
+        let all = [Theme::System, Theme::Light, Theme::Dark];
+        all.into_iter().find(|theme| theme.name() == name)
+    }
+
     /// The name it is kept under, also for an attribute.
     pub fn name(self) -> &'static str {
         match self {
@@ -122,9 +129,26 @@ pub fn add_recent(reference: &str) {
     }
 }
 
-/// Forgets the recent references.
+/// What was opened from disk and can be opened again, newest first: id and name of each.
+pub fn locals() -> Vec<(String, String)> {
+    serde_json::from_str(&get(LOCAL).unwrap_or_default()).unwrap_or_default()
+}
+
+/// Puts something from disk at the head of those.
+pub fn add_local(id: &str, name: &str) {
+    let mut list = locals();
+    list.retain(|(old, _)| old != id);
+    list.insert(0, (id.to_owned(), name.to_owned()));
+    list.truncate(MAX_RECENT);
+    if let Ok(text) = serde_json::to_string(&list) {
+        set(LOCAL, &text);
+    }
+}
+
+/// Forgets the recent references, and what was opened from disk.
 pub fn clear_recents() {
     remove(RECENT);
+    remove(LOCAL);
 }
 
 /// Which way each registry is asked.

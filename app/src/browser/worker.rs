@@ -10,7 +10,7 @@ use wasm_bindgen::closure::Closure;
 use web_sys::{ErrorEvent, MessageEvent, Worker, WorkerOptions, WorkerType};
 
 use super::error::BrowserError;
-use super::{early, message, page};
+use super::{early, local, message, page};
 
 /// The worker's name, by which its program knows its role. One that `boot.js` started has the
 /// digest of the layer behind it that it will be asked for.
@@ -43,6 +43,7 @@ impl Shared {
         let Some(packed) = message::pack(request, None) else {
             return;
         };
+        local::attach(request, &packed.message);
         // Throws only for values that cannot be cloned, which a text always can.
         drop(
             self.worker

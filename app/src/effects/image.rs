@@ -60,7 +60,9 @@ pub(super) fn load(
         match answer {
             Ok(top) => {
                 let top = Arc::new(top);
-                prefs::add_recent(&reference.familiar());
+                if !reference.registry().is_local() {
+                    prefs::add_recent(&reference.familiar());
+                }
                 state.set_top(Load::Ready(top.clone()));
                 show(&itself, &reference, &top, platform).await;
             }

@@ -18,14 +18,12 @@ use layerscope_core::view::problem::Problem;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::{Effects, Inner, export, login, root, status, viewer, way};
+use super::{Effects, Inner, export, local, login, root, save, status, viewer, way};
 use crate::browser::page;
 use crate::state::Load;
-use crate::state::file::{
-    HEAD_BYTES, HEX_PAGE, MAX_PICTURE, OpenFile, Purpose, Saving, TEXT_BYTES,
-};
+use crate::state::file::{HEAD_BYTES, HEX_PAGE, MAX_PICTURE, OpenFile, Purpose, TEXT_BYTES};
 use crate::state::layer::{Ask, Opened, ROOT_TYPE};
-use crate::state::text::{Sniff, download_name};
+use crate::state::text::Sniff;
 
 /// Layers that go on streaming after their page was left.
 const MAX_BACKGROUND: usize = 3;
@@ -50,7 +48,7 @@ pub(super) fn load(
         let annotations = here.map_or(Vec::new(), |o| o.descriptor.annotations.clone());
         let manifest = here.map(|o| o.manifest.clone());
         let soci = here.map_or(SociIndex::Unknown, |o| o.soci.clone());
-        let source = LayerSource {
+        let mut source = LayerSource {
             endpoint: inner.client.endpoint(repository.registry()),
             repository: repository.clone(),
             digest: digest.clone(),
@@ -63,7 +61,9 @@ pub(super) fn load(
             whole: false,
             again: false,
             trade: inner.state.shell.trade().get_untracked(),
+            unnamed: false,
         };
+        local::describe(inner, &mut source);
         begin(inner, source, Arc::default());
     }
     look_at(inner, path, archives, show, same);
@@ -115,18 +115,20 @@ pub(super) fn begin(inner: &Inner, source: LayerSource, layers: Arc<[Descriptor]
     let job = match is_root {
         false => inner.pool.open(source.clone(), access),
         true => {
-            let sources = layers.iter().map(|d| LayerSource {
-                digest: d.digest.clone(),
-                // Nothing is known of one that is named by its digest alone.
-                size: (d.size > 0).then_some(d.size),
-                media_type: Some(d.media_type.clone()).filter(|t| !t.is_empty()),
-                annotations: d.annotations.clone(),
-                ..source.clone()
+            let sources = layers.iter().map(|d| {
+                let mut source = LayerSource {
+                    digest: d.digest.clone(),
+                    // Nothing is known of one that is named by its digest alone.
+                    size: (d.size > 0).then_some(d.size),
+                    media_type: Some(d.media_type.clone()).filter(|t| !t.is_empty()),
+                    annotations: d.annotations.clone(),
+                    ..source.clone()
+                };
+                local::describe(inner, &mut source);
+                source
             });
-            {
-                let sources: Vec<LayerSource> = sources.collect();
-                inner.pool.open_root(source.clone(), &sources, access)
-            }
+            let sources: Vec<LayerSource> = sources.collect();
+            inner.pool.open_root(source.clone(), &sources, access)
         }
     };
     inner.background.borrow_mut().retain(|j| *j != job);
@@ -204,11 +206,17 @@ fn close_chain(inner: &Inner) {
 
 /// The layer has matched its digest: archives that were opened before that are opened again.
 fn reopen_chain(inner: &Rc<Inner>) {
-    let unchecked = inner
-        .state
-        .layer
-        .progress()
-        .with_untracked(|p| p.phase == Phase::Done && p.verified == Verified::None);
+    let base = inner
+        .base
+        .borrow()
+        .as_ref()
+        .is_some_and(|b| b.source.unnamed);
+    let unchecked = !base
+        && inner
+            .state
+            .layer
+            .progress()
+            .with_untracked(|p| p.phase == Phase::Done && p.verified == Verified::None);
     if inner.chain.borrow().is_empty() || !unchecked {
         return;
     }
@@ -289,6 +297,7 @@ pub(super) fn explained(inner: &Rc<Inner>, event: Event, bytes: Option<Vec<u8>>)
     let current = |job: JobId| state.job() == Some(job);
     match event {
         Event::Notice { problem } => inner.state.shell.notify(problem),
+        Event::Seen if state.job().is_some() => inner.state.offline.set_from_store(true),
         Event::Renew { job, refused } => login::renew_for(inner, job, refused),
         Event::Progress { job, progress } if current(job) => {
             let layers = progress.layers;
@@ -398,7 +407,7 @@ pub(super) fn explained(inner: &Rc<Inner>, event: Event, bytes: Option<Vec<u8>>)
             written,
             total,
             ready,
-        } if current(job) => on_download(inner, read, written, total, ready, bytes),
+        } if current(job) => save::on_download(inner, read, written, total, ready, bytes),
         Event::Root { job, .. } if current(job) => root::on_answer(inner, bytes.as_deref()),
         Event::Exporting {
             job,
@@ -584,7 +593,7 @@ fn show_picture(inner: &Inner, bytes: &[u8]) {
     });
 }
 
-fn browser_problem(
+pub(super) fn browser_problem(
     code: &str,
     title: &str,
     error: &crate::browser::error::BrowserError,
@@ -597,47 +606,8 @@ fn browser_problem(
     )
 }
 
-fn on_download(
-    inner: &Rc<Inner>,
-    read: layerscope_core::job::ReadId,
-    written: u64,
-    total: u64,
-    ready: Option<String>,
-    bytes: Option<Vec<u8>>,
-) {
-    let file = inner.state.file;
-    if file.purpose(read) != Some(Purpose::Save) {
-        return;
-    }
-    let Some(ready) = ready else {
-        file.set_saving(Some(Saving::Going {
-            read,
-            written,
-            total,
-        }));
-        return;
-    };
-    file.end_read(read);
-    let name = entry_name(inner);
-    spawn_local(async move {
-        let saved = page::save_download(&ready, bytes.as_deref(), &name).await;
-        file.set_saving(Some(match saved {
-            Ok(()) => Saving::Saved,
-            Err(error) => Saving::Failed(browser_problem(
-                "SAVE",
-                "The download did not start",
-                &error,
-            )),
-        }));
-    });
-}
-
-fn entry_name(inner: &Inner) -> String {
-    download_name(Some(&entry_path_name(inner)))
-}
-
 /// The last part of the open file's path, raw; empty if there is none.
-fn entry_path_name(inner: &Inner) -> Vec<u8> {
+pub(super) fn entry_path_name(inner: &Inner) -> Vec<u8> {
     let entry = inner.state.file.entry().get_untracked();
     let name = entry.as_ref().and_then(|e| e.row.path.file_name());
     name.unwrap_or_default().to_vec()
@@ -723,43 +693,6 @@ impl Effects {
                 if !here && !in_head && !file.is_reading(Purpose::Page(number)) {
                     read(inner, Purpose::Page(number), number * HEX_PAGE, HEX_PAGE);
                 }
-            }
-        });
-    }
-
-    /// Downloads the open file.
-    pub fn save_file(self) {
-        self.with(|inner| {
-            let file = inner.state.file;
-            let head = file.head().with_untracked(|h| h.ready().cloned());
-            match head {
-                Some(head) if head.is_whole() => {
-                    let name = entry_name(inner);
-                    let saved = page::save_bytes(&name, &head.bytes);
-                    file.set_saving(Some(match saved {
-                        Ok(()) => Saving::Saved,
-                        Err(e) => Saving::Failed(browser_problem(
-                            "SAVE",
-                            "The download did not start",
-                            &e,
-                        )),
-                    }));
-                }
-                _ => read(inner, Purpose::Save, 0, u64::MAX),
-            }
-        });
-    }
-
-    /// Gives up the download.
-    pub fn cancel_save(self) {
-        self.with(|inner| {
-            let file = inner.state.file;
-            let going = file.saving().get_untracked();
-            if let (Some(Saving::Going { read, .. }), Some(job)) = (going, inner.state.layer.job())
-            {
-                file.end_read(read);
-                inner.pool.post(Request::CancelRead { job, read });
-                file.set_saving(None);
             }
         });
     }

@@ -2,13 +2,17 @@
 //! through the ports, and end in a method of the state.
 
 mod blob;
+mod embed;
 mod export;
 mod image;
 mod layer;
+pub mod local;
 mod login;
+mod offline;
 mod parts;
 mod repo;
 mod root;
+mod save;
 mod settings;
 mod status;
 mod viewer;
@@ -21,6 +25,7 @@ use std::mem::ManuallyDrop;
 use std::rc::Rc;
 
 use layerscope_core::digest::Digest;
+use layerscope_core::embed::{Embed, Look};
 use layerscope_core::explore::cancel::Cancel;
 use layerscope_core::job::{Event, JobId};
 use layerscope_core::layer_index::TradeChoice;
@@ -33,12 +38,14 @@ use layerscope_core::route::{Route, legacy};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
+use crate::browser::drop::{self, Dropped};
+use crate::browser::offline::Keeper;
 use crate::browser::pool::LayerPool;
 use crate::browser::prefs::{self, Theme};
 use crate::browser::reach::PageHttp;
 use crate::browser::store::Store;
 use crate::browser::viewers::Viewers;
-use crate::browser::{location, page};
+use crate::browser::{chosen, location, page};
 use crate::pages::{Needs, Parts};
 use crate::state::State;
 use crate::state::layer::Opened;
@@ -66,6 +73,17 @@ enum Key {
 
 pub(crate) struct Inner {
     state: State,
+    /// A parent window is listened to.
+    listens: Cell<bool>,
+    /// The app is being kept for use without a network.
+    keeps: Cell<bool>,
+    keeper: RefCell<Option<Keeper>>,
+    /// The dealings with it.
+    embed: RefCell<Option<Embed>>,
+    /// The ids of what is open from disk, the oldest first.
+    held: RefCell<VecDeque<String>>,
+    /// What was dropped before the second part of the program was here.
+    dropped: RefCell<Option<Dropped>>,
     parts: Parts,
     /// Never dropped, as the page's are: the first download need not know how.
     client: ManuallyDrop<Client<PageHttp>>,
@@ -106,6 +124,12 @@ impl Effects {
             });
             Inner {
                 state,
+                listens: Cell::default(),
+                keeps: Cell::default(),
+                keeper: RefCell::default(),
+                embed: RefCell::default(),
+                held: RefCell::default(),
+                dropped: RefCell::default(),
                 parts,
                 client: ManuallyDrop::new(
                     Client::new(PageHttp, Endpoint::proxy("")).with_clock(Rc::new(page::PageClock)),
@@ -127,9 +151,19 @@ impl Effects {
             }
         });
         state.shell.set_recents(prefs::recents());
-        show_theme(prefs::theme());
-        state.shell.set_theme(prefs::theme());
         state.shell.set_trade(prefs::trade());
+        state.local.set_remembered(prefs::locals());
+        let look = Look::parse(&location::query());
+        let theme = look.theme.as_deref().and_then(Theme::named);
+        let theme = theme.unwrap_or_else(prefs::theme);
+        show_theme(theme);
+        state.shell.set_theme(theme);
+        if look.embed {
+            page::set_root_attribute("data-embed", "yes");
+        }
+        if look.compact {
+            page::set_root_attribute("data-density", "compact");
+        }
         let measure = move || {
             let height = page::window().inner_height().ok().and_then(|h| h.as_f64());
             state.shell.set_height(height.unwrap_or(1000.0));
@@ -145,6 +179,12 @@ impl Effects {
             }
             _ => location::fragment(),
         };
+        let taking = Rc::downgrade(&inner);
+        drop::on_drop(move |dropped| {
+            if let Some(inner) = taking.upgrade() {
+                inner.take_files(dropped);
+            }
+        });
         let listening = Rc::downgrade(&inner);
         location::on_change(move |fragment| {
             if let Some(inner) = listening.upgrade() {
@@ -198,7 +238,11 @@ impl Effects {
     /// Forgets what was opened lately.
     pub fn clear_recents(self) {
         prefs::clear_recents();
-        self.with(|inner| inner.state.shell.set_recents(Vec::new()));
+        chosen::forget_all();
+        self.with(|inner| {
+            inner.state.shell.set_recents(Vec::new());
+            inner.state.local.set_remembered(Vec::new());
+        });
     }
 }
 
@@ -217,7 +261,11 @@ impl Inner {
         }
         page::mark("layerscope:route");
         page::set_document_state("loading", &canonical);
-        let needs = Needs::of(&route);
+        // The page around this one is dealt with by the other pages' part.
+        let needs = match page::is_framed() {
+            true => Needs::Others,
+            false => Needs::of(&route),
+        };
         // Before the place is known: nobody may take an earlier failure for one of this place.
         let (layer, others) = (self.claim_layer_page(needs), self.claim_other_pages(needs));
         self.state.shell.enter(route, canonical);
@@ -233,11 +281,17 @@ impl Inner {
         if !same {
             self.cancel.replace(Cancel::default()).cancel();
             self.key.replace(key.clone());
+            self.state.offline.set_from_store(false);
             if !matches!(key, Key::Layer(..) | Key::Root(..)) {
                 layer::leave(self);
             }
         }
-        if let Some(registry) = route.registry() {
+        // What is on disk is read by the other pages' part.
+        let is_local = route.local_id().is_some();
+        if is_local && !self.other_pages().is_some_and(|p| p.is_here(self, route)) {
+            return;
+        }
+        if let Some(registry) = route.registry().filter(|r| !r.is_local()) {
             self.tell_way(registry);
         }
         match (route, self.other_pages()) {
@@ -288,6 +342,12 @@ pub(crate) fn load(inner: &Rc<Inner>, route: &Route) {
             inner.load_if_here();
         });
     }
+}
+
+/// Starts what goes on beside all pages; in the part of the program with the other pages.
+pub(crate) fn begin(inner: &Rc<Inner>) {
+    embed::begin(inner);
+    offline::begin(inner);
 }
 
 /// Starts what any page but the first and a layer's needs; in their part of the program.

@@ -104,7 +104,14 @@ impl Inner {
                 let layer = (parts.layer)().await;
                 inner.set_layer_page(layer.clone());
                 let shell = inner.state.shell;
-                shell.set_other_pages(came(layer.and(others)));
+                let others = layer.and(others);
+                shell.set_other_pages(came(others.clone()));
+                if let Ok(others) = others {
+                    others.begin(&inner);
+                    if let Some(dropped) = inner.dropped.take() {
+                        others.open_files(&inner, dropped);
+                    }
+                }
                 let place = shell.place();
                 // A layer's page does not wait for this, and is not to be asked for twice.
                 if place.with_untracked(|place| Needs::of(&place.route) == Needs::Others) {

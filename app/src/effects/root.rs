@@ -130,6 +130,7 @@ fn begin(inner: &Rc<Inner>, repository: &Repository, digest: &Digest, layers: Ve
         whole: false,
         again: false,
         trade: inner.state.shell.trade().get_untracked(),
+        unnamed: false,
     };
     layer::begin(inner, source, Arc::from(layers));
     show(inner, false);

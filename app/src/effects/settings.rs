@@ -6,6 +6,7 @@ use layerscope_core::port::{IndexStore, StoreError};
 use leptos::task::spawn_local;
 
 use super::{Effects, Inner};
+use crate::browser::seen_store;
 use crate::state::Load;
 use crate::state::cache::Kept;
 
@@ -17,8 +18,12 @@ pub(super) fn load(inner: &Rc<Inner>) {
 async fn read(inner: &Inner) {
     let store = &inner.store;
     let kept = async {
+        // Storage that is refused holds nothing, which the indices' own question tells.
+        let seen = seen_store::used().await.unwrap_or_default();
         Ok::<_, StoreError>(Kept {
             layers: store.list().await?,
+            seen: seen.records(),
+            seen_bytes: seen.bytes(),
             used: store.used().await?,
             budget: store.budget().await?,
         })
@@ -31,7 +36,10 @@ impl Effects {
     pub fn forget_stored(self, key: Option<String>) {
         self.change(async move |inner| match key {
             Some(key) => inner.store.remove(&key).await,
-            None => inner.store.clear().await,
+            None => {
+                drop(seen_store::clear().await); // likewise
+                inner.store.clear().await
+            }
         });
     }
 

@@ -9,11 +9,12 @@ use leptos::task::spawn_local;
 use crate::browser::{page, timer};
 use crate::pages::Needs;
 use crate::state::file::Head;
+use crate::state::local::Local;
 use crate::state::{Load, State};
 
 const LOADING: &str = "loading";
-const READY: &str = "ready";
-const ERROR: &str = "error";
+pub(super) const READY: &str = "ready";
+pub(super) const ERROR: &str = "error";
 
 /// Follows the state for the life of the page.
 pub(super) fn follow(state: State) {
@@ -23,7 +24,7 @@ pub(super) fn follow(state: State) {
     });
     Effect::new(move |_| {
         let (status, place) = status.get();
-        page::set_title(&title(&place.route));
+        page::set_title(&title(state, &place.route));
         if status == LOADING {
             return; // said when the place was entered, or soon left
         }
@@ -53,7 +54,7 @@ fn load<T>(load: &Load<T>) -> &'static str {
     }
 }
 
-fn of(state: State, route: &Route) -> &'static str {
+pub(super) fn of(state: State, route: &Route) -> &'static str {
     let part = match Needs::of(route) {
         Needs::First => READY,
         Needs::Layer => state.shell.layer_page().with(load),
@@ -62,8 +63,15 @@ fn of(state: State, route: &Route) -> &'static str {
     if part != READY {
         return part;
     }
+    if let Some(id) = route.local_id() {
+        match state.local.get(id) {
+            Some(Local::Open(_)) => {}
+            None | Some(Local::Opening) => return LOADING,
+            Some(Local::Ask(_) | Local::Failed(_)) => return ERROR,
+        }
+    }
     match route {
-        Route::Start | Route::Help => READY,
+        Route::Start | Route::Help | Route::Local { .. } => READY,
         Route::Settings => state.cache.kept().with(load),
         Route::Repo { .. } | Route::Namespace { .. } => {
             state.repo.names().with(|n| match (&n.problem, n.pages) {
@@ -188,7 +196,7 @@ fn kind(found: &Found) -> Named {
     }
 }
 
-fn title(route: &Route) -> String {
+pub(super) fn title(state: State, route: &Route) -> String {
     let what = match route {
         Route::Start => return "Layerscope".to_owned(),
         Route::Repo {
@@ -199,7 +207,13 @@ fn title(route: &Route) -> String {
             None => registry.familiar().to_owned(),
         },
         Route::Namespace { namespace, .. } => format!("{namespace} on Docker Hub"),
-        Route::Image { reference, .. } | Route::Search { reference, .. } => reference.familiar(),
+        Route::Local { id } => state.local.name(id),
+        Route::Image { reference, .. } | Route::Search { reference, .. } => {
+            match reference.repository().local_id() {
+                Some(id) => state.local.name(id),
+                None => reference.familiar(),
+            }
+        }
         Route::Fs { path, inner, .. } | Route::Layers { path, inner, .. } => {
             // In an archive's top directory, the archive's name.
             let mut paths = std::iter::once(path).chain(inner);
@@ -220,7 +234,6 @@ fn title(route: &Route) -> String {
         Route::Compare { left, right, .. } => {
             format!("{} and {}", left.familiar(), right.familiar())
         }
-        Route::Local { .. } => "Local data".to_owned(),
         Route::Settings => "Settings".to_owned(),
         Route::Help => "Help".to_owned(),
         Route::Invalid { .. } => "Nothing here".to_owned(),

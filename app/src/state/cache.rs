@@ -9,7 +9,11 @@ use crate::browser::store::StoredLayer;
 pub struct Kept {
     /// Layers, last used first.
     pub layers: Vec<StoredLayer>,
-    /// Bytes stored.
+    /// Answers of registries, for when there is no network.
+    pub seen: u32,
+    /// Bytes of those.
+    pub seen_bytes: u32,
+    /// Bytes of layers stored.
     pub used: u64,
     /// Bytes that may be stored.
     pub budget: u64,

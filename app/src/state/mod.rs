@@ -10,7 +10,9 @@ pub mod later;
 pub mod layer;
 pub mod listing;
 pub mod load;
+pub mod local;
 pub mod login;
+pub mod offline;
 pub mod repo;
 pub mod root;
 pub mod shell;
@@ -41,6 +43,10 @@ pub struct State {
     pub export: export::ExportState,
     /// A small blob.
     pub blob: blob::BlobState,
+    /// What was opened from disk.
+    pub local: local::LocalState,
+    /// What works without a network.
+    pub offline: offline::OfflineState,
     /// Sign-ins.
     pub login: login::LoginState,
     /// What this browser keeps.
@@ -62,6 +68,8 @@ impl State {
             viewer: viewer::ViewerState::new(),
             export: export::ExportState::new(),
             blob: blob::BlobState::new(),
+            local: local::LocalState::new(),
+            offline: offline::OfflineState::new(),
             login: login::LoginState::new(),
             cache: cache::CacheState::new(),
             ways: ways::WayState::new(),

@@ -26,7 +26,20 @@ pub fn Crumbs() -> impl IntoView {
     let app = app();
     let route = app.route();
     let origin = app.state.shell.origin();
-    let crumbs = Memo::new(move |_| route.with(|r| origin.with(|o| trail(r, o.as_ref()))));
+    let crumbs = Memo::new(move |_| {
+        route.with(|r| {
+            let trail = origin.with(|o| trail(r, o.as_ref()));
+            match r.local_id() {
+                Some(id) => {
+                    let local = app.state.local;
+                    let unnamed =
+                        matches!(r, Route::Fs { digest, .. } if local.is_unnamed(id, digest));
+                    on_disk(trail, id, local.name(id), unnamed)
+                }
+                None => trail,
+            }
+        })
+    });
     view! {
         <When when=move || crumbs.with(|c| !c.is_empty())>
             <nav class="crumbs" aria-label="Breadcrumbs">
@@ -75,6 +88,21 @@ fn repository(repository: &Repository) -> Vec<Crumb> {
     let route = Route::repo(repository.clone());
     let here = crumb(repository.path(), Some(&route), true);
     vec![registry(repository.registry()), here]
+}
+
+/// What is on disk has no registry: the trail begins with the file.
+fn on_disk(trail: Vec<Crumb>, id: &str, name: String, unnamed: bool) -> Vec<Crumb> {
+    let all = Route::Local { id: id.to_owned() };
+    let mut trail: Vec<Crumb> = trail.into_iter().skip(2).collect();
+    // A digest that is only a name for the page says nothing to people.
+    if let Some(layer) = trail
+        .first_mut()
+        .filter(|c| unnamed && c.text.starts_with("layer "))
+    {
+        layer.text = "contents".to_owned();
+    }
+    trail.insert(0, crumb(name, (!trail.is_empty()).then_some(&all), false));
+    trail
 }
 
 fn last(mut trail: Vec<Crumb>) -> Vec<Crumb> {

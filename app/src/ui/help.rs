@@ -33,6 +33,7 @@ pub fn Help() -> impl IntoView {
                     <li>"A manifest, a configuration: the bytes match the digest by which they are named."</li>
                     <li>"A layer's list: the whole layer came in and matched its digest."</li>
                     <li>"A file read later: each piece fetched matched a digest kept from that pass."</li>
+                    <li>"“No digest to compare with”: a file of your own computer that nothing vouches for; checksums inside it were checked."</li>
                     <li>"“Not verified yet”: the layer is still coming in. What does not match is marked, and never kept."</li>
                 </ul>
                 <p>"It does not mean that somebody trustworthy made the image: signatures are another matter."</p>
@@ -49,6 +50,7 @@ pub fn Help() -> impl IntoView {
                 <h2>"What stays here"</h2>
                 <p>
                     "What you open stands in the part of the address after #, which browsers do not send to the server of this page. "
+                    "Files of your own computer are read in this tab and sent nowhere. "
                     "Passwords are held in this tab's memory alone. Stored lists can be seen and removed on the "
                     <a href="#/settings">"settings page"</a>"."
                 </p>

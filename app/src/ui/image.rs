@@ -40,8 +40,11 @@ pub fn Image() -> impl IntoView {
     let route = app.route();
     let heading = move || {
         state.reference().with(|r| {
-            r.as_ref()
-                .map(layerscope_core::reference::Reference::familiar)
+            let reference = r.as_ref()?;
+            Some(match reference.repository().local_id() {
+                Some(id) => app.state.local.image_name(id, reference.digest()),
+                None => reference.familiar(),
+            })
         })
     };
     let commands = Signal::derive(move || {

@@ -66,6 +66,12 @@ pub fn is_of_root(route: &Route) -> bool {
     matches!(route, Route::Layers { .. })
 }
 
+/// The bytes are of a file that nobody has given a digest.
+fn is_unnamed(state: State) -> bool {
+    let opened = state.layer.opened();
+    opened.with(|o| o.as_ref().is_some_and(|o| o.source.unnamed))
+}
+
 fn media_type(state: State) -> Option<String> {
     let opened = state.layer.opened();
     opened.with(|o| {
@@ -156,7 +162,9 @@ pub fn Layer() -> impl IntoView {
                     <When when=move || !with_file.get()>
                         <Commands commands=commands/>
                     </When>
-                    <When when=move || !with_file.get() && !is_inside(state) && !route.with(is_of_root)>
+                    <When when=move || {
+                        !with_file.get() && !is_inside(state) && !route.with(is_of_root) && !is_unnamed(state)
+                    }>
                         <IndexExchange/>
                     </When>
                 </div>
@@ -174,7 +182,9 @@ pub fn Layer() -> impl IntoView {
 
 /// The list, which has the keyboard's cursor.
 const LISTING: &str = ".listing";
-/// What the top of a layer is called.
+/// What the top of a file that is no layer is called.
+const ARCHIVE: &str = "Top of the archive";
+/// The same in a layer.
 const LAYER: &str = "Top of the layer";
 /// What the top of a root file system is called.
 const ROOT: &str = "Root file system";
@@ -192,6 +202,7 @@ fn Head() -> impl IntoView {
                 .with(archive_name)
                 .unwrap_or_else(|| match route.with(is_of_root) {
                     true => ROOT.to_owned(),
+                    false if is_unnamed(app.state) => ARCHIVE.to_owned(),
                     false => LAYER.to_owned(),
                 }),
             None => String::new(),
@@ -215,15 +226,18 @@ fn Head() -> impl IntoView {
         let layers = opened.with(|o| o.as_ref().map_or(0, |o| o.layers.len()));
         match route.with(is_of_root) {
             true => format!("of {}, ", human::plural(layers as u64, "layer", "layers")),
+            false if is_unnamed(app.state) => "in a file of ".to_owned(),
             false => "in a layer of ".to_owned(),
         }
     };
     view! {
         <div class="layer-head">
-            <h1 class:mono=move || ![LAYER, ROOT].contains(&&*heading())><bdi>{live(heading)}</bdi></h1>
+            <h1 class:mono=move || ![LAYER, ROOT, ARCHIVE].contains(&&*heading())><bdi>{live(heading)}</bdi></h1>
             <span class="muted hide-narrow">{live(within)}{live(size)}</span>
-            <span class="digest muted hide-narrow">{live(move || digest.get())}</span>
-            <CopyButton text=digest what="the digest" label="Copy digest"/>
+            <When when=move || !is_unnamed(app.state)>
+                <span class="digest muted hide-narrow">{live(move || digest.get())}</span>
+                <CopyButton text=digest what="the digest" label="Copy digest"/>
+            </When>
         </div>
     }
 }

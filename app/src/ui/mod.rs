@@ -7,6 +7,7 @@ mod file;
 mod help;
 mod image;
 mod layer;
+mod local;
 mod nothing;
 mod repo;
 mod settings;
@@ -34,6 +35,17 @@ pub struct App {
 }
 
 impl App {
+    /// The page to show: what was opened from disk is asked for where it is not open.
+    fn page(self) -> Memo<Page> {
+        let (route, local) = (self.route(), self.state.local);
+        Memo::new(move |_| {
+            route.with(|route| match route.local_id() {
+                Some(id) if !local.is_open(id) => Page::Local,
+                _ => page_of(route),
+            })
+        })
+    }
+
     /// Where we are.
     pub fn route(self) -> Memo<Route> {
         let place = self.state.shell.place();
@@ -67,6 +79,7 @@ pub(crate) enum Page {
     Blob,
     Settings,
     Help,
+    Local,
     Nothing,
 }
 
@@ -80,6 +93,7 @@ fn page_of(route: &Route) -> Page {
         Route::Blob { .. } => Page::Blob,
         Route::Settings => Page::Settings,
         Route::Help => Page::Help,
+        Route::Local { .. } => Page::Local,
         _ => Page::Nothing,
     }
 }
@@ -100,6 +114,7 @@ pub(crate) fn page_view(page: Page) -> AnyView {
         Page::Blob => view! { <blob::Blob/> }.into_any(),
         Page::Settings => view! { <settings::Settings/> }.into_any(),
         Page::Help => view! { <help::Help/> }.into_any(),
+        Page::Local => view! { <local::Local/> }.into_any(),
         // The first two are never asked for here.
         Page::Start | Page::Layer | Page::Nothing => view! { <nothing::Nothing/> }.into_any(),
     }
@@ -108,8 +123,7 @@ pub(crate) fn page_view(page: Page) -> AnyView {
 /// The page that the route names, once the part of the program that has it is here.
 #[component]
 fn PageView() -> impl IntoView {
-    let route = app().route();
-    let page = Memo::new(move |_| page_of(&route.get()));
+    let page = app().page();
     let shell = app().state.shell;
     // Each follows its own part alone: what is open or being typed there must stay when another comes.
     move || match page.get() {

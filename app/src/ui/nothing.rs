@@ -54,7 +54,6 @@ fn explain(route: &Route) -> Problem {
         ),
         Route::Compare { .. } => not_yet("A comparison of two images"),
         Route::Search { .. } => not_yet("A search over all layers"),
-        Route::Local { .. } => not_yet("Something opened from disk"),
         _ => not_yet("This"),
     }
 }

@@ -18,12 +18,14 @@ use super::widget::problem::ProblemPanel;
 use super::widget::refocus;
 use super::widget::sign_in::Remember;
 use super::widget::skeleton::Skeleton;
-use crate::browser::page;
+use crate::browser::offline::NotKept;
 use crate::browser::prefs::Theme;
 use crate::browser::store::StoredLayer;
 use crate::browser::timer;
+use crate::browser::{location, page};
 use crate::state::Load;
 use crate::state::cache::Kept;
+use crate::state::offline::AppKept;
 use registries::Registries;
 
 /// Budgets to choose from beside the present one, in bytes.
@@ -36,6 +38,20 @@ pub fn Settings() -> impl IntoView {
     let kept = app.state.cache.kept();
     // While it is here it follows what is kept, so that the focus stays where it is.
     let here = Memo::new(move |_| kept.with(|k| k.ready().is_some()));
+    let app_kept = move || app_kept(app.state.offline.app().get());
+    if page::is_framed() {
+        return view! {
+            <div class="stack">
+                <h1>"Settings"</h1>
+                <p class="prose">
+                    "There are none inside another page. "
+                    <a href=location::unframed() target="_blank" rel="noopener noreferrer">"Open it in a tab of its own"</a>
+                </p>
+                <p class="muted prose" data-app-kept="">{live(app_kept)}</p>
+            </div>
+        }
+        .into_any();
+    }
     view! {
         <div class="stack">
             <h1>"Settings"</h1>
@@ -62,9 +78,11 @@ pub fn Settings() -> impl IntoView {
             <section class="stack tight" aria-labelledby="kept">
                 <h2 id="kept">"Kept in this browser"</h2>
                 <p class="muted prose">
-                    "The list of files of each layer that was read, so that it opens at once the next time. "
-                    "No content of files is kept, and losing it costs only time."
+                    "The list of files of each layer that was read, so that it opens at once the next time; "
+                    "and manifests and parts of files that were looked at, for when there is no network. "
+                    "Losing it costs only time."
                 </p>
+                <p class="muted prose" data-app-kept="">{live(app_kept)}</p>
                 <When when=move || here.get()>
                     <KeptList/>
                 </When>
@@ -75,6 +93,7 @@ pub fn Settings() -> impl IntoView {
             </section>
         </div>
     }
+    .into_any()
 }
 
 /// What indices keep, and for what.
@@ -114,6 +133,23 @@ fn IndexTrade() -> impl IntoView {
     }
 }
 
+/// Whether the app opens without a network, and if not, why.
+fn app_kept(kept: AppKept) -> &'static str {
+    match kept {
+        AppKept::Unknown => "",
+        AppKept::Kept => "Layerscope itself is kept too: it opens without a network.",
+        AppKept::Not(NotKept::Framed) => {
+            "Layerscope itself is not kept for use without a network: it is inside another page."
+        }
+        AppKept::Not(NotKept::Development) => {
+            "Layerscope itself is not kept for use without a network: this is a development build."
+        }
+        AppKept::Not(NotKept::Missing | NotKept::Refused) => {
+            "Layerscope itself is not kept for use without a network: the browser does not do it at this address, or may store nothing here."
+        }
+    }
+}
+
 #[component]
 fn SignedIn() -> impl IntoView {
     let app = app();
@@ -131,7 +167,7 @@ fn SignedIn() -> impl IntoView {
                     </For>
                 </ul>
             </When>
-            {(!page::is_framed()).then(|| view! { <Import/> })}
+            <Import/>
             <Accepted/>
         </section>
     }
@@ -236,6 +272,8 @@ fn KeptList() -> impl IntoView {
     let used = of_kept(|k| k.used);
     let budget = of_kept(|k| k.budget);
     let count = of_kept(|k| k.layers.len() as u64);
+    let seen = of_kept(|k| k.seen.into());
+    let seen_bytes = of_kept(|k| k.seen_bytes.into());
     let layers = move || kept.with(|k| k.ready().map_or(Vec::new(), |k| k.layers.clone()));
     let share = move || (used.get() as f64 / budget.get().max(1) as f64).min(1.0);
     let budgets = move || {
@@ -275,6 +313,14 @@ fn KeptList() -> impl IntoView {
                     human::size_round(budget.get()),
                     human::plural(count.get(), "layer", "layers"),
                 ))}
+                {live(move || match seen.get() {
+                    0 => String::new(),
+                    n => format!(
+                        "; {} by {}, for when there is no network",
+                        human::size(seen_bytes.get()),
+                        human::plural(n, "answer of a registry", "answers of registries"),
+                    ),
+                })}
             </p>
             <div class="meter" aria-hidden="true">
                 <i style:transform=move || format!("scaleX({})", human::decimal(share(), 4))></i>
@@ -301,7 +347,7 @@ fn KeptList() -> impl IntoView {
                     type="button"
                     class="btn"
                     data-action="clear"
-                    disabled=move || count.get() == 0
+                    disabled=move || count.get() + seen.get() == 0
                     on:click=move |_| app.effects.forget_stored(None)
                 >
                     "Remove all"

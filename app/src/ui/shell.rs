@@ -7,14 +7,13 @@ use crate::ui::widget::live::{When, live};
 
 use super::crumbs::Crumbs;
 use super::widget::{refbox::RefBox, refocus};
-use super::{Page, PageView, app, page_of};
+use super::{Page, PageView, app};
 use crate::browser::prefs::Theme;
 
 /// The whole page.
 #[component]
 pub fn Shell() -> impl IntoView {
-    let route = app().route();
-    let page = Memo::new(move |_| page_of(&route.get()));
+    let page = app().page();
     let main = NodeRef::<html::Main>::new();
     // A new page is a new place for whoever reads by ear or keyboard.
     Effect::new(move |before: Option<Page>| {
@@ -114,8 +113,32 @@ fn ThemeSwitch() -> impl IntoView {
 #[component]
 fn Notices() -> impl IntoView {
     let shell = app().state.shell;
+    let busy = app().state.local.busy();
+    let (offline, effects) = (app().state.offline, app().effects);
     view! {
         <div class="notices" role="status" aria-live="polite">
+            <When when=move || offline.newer().get()>
+                <div class="notice" data-offer="newer">
+                    <div>
+                        <strong>"A newer version of Layerscope is here"</strong>
+                        <p>"The page is loaded anew, at the same place."</p>
+                    </div>
+                    <button type="button" class="btn tiny" on:click=move |_| effects.use_newer_version()>"Use it"</button>
+                    <button type="button" class="btn quiet tiny" on:click=move |_| effects.keep_this_version()>"Later"</button>
+                </div>
+            </When>
+            <When when=move || !offline.network().get()>
+                <div class="notice" data-network="none"><p>"There is no network."</p></div>
+            </When>
+            <When when=move || offline.from_store().get()>
+                <div class="notice" data-offline="yes">
+                    <p>"What you see was kept by this browser on an earlier visit. It may be different by now."</p>
+                    <button type="button" class="btn tiny" on:click=move |_| effects.retry()>"Load it anew"</button>
+                </div>
+            </When>
+            {live(move || busy.get().map(|name| view! {
+                <div class="notice" data-opening=""><p>"Opening "<bdi>{name}</bdi>" …"</p></div>
+            }))}
             <For each=move || shell.notices().get() key=|(id, _)| *id let((id, problem))>
                 <div class="notice">
                     <div>

@@ -7,6 +7,7 @@ use leptos::prelude::*;
 use crate::ui::widget::live::When;
 
 use super::app;
+use super::widget::choose::Choose;
 use super::widget::refbox::{RefBox, route_of};
 use super::widget::refocus;
 
@@ -54,6 +55,7 @@ pub fn Start() -> impl IntoView {
                         .collect_view()}
                 </ul>
             </section>
+            <FromDisk/>
             <When when=move || recents.with(|r| !r.is_empty())>
                 <section class="stack tight" aria-labelledby="recent">
                     <div class="row">
@@ -80,6 +82,37 @@ pub fn Start() -> impl IntoView {
             </When>
         </div>
     }
+}
+
+/// What is opened from this computer.
+#[component]
+fn FromDisk() -> impl IntoView {
+    let app = app();
+    let remembered = app.state.local.remembered();
+    view! {
+        <section class="stack tight" aria-labelledby="from-disk">
+            <h2 id="from-disk">"Or open what you have"</h2>
+            <div class="drop-zone">
+                <p>
+                    "Drop a file or folder anywhere on this page: a saved image, an OCI layout, a layer, "
+                    "a package or an archive. It is read in this tab and sent nowhere."
+                </p>
+                <div class="row">
+                    <Choose folder=false/>
+                    <Choose folder=true/>
+                </div>
+                <ul class="chips" hidden=move || remembered.with(Vec::is_empty)>
+                    <For each=move || remembered.get() key=|(id, _)| id.clone() let((id, name))>
+                        <li><a class="chip" href=local_href(id)><bdi>{name}</bdi></a></li>
+                    </For>
+                </ul>
+            </div>
+        </section>
+    }
+}
+
+fn local_href(id: String) -> String {
+    Route::Local { id }.href()
 }
 
 fn href(text: &str) -> String {

@@ -62,6 +62,26 @@ async fn files_and_their_headers() {
 }
 
 #[tokio::test]
+async fn who_may_frame_the_app_is_told_and_allowed() {
+    let dir = dist();
+    let flags = format!("--assets {}", dir.path().display());
+    let hosts = "https://a.example,https://b.example:8443";
+    let app = proxy(&format!("{flags} --embed-origin {hosts}"));
+    assert_eq!(
+        get(&app, "/config.json").await.text(),
+        r#"{"embed-origins":["https://a.example","https://b.example:8443"]}"#
+    );
+    let reply = get(&app, "/").await;
+    let policy = reply.header("content-security-policy");
+    let ancestors = "; frame-ancestors 'self' https://a.example https://b.example:8443";
+    assert!(policy.ends_with(ancestors), "{policy}");
+    // Without one anybody may frame it, who then is not heard.
+    let reply = get(&proxy(&flags), "/").await;
+    let policy = reply.header("content-security-policy");
+    assert!(!policy.contains("frame-ancestors"), "{policy}");
+}
+
+#[tokio::test]
 async fn an_index_source_is_told_and_allowed() {
     let dir = dist();
     let flags = format!("--assets {}", dir.path().display());

@@ -14,7 +14,7 @@ use crate::{assert_text, stage};
 const SMALL_FILE: &str = "usr/share/d01/f00001.dat";
 
 #[track_caller]
-fn sign_in(browser: &Browser, password: &str) {
+pub(crate) fn sign_in(browser: &Browser, password: &str) {
     browser.type_into(css::USER, USER);
     browser.type_into(css::PASSWORD, password);
     let field = browser.find(css::PASSWORD);

@@ -318,7 +318,7 @@ fn zot_filters_and_cosign_tags_merge() {
                 .attached(setup.repository(), &subject(&setup), kind),
         );
         assert_eq!(all.failures, []);
-        let one = |r: &Referrer| {
+        let one = |r: &std::sync::Arc<Referrer>| {
             (
                 r.descriptor.digest.encoded()[..2].to_owned(),
                 r.sources.clone(),

@@ -9,6 +9,7 @@
 //! that a page of one build never talks to a worker of another.
 
 mod compress;
+mod hosts;
 mod html;
 mod names;
 mod source_hash;
@@ -42,6 +43,9 @@ const WORKER_FEATURES: &str =
 const SPLIT_PAGE: &str = "index.split.html";
 /// What a finished folder was made from; lies beside `dist/` under the target folder.
 const STAMP: &str = "xtask-dist.stamp";
+
+/// How files begin that no visit needs.
+const APART: [&str; 4] = ["callback.", "404.", "sw.", "layerscope-embed"];
 
 /// What one may choose.
 #[derive(Debug, Clone)]
@@ -136,7 +140,10 @@ fn build(workspace: &Workspace, options: &Options, id: &str) -> Result<()> {
         if let Some(wasm_opt) = &wasm_opt {
             optimise(wasm_opt, &staging)?;
         }
-        finish_page(&staging, id)
+        finish_page(&staging, id)?;
+        hosts::write_404(&staging, &options.public_url)?;
+        hosts::write_service_worker(&staging, id)?;
+        hosts::write_headers(&staging, &options.public_url)
     })?;
     shell::timed("compressing the app with brotli and gzip", || {
         compress::folder(&staging)
@@ -251,8 +258,11 @@ fn finish_page(folder: &Path, id: &str) -> Result<()> {
 
     check_page(folder, "index.html", &page)?;
     fs::write(page_file, page)?;
-    let callback = fs::read_to_string(folder.join("callback.html")).context("no callback.html")?;
-    check_page(folder, "callback.html", &callback)
+    for name in ["callback.html", "404.html"] {
+        let page = fs::read_to_string(folder.join(name)).with_context(|| format!("no {name}"))?;
+        check_page(folder, name, &page)?;
+    }
+    Ok(())
 }
 
 /// Nothing inline, and nothing that is not there.
@@ -337,12 +347,12 @@ fn downloads(dist: &Path) -> Result<Vec<(String, u64)>> {
     for entry in fs::read_dir(dist).with_context(|| format!("reading {}", dist.display()))? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        // Where providers of sign-ins send people back to: no part of a visit.
-        let on_the_way_back = name.starts_with("callback.");
+        // Where providers of sign-ins send people back to, and what is for hosts: no part of a visit.
+        let apart = APART.iter().any(|begin| name.starts_with(begin));
         let is_loaded = [".html", ".css", ".js", ".wasm"]
             .iter()
             .any(|end| name.ends_with(end));
-        if is_loaded && !on_the_way_back {
+        if is_loaded && !apart {
             let packed = dist.join(format!("{name}.br"));
             let sent = if packed.is_file() {
                 packed

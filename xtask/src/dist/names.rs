@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 /// Bytes of the hash in a name: 64 bits tell the builds of one app apart.
 const HASH_BYTES: usize = 8;
 /// Files whose address others have to know: they keep their names.
-const FIXED: [&str; 2] = ["callback.js", "embed.js"];
+const FIXED: [&str; 3] = ["callback.js", "sw.js", "layerscope-embed.js"];
 
 /// `bytes` as lower-case hex.
 pub fn hex(bytes: &[u8]) -> String {

@@ -36,7 +36,7 @@ pub(super) async fn begin<P: Ports>(
     let mut run = match resumed {
         Some(resumed) => taken_up(job, resumed),
         None => {
-            job.layer.borrow_mut().begin(job.source.trade);
+            job.layer.borrow_mut().begin(job.source.trade, false);
             let algorithm = job.source.digest.algorithm();
             let mut run = Run::new(job.ports.hash(algorithm, Vec::new()), 0);
             if can_resume {
@@ -169,5 +169,7 @@ async fn read<P: Ports>(job: &Job<P>) -> Read {
         // As a whole index of another choice is used, half a one is gone on with.
         false => head.trade().unwrap_or(wanted),
     };
-    Ok(Some(head.resume(layer::build_options(trade), &parts)))
+    Ok(Some(
+        head.resume(layer::build_options(trade, false), &parts),
+    ))
 }

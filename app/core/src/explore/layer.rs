@@ -27,12 +27,12 @@ use super::slow::Slow;
 /// frame has more, nothing is kept: it is fetched and decoded again at once.
 const SLOW_BYTES: u64 = 8 << 20;
 
-/// How indices are built here.
-pub(super) fn build_options(trade: TradeChoice) -> BuildOptions {
+/// How indices are built here; `unnamed` if no digest says what the bytes have to be.
+pub(super) fn build_options(trade: TradeChoice, unnamed: bool) -> BuildOptions {
     let mut options = BuildOptions::default();
     options.gzip.trade = trade.trade();
     // The blob's digest covers what a CRC would; in wasm it costs more than a tenth.
-    options.gzip.check_crc = !cfg!(target_arch = "wasm32");
+    options.gzip.check_crc = unnamed || !cfg!(target_arch = "wasm32");
     options
 }
 
@@ -66,9 +66,9 @@ pub(super) struct Layer {
 }
 
 impl Layer {
-    /// Its bytes are about to come.
-    pub(super) fn begin(&mut self, trade: TradeChoice) {
-        self.go_on(IndexBuilder::new(build_options(trade)));
+    /// Its bytes are about to come; `unnamed` if no digest says what they have to be.
+    pub(super) fn begin(&mut self, trade: TradeChoice, unnamed: bool) {
+        self.go_on(IndexBuilder::new(build_options(trade, unnamed)));
     }
 
     /// Its bytes are about to come, from where this builder was put aside.

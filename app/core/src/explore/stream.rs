@@ -1,7 +1,7 @@
 //! Opening a layer: from the store, by an index that somebody else made, or by streaming it once from
 //! end to end.
 
-use crate::job::{Phase, Verified};
+use crate::job::{LayerSource, Phase, Verified};
 use crate::port::{Hash, IndexStore, index_key};
 use crate::view::problem::Problem;
 
@@ -47,7 +47,11 @@ impl From<ExploreError> for End {
 
 /// Opens the job's layer and tells how it goes. Ends when the layer is whole, cancelled or failed.
 pub(super) async fn open<P: Ports>(session: &Inner<P>, job: &Job<P>) {
-    let found = !job.source.again && (restore(session, job).await || find_index::find(job).await);
+    let LayerSource { again, unnamed, .. } = job.source;
+    // What is on disk is at hand, and nobody is to learn that it was opened.
+    let found = !again
+        && !unnamed
+        && (restore(session, job).await || (!job.source.is_local() && find_index::find(job).await));
     if found {
         return;
     }
@@ -90,12 +94,15 @@ pub(super) async fn go_on<P: Ports>(session: &Inner<P>, job: &Job<P>) {
 /// meanwhile.
 async fn begin<P: Ports>(session: &Inner<P>, job: &Job<P>) -> Result<Option<Run<P>>, End> {
     let worth = job.ports.save_every().bytes;
-    if job.source.size.is_none_or(|size| size >= worth)
+    // Without a digest there is no name under which it could be kept.
+    if !job.source.unnamed
+        && job.source.size.is_none_or(|size| size >= worth)
         && let Ok(formats) = job.stop.guard(job.ports.formats()).await?
     {
         return (formats.begin)(session, job).await;
     }
-    job.layer.borrow_mut().begin(job.source.trade);
+    let LayerSource { trade, unnamed, .. } = job.source;
+    job.layer.borrow_mut().begin(trade, unnamed);
     let hash = job.ports.hash(job.source.digest.algorithm(), Vec::new());
     Ok(Some(Run::new(hash, 0)))
 }
@@ -185,6 +192,15 @@ async fn seal<P: Ports>(session: &Inner<P>, job: &Job<P>, run: Run<P>) -> Result
     } = run;
     let digests = job.stop.guard(hash.finish()).await?;
     let digests = digests.map_err(ExploreError::from)?;
+    if job.source.unnamed {
+        let digest = digests.digest().clone();
+        let mut layer = job.layer.borrow_mut();
+        let sealed = layer.seal(digests, &digest, job.source.title());
+        sealed.map_err(ExploreError::from)?;
+        drop(layer);
+        job.advance(|progress| progress.phase = Phase::Done);
+        return Ok(()); // nothing of it is kept
+    }
     if *digests.digest() != job.source.digest {
         if let Some(keep) = &keep {
             keep.end(job).await; // what was stored of it is no better

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::listing::NAMESPACE_PAGE_LEN;
 use crate::digest::Digest;
+use crate::local;
 use crate::media_type::MANIFEST_TYPES;
 use crate::path::encode_bytes;
 use crate::port::{HttpRequest, Method};
@@ -60,6 +61,9 @@ impl Endpoint {
         repository: &Repository,
         by: &ManifestRef,
     ) -> HttpRequest {
+        if repository.registry().is_local() {
+            return HttpRequest::get(local::url(repository, "manifests", &by.to_string()));
+        }
         let mut request = match self {
             // The proxy names all manifest types itself: a long Accept would cost a preflight.
             Endpoint::Proxy { base } => {
@@ -103,6 +107,9 @@ impl Endpoint {
     /// The address of a blob.
     pub fn blob_url(&self, repository: &Repository, digest: &Digest) -> String {
         let digest = digest.to_string();
+        if repository.registry().is_local() {
+            return local::url(repository, "blobs", &digest);
+        }
         match self {
             Endpoint::Proxy { base } => {
                 let query = [
@@ -166,6 +173,9 @@ impl Endpoint {
     ) -> HttpRequest {
         let text = digest.to_string();
         let registry = repository.registry();
+        if registry.is_local() {
+            return HttpRequest::get(local::url(repository, "referrers", &text));
+        }
         match (self, cursor) {
             (Endpoint::Proxy { base }, _) => {
                 let mut query = vec![

@@ -429,6 +429,7 @@ fn post(base: &str, body: &Value) -> HttpRequest {
         headers: vec![("content-type".into(), "application/json".into())],
         body: Some(body.to_string().into_bytes()),
         fresh: false,
+        private: true,
     }
 }
 

@@ -261,6 +261,8 @@ impl<H: Http> Client<H> {
         let mut request = request.clone();
         if let Some(header) = header {
             request = request.with_header("authorization", header);
+            // A token that was got without credentials, anybody gets.
+            request.private = self.has_credentials(purpose.registry);
         }
         let sent = self.http.send(request).await;
         sent.map_err(|error| network(purpose, error))

@@ -137,6 +137,7 @@ pub fn proxy_request(
         headers: vec![("content-type".into(), "application/json".into())],
         body: Some(body.to_string().into_bytes()),
         fresh: false,
+        private: true,
     }
 }
 
@@ -261,6 +262,7 @@ fn refresh_request(
         )],
         body: Some(form.join("&").into_bytes()),
         fresh: false,
+        private: true,
     }
 }
 

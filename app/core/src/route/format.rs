@@ -104,12 +104,13 @@ pub(super) fn fragment(route: &Route) -> String {
         Route::Settings => return "/settings".into(),
         Route::Help => return "/help".into(),
         Route::Invalid { fragment, .. } => return fragment.clone(),
-        Route::Local { id, rest } => return format!("/local/{id}/{rest}"),
+        Route::Local { id } => return format!("/local/{id}/"),
         Route::Repo {
             registry,
             repository,
         } => {
             return match repository {
+                Some(local) if local.registry().is_local() => format!("/local/{}/", local.path()),
                 Some(repository) => format!("/repo/{repository}"),
                 None => format!("/repo/{registry}"),
             };
@@ -229,5 +230,20 @@ pub(super) fn fragment(route: &Route) -> String {
             out
         }
     };
-    out.text
+    local(route, out.text)
+}
+
+/// What was opened from disk has addresses of its own: `/fs/<host>/<id>@<rest>` is
+/// `/local/<id>/fs/<rest>`.
+fn local(route: &Route, text: String) -> String {
+    let shorter = || {
+        let id = route.local_id()?;
+        let (kind, rest) = text.strip_prefix('/')?.split_once('/')?;
+        let repository = route.repository()?.to_string();
+        let rest = rest.strip_prefix(&repository)?.strip_prefix('@')?;
+        // Of two references the first alone would be so.
+        let single = !matches!(route, Route::Compare { .. });
+        single.then(|| format!("/local/{id}/{kind}/{rest}"))
+    };
+    shorter().unwrap_or(text)
 }

@@ -57,7 +57,7 @@ fn read(fragment: &str) -> Result<Route, Why> {
             query: params.text("q").unwrap_or_default(),
         }),
         "compare" => compare(&decoded(what)?, &params),
-        "local" => local(what, query_of(fragment)),
+        "local" => local(what, &params),
         "blob" | "referrers" | "fs" | "layers" | "size" | "sizes" => by_digest(kind, what, &params),
         "http" | "https" => Err(RAW_ADDRESS.into()),
         other => Err(format!(
@@ -74,6 +74,14 @@ pub(super) const RAW_ADDRESS: &str = "raw addresses are not fetched: a page that
 pub(super) struct Params<'a>(pub(super) &'a str);
 
 impl Params<'_> {
+    /// All of them with their `?`; empty where there are none.
+    fn suffix(&self) -> String {
+        match self.0 {
+            "" => String::new(),
+            params => format!("?{params}"),
+        }
+    }
+
     /// The raw value of the first parameter of this name.
     fn raw(&self, name: &str) -> Option<&str> {
         let mut pairs = self
@@ -139,7 +147,11 @@ pub(super) fn repo(text: &str) -> Result<Route, Why> {
             repository: None,
         });
     }
-    Repository::parse(text).map(Route::repo).map_err(why)
+    let repository = Repository::parse(text).map_err(why)?;
+    Ok(match repository.local_id() {
+        Some(id) => Route::Local { id: id.to_owned() },
+        None => Route::repo(repository),
+    })
 }
 
 /// Docker Hub alone has namespaces that can be listed; a name that is none is left out.
@@ -181,23 +193,30 @@ fn compare(text: &str, params: &Params<'_>) -> Result<Route, Why> {
 /// Longest id of something opened from disk.
 const MAX_ID_LEN: usize = 64;
 
-fn local(what: &str, query: &str) -> Result<Route, Why> {
+fn local(what: &str, params: &Params<'_>) -> Result<Route, Why> {
     let (id, rest) = what.split_once('/').unwrap_or((what, ""));
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     if id.is_empty() || id.len() > MAX_ID_LEN || !id.bytes().all(plain) {
-        return Err("the id of something opened from disk has letters, digits and dashes".into());
+        return Err("the id of something opened from disk has small letters and digits".into());
     }
-    // The rest is read by the view that shows it, its parameters included.
-    Ok(Route::Local {
-        id: id.to_owned(),
-        rest: format!("{rest}{query}"),
-    })
-}
-
-/// The parameters of a fragment with their `?`; empty where there are none.
-fn query_of(fragment: &str) -> &str {
-    let start = fragment.find('?').unwrap_or(fragment.len());
-    &fragment[start..]
+    if rest.is_empty() {
+        return Ok(Route::Local { id: id.to_owned() });
+    }
+    let kinds = [
+        "image",
+        "search",
+        "blob",
+        "referrers",
+        "fs",
+        "layers",
+        "size",
+        "sizes",
+    ];
+    let Some((kind, rest)) = rest.split_once('/').filter(|(k, _)| kinds.contains(k)) else {
+        return Err("there is no such page of something opened from disk".into());
+    };
+    let local = Registry::local();
+    read(&format!("/{kind}/{local}/{id}@{rest}{}", params.suffix()))
 }
 
 /// `<repository>@<digest>` and what follows the digest, still encoded.

@@ -82,7 +82,10 @@ fn every_row() {
     check("/search/a.b/c:1?q=");
     check("/search/a.b/c:1?platform=linux/amd64&q=lib%2A");
     check("/local/x1/");
-    check("/local/x-1_2/fs/0/etc/passwd?lines=3&q=%C3%A9");
+    check(&format!("/local/x1/image/{D}?platform=linux/amd64"));
+    check(&format!("/local/x1/fs/{D}/etc/passwd!/b?lines=3&q=%C3%A9"));
+    check(&format!("/local/x1/blob/{D}?mt=a%2Fb"));
+    check(&format!("/local/x1/layers/{D}/etc"));
 }
 
 #[test]
@@ -193,8 +196,10 @@ fn says_why_it_is_invalid() {
     check_invalid("/blob/a.b/c@{D}/etc", "nothing follows");
     check_invalid("/compare/a.b/c", "comma");
     check_invalid("/compare/a.b/c,", "nothing to look up");
-    check_invalid("/local/", "letters, digits");
-    check_invalid("/local/../x", "letters, digits");
+    check_invalid("/local/", "letters and digits");
+    check_invalid("/local/../x", "letters and digits");
+    check_invalid("/local/x/settings/", "no such page");
+    check_invalid("/local/x/fs/etc", "digest");
     check_invalid("/https/evil.example/x", "raw addresses");
     check_invalid(&"x".repeat(40_000), "at most 32768");
 }

@@ -207,6 +207,20 @@ impl TarParser {
         Ok(())
     }
 
+    /// Passes over what is left of the present entry's data, for whoever can go on behind it.
+    /// Returns where the next header begins: uncompressed bytes from the archive's start.
+    pub fn skip_data(&mut self) -> u64 {
+        if let State::Body { left, padding } = &self.state {
+            // A size that no archive has leads to where nothing is.
+            self.out_offset = self
+                .out_offset
+                .saturating_add(*left)
+                .saturating_add(*padding);
+            self.state = State::Header;
+        }
+        self.out_offset
+    }
+
     /// Says that the archive has ended. A missing trailer, or missing padding at the very end, is
     /// accepted; see [`Notes`].
     ///

@@ -7,6 +7,7 @@ pub mod draw;
 pub mod human;
 pub mod json;
 pub mod listing;
+pub mod local;
 pub mod login;
 pub mod problem;
 pub mod purl;

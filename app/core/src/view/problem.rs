@@ -9,7 +9,7 @@ use crate::config::ConfigError;
 use crate::digest::DigestError;
 use crate::manifest::{ManifestError, PlatformError};
 use crate::port::{HashError, HttpError, StoreError};
-use crate::reference::ReferenceError;
+use crate::reference::{ReferenceError, Registry};
 use crate::registry::error::{Attempt, RegistryError, Wanted};
 
 /// A problem in words.
@@ -61,6 +61,9 @@ impl From<&RegistryError> for Problem {
     fn from(error: &RegistryError) -> Problem {
         let attempt = error.attempt();
         let registry = &attempt.registry;
+        if *registry == *Registry::local().as_str() {
+            return super::local::problem_of_request(error);
+        }
         let what = &attempt.what;
         let said = |message: &Option<String>, otherwise: String| match message {
             Some(words) => format!("{otherwise} It said: {words}"),

@@ -1,6 +1,8 @@
 //! The same by the command line, to copy.
 
+use layerscope_core::route::Route;
 use layerscope_core::view::command::Command;
+use layerscope_core::view::local;
 use leptos::prelude::*;
 
 use super::live::live;
@@ -14,9 +16,23 @@ const SAMPLE: &str = "sample.localhost";
 /// Lines that do what the page shows: the first at sight, the others on demand.
 #[component]
 pub fn Commands(#[prop(into)] commands: Signal<Vec<Command>>) -> impl IntoView {
+    let app = app();
+    let route = app.route();
+    // What is on disk no registry has: other lines do the same.
+    let on_disk = Memo::new(move |_| {
+        route.with(|route| {
+            let opened = app.state.local.opened(route.local_id()?)?;
+            Some(match route {
+                Route::Fs { digest, .. } => local::layer_commands(&opened, digest),
+                Route::Blob { .. } => Vec::new(),
+                _ => local::commands(&opened),
+            })
+        })
+    });
+    let commands = move || on_disk.get().unwrap_or_else(|| commands.get());
+    let commands = Signal::derive(commands);
     let first = move || commands.with(|c| c.first().cloned());
     let rest = move || commands.with(|c| c.iter().skip(1).cloned().collect::<Vec<_>>());
-    let route = app().route();
     let of_sample = move || {
         route.with(|r| {
             r.registry()

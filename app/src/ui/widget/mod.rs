@@ -1,6 +1,7 @@
 //! Small parts that pages are made of.
 
 pub mod badge;
+pub mod choose;
 pub mod command;
 pub mod copy;
 pub mod details;

@@ -95,6 +95,7 @@ pub fn RefBox(big: bool) -> impl IntoView {
 
 fn text_of(route: &Route) -> Option<String> {
     match route {
+        _ if route.local_id().is_some() => Some(String::new()),
         Route::Image { reference, .. } | Route::Search { reference, .. } => {
             Some(reference.familiar())
         }

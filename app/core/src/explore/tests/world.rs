@@ -488,6 +488,7 @@ impl World {
             whole: false,
             again: false,
             trade: TradeChoice::default(),
+            unnamed: false,
         }
     }
 

@@ -339,3 +339,21 @@ fn a_password_that_is_refused_is_not_sent_twice() {
     assert_eq!(get(&client).unwrap_err(), "CREDENTIALS_REFUSED");
     assert_eq!(schemes(&http), ["-", "Basic", "Basic"]);
 }
+
+/// What anybody gets may be kept for when there is no network; what a sign-in lets in may not.
+#[test]
+fn what_a_sign_in_lets_in_is_private() {
+    for (signed_in, direct) in [(false, false), (false, true), (true, false), (true, true)] {
+        let http = MemoryHttp::script([challenge(TWO), token("T"), index()]);
+        let client = client(&http, direct);
+        if signed_in {
+            let credentials = Credentials::typed("me", "secret");
+            client.set_credentials(repo().registry(), Some(credentials));
+        }
+        assert_eq!(get(&client), Ok(()));
+        let private: Vec<bool> = http.requests().iter().map(|r| r.private).collect();
+        // Without a header the answer is for everybody, whoever asks.
+        assert!(!private[0]);
+        assert_eq!(private[2], signed_in, "direct: {direct}");
+    }
+}

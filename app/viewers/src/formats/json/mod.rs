@@ -143,11 +143,15 @@ fn fact(facts: &mut Vec<(String, Cell)>, name: &str, value: &Value, key: &str) {
 
 /// A package's purl, with a link to its page where that is known.
 fn purl(purl: &str) -> Cell {
-    let page = layerscope_core::view::purl::link(purl).and_then(|link| match link {
+    Cell::mono(purl).link(purl_page(purl))
+}
+
+/// Where a package of this purl has a page elsewhere: a viewer knows of no page here.
+fn purl_page(purl: &str) -> Option<String> {
+    match layerscope_core::view::purl::link(purl)? {
         Link::Url(url) => Some(url),
-        Link::Route(_) => None, // a viewer's links all lead elsewhere
-    });
-    Cell::mono(purl).link(page)
+        Link::Route(_) => None,
+    }
 }
 
 /// Base64 in either alphabet, with padding or without.
