@@ -33,7 +33,7 @@ fn documents_are_filtered_searched_and_opened_inside() {
         return;
     };
     let about = "ab".repeat(32);
-    push(&Pusher::new(&corpus.anonymous.direct_host()), &about);
+    push(&Pusher::new(corpus.anonymous.direct_host()), &about);
     let page = Page::new(&browser, &proxy);
     let image = format!("#/image/{}/{REPOSITORY}:latest", corpus.anonymous.host());
     page.load_ready(&image);
