@@ -98,6 +98,11 @@ impl<'a> Page<'a> {
         Self { browser, base }
     }
 
+    /// The page's address, without a slash at its end.
+    pub fn base(&self) -> &str {
+        self.base
+    }
+
     /// Chooses a file or folder of this computer in the start page's field.
     #[track_caller]
     pub fn choose(&self, path: &std::path::Path) {

@@ -43,6 +43,7 @@ fn main() -> ExitCode {
             let page = Page::new(&browser, &proxy);
             sample(&page, &format!("{window}-{scheme}"));
             views(&browser, &format!("{window}-{scheme}"));
+            disk(&page, &format!("{window}-{scheme}"));
         }
     }
     let Some(corpus) = Corpus::own() else {
@@ -124,6 +125,93 @@ fn sample(page: &Page<'_>, end: &str) {
     shot("settings");
     page.load_ready("#/help");
     shot("help");
+}
+
+/// Dispatches a drag of files over the page, or drops them.
+fn drag(page: &Page<'_>, event: &str, files: &[(&str, Vec<u8>)]) {
+    let files: Vec<_> = files
+        .iter()
+        .map(|(name, bytes)| json!([name, bytes]))
+        .collect();
+    page.browser.run(
+        "const data = new DataTransfer();
+         for (const [name, bytes] of arguments[1])
+             data.items.add(new File([new Uint8Array(bytes)], name, { lastModified: 1 }));
+         document.body.dispatchEvent(new DragEvent(
+             arguments[0], { bubbles: true, cancelable: true, dataTransfer: data }));",
+        &[json!(event), json!(files)],
+    );
+}
+
+/// What `docker save` wrote once.
+fn saved() -> Vec<u8> {
+    let mut layer = Tar::new();
+    layer.file("etc/motd", "hello\n");
+    layer.file("usr/share/doc/hello/copyright", "Nobody's.\n");
+    let layer = layer.finish();
+    let config = json!({
+        "architecture": "amd64", "os": "linux", "created": "2026-11-01T12:00:00Z",
+        "config": {"Env": ["PATH=/usr/bin"], "Cmd": ["/bin/sh"]},
+        "rootfs": {"type": "layers", "diff_ids": [digest(&layer)]},
+        "history": [{"created": "2026-11-01T12:00:00Z", "created_by": "COPY . /"}],
+    });
+    let manifest = json!([{
+        "Config": "config.json", "RepoTags": ["example/hello:1.0"], "Layers": ["a/layer.tar"],
+    }]);
+    let mut tar = Tar::new();
+    tar.file("a/layer.tar", layer);
+    tar.file("config.json", config.to_string());
+    tar.file("manifest.json", manifest.to_string());
+    tar.finish()
+}
+
+/// Files of one's own, and what is said where they cannot be opened.
+fn disk(page: &Page<'_>, end: &str) {
+    let browser = page.browser;
+    let shot = |name: &str| browser.screenshot(&format!("disk-{name}-{end}"));
+    let mut archive = Tar::new();
+    archive.file("etc/motd", "hello\n");
+    let archive = archive.finish();
+    page.load_ready("#/");
+    drag(page, "dragover", &[("hello.tar", archive.clone())]);
+    shot("drag");
+    drag(page, "drop", &[("hello.tar", saved())]);
+    browser.find("[data-layer]");
+    page.ready();
+    shot("image");
+    browser.click(".crumbs a");
+    page.ready();
+    shot("list");
+    drag(
+        page,
+        "drop",
+        &[
+            ("one.tar", archive.clone()),
+            ("two.tar.gz", gz::member(&archive, 6)),
+        ],
+    );
+    browser.find("[data-local-archive]");
+    page.ready();
+    shot("archives");
+    browser.click("[data-local-archive='two.tar.gz'] a");
+    page.layer_done();
+    shot("archive");
+    page.load("#/local/0123456789abcdef/");
+    shot("closed");
+    page.load_ready("#/help");
+    drag(page, "drop", &[("empty.tar", Vec::new())]);
+    browser.find(".notices .notice");
+    shot("refused");
+    // As a frame has it.
+    browser.goto(&format!("{}/?embed=1#/image/{SAMPLE}", page.base()));
+    page.ready();
+    shot("embedded");
+    browser.goto(&format!(
+        "{}/?embed=1&density=compact#/settings",
+        page.base()
+    ));
+    page.ready();
+    shot("embedded-compact");
 }
 
 /// Files as what they are.

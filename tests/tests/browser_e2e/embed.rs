@@ -99,6 +99,18 @@ fn an_example_page_speaks_with_its_frame() {
     );
     assert!(file["size"].as_u64().unwrap() > 0);
     browser.screenshot("embedded");
+    // In all layers together, the layer that the file is from.
+    let root = format!(
+        "#/layers/sample.localhost/demo/hello@{}/etc/os-release",
+        image["digest"].as_str().unwrap()
+    );
+    browser.run(
+        "document.querySelector('layer-scope').open({ route: arguments[0] })",
+        &[json!(root)],
+    );
+    let file = until_told(&browser, "file", "#/layers/");
+    assert_eq!(file["path"], "etc/os-release");
+    assert_ne!(file["digest"], image["digest"]);
     // Bytes are handed over, and what makes no sense is answered.
     let answers = browser.run_async(
         "const frame = document.querySelector('layer-scope');
