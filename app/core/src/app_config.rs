@@ -56,7 +56,8 @@ impl ProxyAt {
 impl AppConfig {
     /// Whether bytes may say something at all: what is asked before the parser is at hand.
     pub fn is_set(bytes: &[u8]) -> bool {
-        memchr::memmem::find(bytes, b"index-source").is_some()
+        let key = b"index-source";
+        bytes.windows(key.len()).any(|part| part == key)
     }
 
     /// Reads the file.

@@ -1,7 +1,5 @@
 //! What a search text matches.
 
-use memchr::memmem::Finder;
-
 /// Bytes of a search text that count; nobody types more, and matching takes time by its length.
 const MAX_TEXT: usize = 1024;
 
@@ -16,7 +14,7 @@ pub(crate) struct Pattern {
 #[derive(Debug)]
 enum How {
     /// Anywhere in the path.
-    Contains(Box<Finder<'static>>),
+    Contains(Vec<u8>),
     /// The whole path, or the whole last component when the text has no slash.
     Glob { text: Vec<u8>, name_only: bool },
 }
@@ -33,7 +31,7 @@ impl Pattern {
                 name_only: !text.contains(&b'/'),
             }
         } else {
-            How::Contains(Box::new(Finder::new(text).into_owned()))
+            How::Contains(text.to_vec())
         };
         Pattern {
             how,
@@ -52,13 +50,23 @@ impl Pattern {
             path
         };
         match &self.how {
-            How::Contains(finder) => finder.find(path).is_some(),
+            How::Contains(text) => contains(path, text),
             How::Glob { text, name_only } => {
                 let name = path.rsplit(|b| *b == b'/').next().unwrap_or_default();
                 glob(text, if *name_only { name } else { path })
             }
         }
     }
+}
+
+/// Whether a text is anywhere in a path. Paths are short: from one place with the first byte to the
+/// next is as quick as a search that prepares tables, whose code the worker would have to load.
+fn contains(path: &[u8], text: &[u8]) -> bool {
+    let Some((first, rest)) = text.split_first() else {
+        return true;
+    };
+    let mut places = memchr::memchr_iter(*first, path);
+    places.any(|at| path[at + 1..].starts_with(rest))
 }
 
 /// Matches all of `path`. Going back to the last `*` is enough, so time is at most the product of
