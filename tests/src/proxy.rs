@@ -1,6 +1,6 @@
 //! The release proxy as a process, as a reader would run it.
 
-use std::{env, io, path::PathBuf, time::Duration};
+use std::{env, fs, io, path::PathBuf, time::Duration};
 
 use tempfile::TempDir;
 
@@ -68,6 +68,27 @@ impl Proxy {
             })
             .map(str::to_owned)
             .collect();
+        Self::start(&flags)
+    }
+
+    /// Starts it with leave to read from these hosts, these further flags, and without the limits that
+    /// are there for strangers: they stand in the way of one client that measures.
+    pub fn without_limits(hosts: &[&str], more: &[&str]) -> io::Result<Self> {
+        let state = tempfile::Builder::new()
+            .prefix("layerscope-limits-")
+            .tempdir()?;
+        let file = state.path().join("proxy.toml");
+        fs::write(
+            &file,
+            "[limits]\nclient-rate = 1000000\nupstream-rate = 1000000\nstreams = 4096\n\
+             client-streams = 4096\nconnections = 8192\nclient-connections = 8192\n",
+        )?;
+        let mut flags = vec!["--config", file.to_str().unwrap_or_default()];
+        for host in hosts {
+            flags.extend(["--allow-private", host]);
+        }
+        flags.extend(more);
+        // It is read at the start alone.
         Self::start(&flags)
     }
 

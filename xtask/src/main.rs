@@ -84,6 +84,9 @@ enum Command {
         /// For how long
         #[arg(long, default_value_t = 30)]
         minutes: u64,
+        /// Instead, so many slow downloads at once through the proxy
+        #[arg(long)]
+        slow_clients: Option<u64>,
     },
     /// Take pictures of every page into target/screenshots/: light, dark, wide, narrow
     Screenshots,
@@ -121,7 +124,16 @@ fn main() -> ExitCode {
         ),
         Command::Index { arguments } => index::run(&workspace, &arguments),
         Command::Fuzz { seconds, targets } => fuzz::run(&workspace, seconds, &targets, None),
-        Command::Soak { minutes } => stage::run(&workspace, "soak", &[&(minutes * 60).to_string()]),
+        Command::Soak {
+            minutes,
+            slow_clients,
+        } => {
+            let seconds = (minutes * 60).to_string();
+            match slow_clients {
+                None => stage::run(&workspace, "soak", &[&seconds]),
+                Some(n) => stage::run(&workspace, "slow_soak", &[&n.to_string(), &seconds]),
+            }
+        }
         Command::Screenshots => stage::run(&workspace, "screenshots", &[]),
         Command::Dist {
             public_url,

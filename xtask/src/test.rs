@@ -34,6 +34,8 @@ const FUZZ: fuzz::Repeatable = fuzz::Repeatable {
 };
 /// Seconds of use.
 const SOAK_SECONDS: &str = "60";
+/// Slow clients of the proxy, and for how many seconds.
+const SLOW_SOAK: [&str; 2] = ["100", "20"];
 
 struct Step {
     name: &'static str,
@@ -112,9 +114,12 @@ const STEPS: [Step; 13] = [
     },
     Step {
         name: "soak",
-        about: "proxy and page used for a minute",
+        about: "proxy and page used for a minute, then many slow clients",
         after: &["dist", "proxy"],
-        action: |runner| stage::run(runner.workspace, "soak", &[SOAK_SECONDS]),
+        action: |runner| {
+            stage::run(runner.workspace, "soak", &[SOAK_SECONDS])?;
+            stage::run(runner.workspace, "slow_soak", &SLOW_SOAK)
+        },
     },
     Step {
         name: "bench",

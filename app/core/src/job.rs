@@ -157,7 +157,8 @@ pub enum Request {
         /// The job's id.
         job: JobId,
     },
-    /// Goes on streaming where it was stopped ([`Progress::can_go_on`]).
+    /// Goes on streaming where it was stopped ([`Progress::can_go_on`]), or without waiting for the tab
+    /// that reads the layer ([`Progress::waiting`]).
     GoOn {
         /// The job's id.
         job: JobId,

@@ -237,6 +237,12 @@ impl LayerPool {
         Some(job.source.repository.registry().clone())
     }
 
+    /// What a job reads.
+    pub fn source(&self, job: JobId) -> Option<LayerSource> {
+        let state = self.inner.state.borrow();
+        state.jobs.get(&job).map(|job| job.source.clone())
+    }
+
     /// Gives all jobs of a registry other credentials.
     pub fn set_access(&self, registry: &Registry, access: &Access) {
         let mut state = self.inner.state.borrow_mut();

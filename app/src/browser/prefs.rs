@@ -161,6 +161,11 @@ pub fn set_ways(ways: &Ways) {
     set(WAYS, &ways.to_text());
 }
 
+/// Calls back when another tab has changed which way registries are asked.
+pub fn on_ways(callback: impl Fn() + 'static) {
+    on_change(WAYS, callback);
+}
+
 /// The theme chosen.
 pub fn theme() -> Theme {
     match get(THEME).as_deref() {

@@ -30,7 +30,7 @@ pub(super) fn load(
     inner.spawn(async move {
         let mut bytes = itself.client.blob(&repository, &digest, MAX_BLOB).await;
         if let Err(error) = &bytes
-            && itself.turns_direct(repository.registry(), error).await
+            && itself.turns_after(repository.registry(), error).await
         {
             bytes = itself.client.blob(&repository, &digest, MAX_BLOB).await;
         }

@@ -53,7 +53,7 @@ pub(super) fn load(
         let by = reference.manifest();
         let mut answer = itself.client.manifest(repository, &by).await;
         if let Err(error) = &answer
-            && itself.turns_direct(repository.registry(), error).await
+            && itself.turns_after(repository.registry(), error).await
         {
             answer = itself.client.manifest(repository, &by).await;
         }

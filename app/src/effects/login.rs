@@ -11,6 +11,7 @@ use layerscope_core::job::Access;
 use layerscope_core::reference::Registry;
 use layerscope_core::registry::client::Credentials;
 use layerscope_core::registry::docker_config::{self, IDENTITY_USER};
+use layerscope_core::registry::endpoint::Endpoint;
 use layerscope_core::registry::login::kept::{self, AllKept, Kept, Trust};
 use layerscope_core::registry::login::{self, Offer, Place, Renewal, Returned, Started};
 use layerscope_core::view::login::{failed, imported, not_remembered, not_revoked, not_started};
@@ -37,6 +38,17 @@ pub(super) struct Logins {
     returning: Cell<bool>,
     held: RefCell<Vec<(Registry, Held)>>,
     renewing: RefCell<Vec<(Registry, Bell)>>,
+}
+
+/// Which way user name and password go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SentTo {
+    /// To the page's proxy, which hands them on.
+    Proxy,
+    /// To the registry itself, and the sign-in that it names.
+    Registry,
+    /// Likewise, not encrypted.
+    InClear,
 }
 
 #[derive(Clone)]
@@ -294,10 +306,24 @@ impl Effects {
         let credentials = Credentials::typed(username, password);
         self.with(|inner| {
             if trust(inner) == Trust::Given {
+                let credentials = Credentials {
+                    // The form has said so.
+                    in_clear: inner.client.asks_in_clear(registry),
+                    ..credentials
+                };
                 hold(inner, registry, credentials, held);
             }
         });
         self.retry();
+    }
+
+    /// Whom a sign-in to a registry is sent to, and whether everybody on the way can read it.
+    pub fn sends_sign_in(self, registry: &Registry) -> SentTo {
+        self.with(|inner| match inner.client.endpoint(registry) {
+            Endpoint::Proxy { .. } => SentTo::Proxy,
+            Endpoint::Direct { .. } if inner.client.asks_in_clear(registry) => SentTo::InClear,
+            Endpoint::Direct { .. } => SentTo::Registry,
+        })
     }
 
     /// Signs out of a registry, here, in what is remembered, and at the provider.

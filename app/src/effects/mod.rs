@@ -18,6 +18,8 @@ mod status;
 mod viewer;
 mod way;
 
+pub use login::SentTo;
+
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;

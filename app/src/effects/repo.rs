@@ -46,7 +46,7 @@ fn pages(inner: &Rc<Inner>, mut cursor: Option<String>, limit: usize) {
             let place = itself.state.shell.place();
             let registry = place.with_untracked(|p| p.route.registry().cloned());
             if let (Err(error), Some(registry), None) = (&answer, registry, &cursor)
-                && itself.turns_direct(&registry, error).await
+                && itself.turns_after(&registry, error).await
             {
                 answer = one_page(&itself, None).await;
             }

@@ -55,7 +55,13 @@ pub(super) fn load(
     let itself = inner.clone();
     let (repository, digest) = (repository.clone(), digest.clone());
     inner.spawn(async move {
-        match layers_of(&itself, &repository, digest.clone()).await {
+        let mut layers = layers_of(&itself, &repository, digest.clone()).await;
+        if let Err(problem) = &layers
+            && itself.turns(repository.registry(), &problem.code).await
+        {
+            layers = layers_of(&itself, &repository, digest.clone()).await;
+        }
+        match layers {
             Ok(layers) => begin(&itself, &repository, &digest, layers),
             Err(problem) => itself.state.layer.fail(problem),
         }

@@ -2,44 +2,55 @@
 //! what was found out.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use layerscope_core::app_config::AppConfig;
-use layerscope_core::job::Event;
+use layerscope_core::explore::cancel::{Either, race};
+use layerscope_core::job::{Event, JobId, Phase};
 use layerscope_core::port::{Body, Http, HttpRequest};
 use layerscope_core::reference::Registry;
 use layerscope_core::registry::RegistryError;
 use layerscope_core::registry::endpoint::Endpoint;
 use layerscope_core::registry::error::{Attempt, Wanted};
-use layerscope_core::registry::way::{Surroundings, Way};
+use layerscope_core::registry::way::{Surroundings, Turn, Way, Ways, is_proxy};
 use layerscope_core::view::problem::{Problem, unreached};
 use leptos::task::spawn_local;
 
 use super::{Effects, Inner, layer};
 use crate::browser::fetch::FetchHttp;
-use crate::browser::{location, page, prefs, reach};
+use crate::browser::{location, page, prefs, reach, timer};
 
 /// Where the proxy says what it is.
 const INFO: &str = "api/v1/info";
-/// Its name there.
-const PROXY_NAME: &str = "layerscope-proxy";
 /// Most bytes that it says.
 const MAX_INFO_BYTES: usize = 64 << 10;
+/// How long either question may take; the page shows nothing before.
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
 /// Finds out once where the proxy is; then tells the client the way to every known registry.
-pub(super) async fn settle(inner: &Inner) {
+pub(super) async fn settle(inner: &Rc<Inner>) {
     let around = surroundings(inner).await;
     let base = around.proxy.clone();
     inner.around.replace(around);
     inner
         .client
         .set_default_endpoint(Endpoint::proxy(base.as_deref().unwrap_or_default()));
-    inner.ways.replace(prefs::ways());
     inner.settled.set(true);
-    inner.tell_ways();
+    inner.read_ways(|_| {});
+    let weak = Rc::downgrade(inner);
+    prefs::on_ways(move || {
+        if let Some(inner) = weak.upgrade() {
+            inner.read_ways(|_| {});
+        }
+    });
 }
 
 async fn surroundings(inner: &Inner) -> Surroundings {
-    let (bytes, from_proxy) = page::early_config().await;
+    let config = race(page::early_config(), timer::sleep(ANSWER_LIMIT)).await;
+    let (bytes, from_proxy) = match config {
+        Either::Left(config) => config,
+        Either::Right(()) => Default::default(),
+    };
     let config = match AppConfig::parse(&bytes) {
         Ok(config) => config,
         Err(why) => {
@@ -84,20 +95,23 @@ fn named_in_query() -> Option<String> {
 
 /// Whether there is a proxy at the page's own origin.
 async fn is_here() -> bool {
-    let Ok(answer) = FetchHttp.send(HttpRequest::get(format!("/{INFO}"))).await else {
-        return false;
-    };
-    let mut body = answer.body;
-    let mut bytes = Vec::new();
-    while let Ok(Some(piece)) = body.next().await {
-        bytes.extend_from_slice(&piece);
-        if bytes.len() > MAX_INFO_BYTES {
-            return false;
+    let answer = async {
+        let answer = FetchHttp.send(HttpRequest::get(format!("/{INFO}"))).await;
+        let mut answer = answer.ok()?;
+        let mut bytes = Vec::new();
+        while bytes.len() <= MAX_INFO_BYTES
+            && let Some(piece) = answer.body.next().await.ok()?
+        {
+            bytes.extend_from_slice(&piece);
         }
-    }
-    let value: Option<serde_json::Value> = serde_json::from_slice(&bytes).ok();
-    let name = value.as_ref().and_then(|v| v.get("name")?.as_str());
-    answer.status == 200 && name == Some(PROXY_NAME)
+        bytes.truncate(MAX_INFO_BYTES);
+        Some((answer.status, bytes))
+    };
+    let answer = match race(answer, timer::sleep(ANSWER_LIMIT)).await {
+        Either::Left(answer) => answer,
+        Either::Right(()) => None,
+    };
+    is_proxy(answer.as_ref().map(|(status, body)| (*status, &**body)))
 }
 
 impl Inner {
@@ -107,38 +121,57 @@ impl Inner {
         self.client.set_endpoint(registry, endpoint);
     }
 
-    fn tell_ways(&self) {
-        let ways = self.ways.borrow().clone();
+    /// Reads what is kept of the ways, with what this visit knows, and makes a change to it.
+    fn read_ways(&self, change: impl FnOnce(&mut Ways)) -> Ways {
+        let before = self.ways.take();
+        let gone: Vec<String> = before.iter().map(|(name, _)| name.to_owned()).collect();
+        let mut ways = prefs::ways().in_visit_of(before);
+        change(&mut ways);
+        self.ways.replace(ways.clone());
         let names = ways.iter().map(|(name, _)| name.to_owned());
         let listed = self.around.borrow().direct.clone();
-        for registry in names.chain(listed).filter_map(|n| Registry::parse(&n).ok()) {
+        let all = names.chain(gone).chain(listed);
+        for registry in all.filter_map(|n| Registry::parse(&n).ok()) {
             self.tell_way(&registry);
         }
-        self.state
+        self.state.ways.set(&ways, &self.around.borrow());
+        ways
+    }
+
+    /// Changes what is kept of the ways: as it is at this moment, because other tabs change it too.
+    fn change_ways(&self, change: impl FnOnce(&mut Ways)) {
+        prefs::set_ways(&self.read_ways(change));
+    }
+
+    /// After a failure that is a problem of this code: whether the registry is asked another way
+    /// from now on; the request is to be made again then.
+    pub(super) async fn turns(&self, registry: &Registry, code: &str) -> bool {
+        let turn = self
             .ways
-            .set(&ways, self.around.borrow().proxy.clone());
-    }
-
-    fn keep_ways(&self) {
-        prefs::set_ways(&self.ways.borrow());
-        self.tell_ways();
-    }
-
-    /// After a failure through the proxy: whether the registry answers this page itself, which is
-    /// remembered then; the request is to be made again.
-    pub(super) async fn turns_direct(&self, registry: &Registry, error: &RegistryError) -> bool {
-        let around = self.around.borrow().clone();
-        if !self.ways.borrow().may_turn_direct(registry, &around, error) {
-            return false;
+            .borrow()
+            .turn(registry, &self.around.borrow(), code);
+        match turn {
+            None => return false,
+            Some(Turn::Back) => self.ways.borrow_mut().turn_back(registry),
+            Some(Turn::Direct { for_good }) => {
+                // By http only what is on this machine: elsewhere nobody has asked for it.
+                let http = registry.is_loopback();
+                if self.client.answers_directly(registry, http).await.is_err() {
+                    return false;
+                }
+                match for_good {
+                    true => self.change_ways(|ways| ways.found(registry, Some(http))),
+                    false => self.ways.borrow_mut().found_for_now(registry, http),
+                }
+            }
         }
-        // By http only what is on this machine: elsewhere nobody has asked for it.
-        let http = registry.is_loopback();
-        if self.client.answers_directly(registry, http).await.is_err() {
-            return false;
-        }
-        self.ways.borrow_mut().found(registry, Some(http));
-        self.keep_ways();
+        self.tell_way(registry);
         true
+    }
+
+    /// The same, by the error.
+    pub(super) async fn turns_after(&self, registry: &Registry, error: &RegistryError) -> bool {
+        self.turns(registry, &Problem::from(error).code).await
     }
 }
 
@@ -146,17 +179,14 @@ impl Effects {
     /// The user chooses the way to a registry.
     pub fn choose_way(self, registry: &Registry, way: Way) {
         self.with(|inner| {
-            inner.ways.borrow_mut().choose(registry, way);
-            inner.keep_ways();
+            inner.change_ways(|ways| ways.choose(registry, way));
         });
     }
 
     /// Forgets what is known of a registry.
     pub fn forget_way(self, registry: &Registry) {
         self.with(|inner| {
-            inner.ways.borrow_mut().forget(registry);
-            inner.keep_ways();
-            inner.tell_way(registry);
+            inner.change_ways(|ways| ways.forget(registry));
         });
     }
 
@@ -185,8 +215,7 @@ async fn try_directly(inner: &Rc<Inner>, registry: &Registry) -> Result<(), Prob
     // What works without a proxy is not switched to by a test where the proxy does.
     let known = inner.ways.borrow().known(registry).found_http;
     if known.is_some() && found.is_none() {
-        inner.ways.borrow_mut().found(registry, None);
-        inner.keep_ways();
+        inner.change_ways(|ways| ways.found(registry, None));
     }
     answer.map_err(|error| Problem::from(&error))
 }
@@ -204,10 +233,18 @@ pub(super) fn unexplained(event: &Event) -> bool {
     problem.is_some_and(|p| p.code == UNEXPLAINED)
 }
 
+/// The job that an event is of.
+fn job_of(event: &Event) -> Option<JobId> {
+    match event {
+        Event::Progress { job, .. } | Event::ReadFailed { job, .. } => Some(*job),
+        _ => None,
+    }
+}
+
 /// Finds out the cause, then lets the event go on with it.
 pub(super) fn explain(inner: &Rc<Inner>, mut event: Event, bytes: Option<Vec<u8>>) {
-    let source = inner.base.borrow().as_ref().map(|b| b.source.clone());
-    let Some(source) = source else {
+    let job = job_of(&event);
+    let Some((job, source)) = job.and_then(|job| Some((job, inner.pool.source(job)?))) else {
         return layer::explained(inner, event, bytes);
     };
     let inner = inner.clone();
@@ -233,6 +270,45 @@ pub(super) fn explain(inner: &Rc<Inner>, mut event: Event, bytes: Option<Vec<u8>
                 _ => {}
             }
         }
-        layer::explained(&inner, event, bytes);
+        // It may have been closed, or gone on, meanwhile: then this is no longer how it stands.
+        let now = inner.pool.progress(job).map(|progress| progress.phase);
+        let late = match &event {
+            Event::Progress { progress, .. } => now != Some(progress.phase),
+            _ => now.is_none(),
+        };
+        if !late {
+            turn_or_tell(&inner, event, bytes);
+        }
+    });
+}
+
+/// Where the open layer has failed in a way for which there is another one, opens it anew by that;
+/// else tells the event.
+pub(super) fn turn_or_tell(inner: &Rc<Inner>, event: Event, bytes: Option<Vec<u8>>) {
+    let failed = match &event {
+        Event::Progress { job, progress } if progress.phase == Phase::Failed => {
+            let code = progress.problem.as_ref().map(|p| p.code.clone());
+            let base = inner.base.borrow().clone().filter(|base| base.job == *job);
+            base.zip(code)
+        }
+        _ => None,
+    };
+    let around = inner.around.borrow();
+    let turns = failed.filter(|(base, code)| {
+        let registry = base.source.repository.registry();
+        inner.ways.borrow().turn(registry, &around, code).is_some()
+    });
+    drop(around);
+    let Some((base, code)) = turns else {
+        return layer::explained(inner, event, bytes);
+    };
+    let inner = inner.clone();
+    spawn_local(async move {
+        let turned = inner.turns(base.source.repository.registry(), &code).await;
+        let open = inner.base.borrow().as_ref().map(|opened| opened.job);
+        match turned && open == Some(base.job) {
+            true => layer::reopen_by_way(&inner),
+            false => layer::explained(&inner, event, bytes),
+        }
     });
 }

@@ -1,6 +1,6 @@
 //! Which way registries are asked, as the settings page shows it.
 
-use layerscope_core::registry::way::Ways;
+use layerscope_core::registry::way::{Surroundings, Ways};
 use leptos::prelude::*;
 
 /// The state of it. It is in the first download with all other state, and so of types that have
@@ -9,6 +9,8 @@ use leptos::prelude::*;
 pub struct WayState {
     ways: RwSignal<String>,
     proxy: RwSignal<Option<String>>,
+    closed: RwSignal<bool>,
+    settled: RwSignal<bool>,
 }
 
 impl WayState {
@@ -16,6 +18,8 @@ impl WayState {
         WayState {
             ways: RwSignal::default(),
             proxy: RwSignal::default(),
+            closed: RwSignal::default(),
+            settled: RwSignal::default(),
         }
     }
 
@@ -29,9 +33,21 @@ impl WayState {
         self.proxy.read_only()
     }
 
+    /// The page's own policy lets it ask nobody but the proxy.
+    pub fn closed(self) -> ReadSignal<bool> {
+        self.closed.read_only()
+    }
+
+    /// All of it is known; before that nothing can be chosen.
+    pub fn settled(self) -> ReadSignal<bool> {
+        self.settled.read_only()
+    }
+
     /// Something was chosen, or found out.
-    pub fn set(self, ways: &Ways, proxy: Option<String>) {
+    pub fn set(self, ways: &Ways, around: &Surroundings) {
         self.ways.set(ways.to_text());
-        self.proxy.set(proxy);
+        self.proxy.set(around.proxy.clone());
+        self.closed.set(around.closed);
+        self.settled.set(true);
     }
 }

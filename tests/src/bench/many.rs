@@ -20,13 +20,13 @@ use super::load::Target;
 use crate::net::wait;
 
 /// Bytes that a client takes at once.
-const SIP: usize = 1 << 10;
+pub const SIP: usize = 1 << 10;
 /// Its rest between two of them.
-const REST: Duration = Duration::from_millis(250);
+pub const REST: Duration = Duration::from_millis(250);
 /// The socket's buffer: the kernel shall not take the download in the client's place.
-const CLIENT_BUFFER: u32 = 16 << 10;
+pub const CLIENT_BUFFER: u32 = 16 << 10;
 /// Sips after which every buffer on the way has filled.
-const SETTLED: u64 = 40;
+pub const SETTLED: u64 = 40;
 /// How long all of it may take.
 const LIMIT: Duration = Duration::from_secs(300);
 

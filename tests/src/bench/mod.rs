@@ -7,6 +7,7 @@ pub mod load;
 pub mod many;
 pub mod rival;
 pub mod scale;
+pub mod slow;
 pub mod start;
 
 use std::collections::BTreeMap;

@@ -59,22 +59,6 @@ fn main() -> ExitCode {
     }
 }
 
-/// No limit that is there for strangers may stand in the way of one client that measures.
-fn proxy(hosts: &[&str], more: &[&str], state: &Path) -> io::Result<Proxy> {
-    let file = state.join("proxy.toml");
-    fs::write(
-        &file,
-        "[limits]\nclient-rate = 1000000\nupstream-rate = 1000000\nstreams = 4096\n\
-         client-streams = 4096\nconnections = 8192\nclient-connections = 8192\n",
-    )?;
-    let mut flags = vec!["--config", file.to_str().unwrap_or_default()];
-    for host in hosts {
-        flags.extend(["--allow-private", host]);
-    }
-    flags.extend(more);
-    Proxy::start(&flags)
-}
-
 /// nginx as an operator would set it up for this: connections upstream are kept, and a body is
 /// not written to a file on its way.
 fn nginx_before(host: &str) -> io::Result<Nginx> {
@@ -250,10 +234,9 @@ fn measure(rounds: usize) -> Result<Figures, Error> {
     let registry = bench.registry.direct_host();
 
     let plain = files.nginx.host();
-    let ours = proxy(
+    let ours = Proxy::without_limits(
         &[registry, plain],
         &["--plain-http", registry, "--plain-http", plain],
-        state.path(),
     )?;
     let before = nginx_before(registry)?;
     let ways = Ways::new(registry, &before, &ours, &digest);
@@ -274,7 +257,7 @@ fn measure(rounds: usize) -> Result<Figures, Error> {
             ["--ca-file", &files.authority],
         ),
     ] {
-        let proxy = proxy(&[host], &more, state.path())?;
+        let proxy = Proxy::without_limits(&[host], &more)?;
         let target = through(&proxy, host, &digest);
         // What the first request alone needs is not a stream's.
         load::Connection::open(&target)?.get(Some(&(0..RANGE)))?;

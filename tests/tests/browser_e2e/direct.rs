@@ -62,8 +62,9 @@ fn a_registry_that_lets_pages_read_needs_no_proxy() {
     };
     assert!(asked.iter().filter(layer_asked).count() >= 1, "{asked:?}");
 
-    // It has no referrers API, and says so without the headers: the fallback tag counts, and no
-    // failure is told. (The browser writes of that answer to its console, which is not looked at.)
+    // It has no referrers API, and says so without the headers: that looks as a broken connection
+    // does, and so it is not said that nothing refers to it. (The browser writes of that answer to its
+    // console, which is not looked at.)
     page.go(&format!("#/image/{host}/made/tree"));
     page.ready();
     browser.run("document.getElementById('referrers').scrollIntoView()", &[]);
@@ -74,9 +75,12 @@ fn a_registry_that_lets_pages_read_needs_no_proxy() {
         &[],
     );
     assert!(
-        told.as_str().unwrap().contains("Nothing refers to it"),
+        told.as_str()
+            .unwrap()
+            .contains("The referrers API could not be read"),
         "{told}"
     );
+    assert!(!told.as_str().unwrap().contains("Nothing refers"), "{told}");
     assert_eq!(browser.violations(), [""; 0]);
     assert_eq!(browser.errors(), [""; 0]);
 }
@@ -221,4 +225,63 @@ fn what_the_proxy_does_not_serve_is_asked_directly() {
     // What neither serves says what the proxy said.
     assert_eq!(page.load("#/image/127.0.0.1:9/made/tree"), "error");
     assert_eq!(problem(&browser), "PROXY_REGISTRY_NOT_SERVED");
+}
+
+/// So is a layer to which a link leads at once.
+#[test]
+fn a_link_into_a_layer_that_the_proxy_does_not_serve() {
+    let Some((corpus, site, browser)) = static_stage("{}") else {
+        return;
+    };
+    let registry = corpus.for_pages(site.base(), Auth::Anonymous).unwrap();
+    let host = registry.host();
+    let proxy = Proxy::start(&["--registry", "registry.example", "--origin", site.base()]).unwrap();
+    site.configure(&json!({"proxy": proxy.base()}).to_string())
+        .unwrap();
+    let page = Page::at(&browser, site.base());
+    let layer = &corpus.image("made/tree").layers[0];
+    let digest = &layer.digest;
+    page.load_ready(&format!("#/fs/{host}/made/tree@{digest}/{}", edge::NEEDLE));
+    assert_text(&page.text(), &corpus.extract(layer, edge::NEEDLE).unwrap());
+    assert!(
+        proxy.log().contains("REGISTRY_NOT_SERVED"),
+        "{}",
+        proxy.log()
+    );
+}
+
+/// What another tab has chosen meanwhile is not written over.
+#[test]
+fn the_ways_of_other_tabs_stay() {
+    let Some((_corpus, site, browser)) = static_stage(r#"{"proxy": false}"#) else {
+        return;
+    };
+    let page = Page::at(&browser, site.base());
+    page.load_ready("#/settings");
+    // As another tab does it.
+    browser.run(
+        "localStorage.setItem('layerscope:ways', JSON.stringify({'a.example': {way: 'proxy'}}))",
+        &[],
+    );
+    browser.type_into("input[name=registry]", "b.example");
+    browser.click("form:has(input[name=registry]) button");
+    browser.find("[data-way-of='b.example'] select");
+    browser.find("[data-way-of='a.example'] select");
+    let kept = "return JSON.parse(localStorage.getItem('layerscope:ways'))";
+    assert_eq!(
+        browser.run(kept, &[]),
+        json!({"a.example": {"way": "proxy"}, "b.example": {"way": "direct"}})
+    );
+    // And what it changes is seen here.
+    browser.run(
+        "localStorage.setItem('layerscope:ways', JSON.stringify({'c.example': {way: 'direct'}}));
+         dispatchEvent(new StorageEvent('storage', {key: 'layerscope:ways'}))",
+        &[],
+    );
+    browser.find("[data-way-of='c.example'] select");
+    browser.until(
+        "what was forgotten to go",
+        "return document.querySelector(`[data-way-of='a.example']`) === null",
+        &[],
+    );
 }

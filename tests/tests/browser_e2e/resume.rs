@@ -234,7 +234,7 @@ fn two_tabs_on_one_layer_make_one_stream_and_the_second_takes_over() {
     page.start_loading(&route);
     browser.until(
         "the third tab waits",
-        "return document.querySelector('[data-interrupted]') !== null",
+        "return document.querySelector('[data-interrupted]')?.innerText.startsWith('Another tab reads this layer')",
         &[],
     );
     registry.recorder().set_pace(None);

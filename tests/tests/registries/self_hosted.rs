@@ -5,6 +5,8 @@
 //! goharbor/harbor issues 12192, 10241 (challenge, token, cookies), 18413 (filtered referrers), 23875
 //! (a cache that is empty); zotregistry.dev; opencontainers/distribution-spec for referrers and Link.
 
+use std::sync::Arc;
+
 use layerscope_core::digest::Digest;
 use layerscope_core::registry::referrers::{Cosign, Referrer, Source};
 use layerscope_tests::hosts::{Content, Row, When, get, row};
@@ -318,7 +320,7 @@ fn zot_filters_and_cosign_tags_merge() {
                 .attached(setup.repository(), &subject(&setup), kind),
         );
         assert_eq!(all.failures, []);
-        let one = |r: &std::sync::Arc<Referrer>| {
+        let one = |r: &Arc<Referrer>| {
             (
                 r.descriptor.digest.encoded()[..2].to_owned(),
                 r.sources.clone(),

@@ -82,6 +82,8 @@ pub(super) struct Job<P: Ports> {
     pub(super) stop: Cancel,
     /// Rung when there is more of the layer, or when no more will come.
     pub(super) grown: Bell,
+    /// Rung where the user waits for no other tab any more.
+    pub(super) impatient: Bell,
     pub(super) layer: RefCell<Layer>,
     pub(super) spans: RefCell<SpanCache>,
     pub(super) slow: Turns,
@@ -126,6 +128,7 @@ impl<P: Ports> Job<P> {
             client,
             stop: Cancel::default(),
             grown: Bell::default(),
+            impatient: Bell::default(),
             layer: RefCell::default(),
             spans: RefCell::default(),
             slow: Turns::default(),

@@ -9,6 +9,7 @@ use crate::digest::Algorithm;
 use crate::layer_index::{PartialError, PartialHead, PartialIndex, Resumed};
 use crate::port::{IndexStore, StoreError, part_key, partial_key};
 
+use super::cancel::{Either, race};
 use super::job_state::Job;
 use super::layer;
 use super::ports::Ports;
@@ -77,6 +78,9 @@ pub(super) async fn again<P: Ports>(
         run.lock = lock;
         return Ok(Again::Further(Box::new(run)));
     }
+    if lock.is_none() {
+        return Ok(Again::Same(None)); // what is there is another's
+    }
     // Nothing of ours is there any more, or what is there is behind us.
     if let Err(error) = job.stop.guard(store.remove(&key)).await? {
         session.store_trouble(error);
@@ -85,15 +89,20 @@ pub(super) async fn again<P: Ports>(
     Ok(Again::Same(lock))
 }
 
-/// Waits until no other tab has the layer.
+/// Waits until no other tab has the layer; none if the user does not wait any longer. Then it is read
+/// beside the other, and one of the two stores how it stands.
 async fn take_turn<P: Ports>(job: &Job<P>) -> Result<Option<Rc<P::Lock>>, End> {
     let key = partial_key(&job.source.digest);
     let mut lock = job.stop.guard(job.ports.lock(&key, false)).await?;
     if lock.is_none() {
         job.advance(|progress| progress.waiting = true);
-        let waited = job.stop.guard(job.ports.lock(&key, true)).await;
+        let wait = race(job.ports.lock(&key, true), job.impatient.next());
+        let waited = job.stop.guard(wait).await;
         job.advance(|progress| progress.waiting = false);
-        lock = waited?;
+        lock = match waited? {
+            Either::Left(lock) => lock,
+            Either::Right(()) => None,
+        };
     }
     Ok(lock.map(Rc::new))
 }

@@ -62,8 +62,11 @@ pub(super) async fn open<P: Ports>(session: &Inner<P>, job: &Job<P>) {
     }
 }
 
-/// Goes on with a layer that was stopped.
+/// Goes on with a layer that was stopped, or without waiting for the tab that reads it.
 pub(super) async fn go_on<P: Ports>(session: &Inner<P>, job: &Job<P>) {
+    if job.progress.borrow().waiting {
+        return job.impatient.ring();
+    }
     let stopped = job.stopped.take();
     if stopped.is_none() && !job.progress.borrow().can_go_on {
         return;

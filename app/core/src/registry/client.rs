@@ -329,7 +329,7 @@ impl<H: Http> Client<H> {
             }
             return Ok(response);
         }
-        let with_credentials = self.has_credentials(purpose.registry);
+        let with_credentials = self.usable(purpose.registry).is_some();
         Err(failure(purpose.attempt.clone(), response, with_credentials).await)
     }
 

@@ -469,6 +469,7 @@ pub fn parse_tokens(bytes: &[u8]) -> Result<Tokens, LoginError> {
             username: answer.username,
             password: answer.password,
             kind,
+            in_clear: false,
         },
         refresh_token: answer.refresh_token.filter(|token| !token.is_empty()),
         expires_s: answer.expires_in,

@@ -38,6 +38,9 @@ pub struct Credentials {
     /// Where they are from.
     #[serde(default)]
     pub kind: Kind,
+    /// Whoever gave them knows that they go to the registry unencrypted.
+    #[serde(default)]
+    pub in_clear: bool,
 }
 
 impl Credentials {
@@ -47,6 +50,7 @@ impl Credentials {
             username: username.into(),
             password: password.into(),
             kind: Kind::Typed,
+            in_clear: false,
         }
     }
 }
@@ -98,6 +102,19 @@ impl<H: Http> Client<H> {
     /// The user name and password held for a registry, to hand them to a worker.
     pub fn credentials(&self, registry: &Registry) -> Option<Credentials> {
         self.state.borrow().credentials.get(registry).cloned()
+    }
+
+    /// Whether what is sent to a registry can be read by everybody on the way: it is asked by http,
+    /// and not on this machine.
+    pub fn asks_in_clear(&self, registry: &Registry) -> bool {
+        let plain = Endpoint::Direct { plain_http: true };
+        self.endpoint(registry) == plain && !registry.is_loopback()
+    }
+
+    /// The credentials held for a registry that may be sent the way it is asked.
+    pub(super) fn usable(&self, registry: &Registry) -> Option<Credentials> {
+        let held = self.credentials(registry)?;
+        (held.in_clear || !self.asks_in_clear(registry)).then_some(held)
     }
 
     /// Sends a part of a sign-in at a provider to the proxy, and reads the answer. `name` is the
@@ -272,7 +289,7 @@ impl<H: Http> Client<H> {
     fn choose(&self, registry: &Registry, all: &[Challenge]) -> Option<Challenge> {
         let bearer = all.iter().find(|c| c.is_bearer());
         let basic = all.iter().find(|c| c.is_basic());
-        let basic = basic.filter(|_| self.has_credentials(registry));
+        let basic = basic.filter(|_| self.usable(registry).is_some());
         if let Some(found) = bearer.or(basic) {
             return Some(found.clone());
         }
@@ -282,7 +299,7 @@ impl<H: Http> Client<H> {
             // Nobody has read it; what was typed is for this registry, and Basic needs no more. Other
             // secrets are for a token server alone, which is not known.
             (true, true) => {
-                let held = self.credentials(registry)?;
+                let held = self.usable(registry)?;
                 let typed = held.kind == Kind::Typed && held.username != IDENTITY_USER;
                 typed.then(Challenge::basic)
             }
@@ -292,13 +309,13 @@ impl<H: Http> Client<H> {
 
     fn cached(&self, registry: &Registry, scope: &str) -> Option<String> {
         let now = self.now_ms();
-        let state = self.state.borrow();
-        let held = state.credentials.get(registry);
-        if let Some(held) = held.filter(|c| c.kind == Kind::Bearer) {
+        let held = self.usable(registry);
+        if let Some(held) = held.as_ref().filter(|c| c.kind == Kind::Bearer) {
             return Some(format!("Bearer {}", held.password));
         }
+        let state = self.state.borrow();
         if state.basic.contains(registry) {
-            return held.map(token::basic_header);
+            return held.as_ref().map(token::basic_header);
         }
         state.tokens.get(registry, scope, now)
     }
@@ -312,7 +329,7 @@ impl<H: Http> Client<H> {
         wanted: &str,
     ) -> Result<Option<String>, RegistryError> {
         let registry = purpose.registry;
-        let credentials = self.credentials(registry);
+        let credentials = self.usable(registry);
         if challenge.is_basic() {
             return Ok(credentials.as_ref().map(token::basic_header));
         }
@@ -387,8 +404,7 @@ impl<H: Http> Client<H> {
     }
 
     fn is_bearer(&self, registry: &Registry) -> bool {
-        let state = self.state.borrow();
-        let held = state.credentials.get(registry);
+        let held = self.usable(registry);
         held.is_some_and(|c| c.kind == Kind::Bearer)
     }
 }

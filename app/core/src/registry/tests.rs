@@ -612,3 +612,24 @@ fn two_requests_at_once_do_not_trip_over_each_other() {
     assert_eq!(log[..2], ["GET manifest -", "GET manifest -"]);
     assert_eq!(log.len(), 6);
 }
+
+/// What answers every address, for pages too, is no registry.
+#[test]
+fn who_answers_directly_has_to_be_a_registry() {
+    let registry = Registry::parse("r.example").unwrap();
+    let json = |answer: Answer| answer.header("Content-Type", "application/json; charset=utf-8");
+    let versioned = Answer::ok("").header("Docker-Distribution-Api-Version", "registry/2.0");
+    let page = Answer::ok("<html>").header("Content-Type", "text/html");
+    for (answer, is) in [
+        (json(Answer::ok("{}")), true),
+        (versioned, true),
+        (Answer::status(401), true),
+        (page, false),
+        (json(Answer::status(404)), false),
+        (Answer::status(503), false),
+    ] {
+        let client = Client::new(MemoryHttp::script([answer]), Endpoint::proxy(""));
+        let found = run(client.answers_directly(&registry, false));
+        assert_eq!(found.is_ok(), is, "{found:?}");
+    }
+}

@@ -15,6 +15,7 @@ use crate::ui::widget::refocus;
 pub fn Registries() -> impl IntoView {
     let app = app();
     let (ways, proxy) = (app.state.ways.ways(), app.state.ways.proxy());
+    let (closed, settled) = (app.state.ways.closed(), app.state.ways.settled());
     let proxied = Memo::new(move |_| proxy.with(Option::is_some));
     let field = NodeRef::<html::Input>::new();
     let wrong = RwSignal::new(None::<String>); // tidy: local
@@ -44,13 +45,20 @@ pub fn Registries() -> impl IntoView {
             <h2 id="ways" tabindex="-1">"How registries are asked"</h2>
             <p class="muted prose">
                 {live(move || match proxy.get() {
+                    _ if !settled.get() => "Where this page's proxy is, is not known yet. ".to_owned(),
                     Some(base) if base.is_empty() => "Through the proxy that serves this page, unless chosen otherwise here. ".to_owned(),
                     Some(base) => format!("Through the proxy at {base}, unless chosen otherwise here. "),
                     None => "Directly: this page has no proxy. ".to_owned(),
                 })}
                 "A registry can be asked directly if it lets pages of other origins read its answers (CORS); most public ones do not. "
-                "Automatic asks directly what the proxy does not serve or reach, if that works, and remembers it."
+                "Automatic asks directly what the proxy does not serve, if that works, and remembers it; what the proxy does not reach, for this visit."
             </p>
+            <When when=move || closed.get()>
+                <p class="muted prose">
+                    "This page itself comes from the proxy, with a policy (connect-src) that lets it ask nobody else: "
+                    "what is to be asked directly fails here. From a plain web server the same page may ask whom it wants."
+                </p>
+            </When>
             <ul class="card list" hidden=move || names().is_empty()>
                 <For each=names key=Clone::clone let(name)>
                     <Line name=name ways=ways proxied=proxied.into()/>
@@ -67,10 +75,11 @@ pub fn Registries() -> impl IntoView {
                         autocapitalize="none"
                         spellcheck="false"
                         aria-invalid=move || wrong.with(Option::is_some).to_string()
+                        disabled=move || !settled.get()
                         node_ref=field
                     />
                 </label>
-                <button type="submit" class="btn">"Add"</button>
+                <button type="submit" class="btn" disabled=move || !settled.get()>"Add"</button>
             </form>
             <When when=move || wrong.with(Option::is_some)>
                 <p class="field-error" role="status">{live(move || wrong.get().unwrap_or_default())}</p>

@@ -81,6 +81,15 @@ pub fn LayerProgress() -> impl IntoView {
                         "Cancel"
                     </button>
                 </When>
+                <When when=move || progress.with(|p| p.waiting)>
+                    <button
+                        type="button"
+                        class="btn tiny"
+                        on:click=move |_| app.effects.go_on_with_layer()
+                    >
+                        "Read it here"
+                    </button>
+                </When>
                 <When when=move || can_go_on.get()>
                     <button
                         type="button"

@@ -7,6 +7,7 @@ use leptos::prelude::*;
 
 use super::problem::retries;
 use crate::browser::{location, page};
+use crate::effects::SentTo;
 use crate::ui::app;
 
 /// What has the focus if the sign-in fails.
@@ -48,6 +49,7 @@ fn SignIn(registry: Registry) -> impl IntoView {
     let password = NodeRef::<html::Input>::new();
     let remember = NodeRef::<html::Input>::new();
     let host = registry.familiar().to_owned();
+    let sent = app.effects.sends_sign_in(&registry);
     let wanted = move || {
         remember
             .get_untracked()
@@ -80,10 +82,22 @@ fn SignIn(registry: Registry) -> impl IntoView {
                     node_ref=password
                 />
             </label>
+            {(sent == SentTo::InClear).then(|| view! {
+                <label class="row small" data-in-clear="">
+                    <input type="checkbox" name="in-clear" required/>
+                    "Send it without encryption"
+                </label>
+            })}
             <button type="submit" class="btn main">"Sign in"</button>
         </form>
         <Remember field=remember/>
-        <p class="small muted">"It is sent to this registry's sign-in only, by way of this page's proxy."</p>
+        <p class="small muted">
+            {match sent {
+                SentTo::Proxy => "It is sent to this registry's sign-in only, by way of this page's proxy.",
+                SentTo::Registry => "It is sent to this registry and its sign-in only.",
+                SentTo::InClear => "This registry is asked by http: everybody on the way to it can read user name and password, and use them.",
+            }}
+        </p>
     }
     .into_any()
 }

@@ -13,6 +13,7 @@ fn access(password: &str) -> Access {
         username: String::new(),
         password: password.into(),
         kind: Kind::Bearer,
+        in_clear: false,
     };
     Access {
         authorization: None,

@@ -91,6 +91,29 @@ fn a_user_who_cancels_while_another_tab_is_waited_for() {
 }
 
 #[test]
+fn a_user_who_does_not_wait_reads_beside_the_other_tab() {
+    let blob = layer();
+    let (locks, store) = (Locks::default(), MemoryStore::default());
+    let (mut first, mut second) = (tab(&blob, &locks, &store), tab(&blob, &locks, &store));
+    first.open(&blob);
+    first.run_until(|world| world.received() > 1_500_000);
+    second.open(&blob);
+    second.run_until(|world| world.progress_of(1).is_some_and(|p| p.waiting));
+    second.post(Request::GoOn { job: 1 });
+    second.run_until(|world| world.received() > 2_500_000);
+    // It has begun where the other was stored last.
+    assert!(second.progress().kept > 1_000_000 && !second.progress().waiting);
+    assert!(locks.borrow().contains(&partial_key(&blob.digest)));
+    first.run_until(|world| world.received() > 2_000_000);
+    drop((first, second));
+    let mut third = tab(&blob, &locks, &store);
+    third.open(&blob);
+    third.run();
+    assert!(third.progress().kept > 1_500_000);
+    assert!(stored(&third, &blob) == expected(&blob));
+}
+
+#[test]
 fn an_index_that_comes_while_one_is_looked_for_elsewhere_is_used() {
     let blob = layer();
     let (locks, store) = (Locks::default(), MemoryStore::default());

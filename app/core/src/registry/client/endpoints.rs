@@ -1,6 +1,7 @@
 //! Which way a client asks each registry.
 
-use super::{Client, Purpose};
+use super::{Client, Purpose, bad_answer};
+use crate::media_type;
 use crate::port::Http;
 use crate::reference::Registry;
 use crate::registry::endpoint::Endpoint;
@@ -31,7 +32,8 @@ impl<H: Http> Client<H> {
         }
     }
 
-    /// Whether a registry answers this page directly, with the headers that reading needs.
+    /// Whether a registry answers this page directly, with the headers that reading needs, and as a
+    /// registry does: a page for every address that allows others to read it is none.
     ///
     /// # Errors
     /// It does not, and why.
@@ -47,7 +49,19 @@ impl<H: Http> Client<H> {
         };
         purpose.attempt.direct = true;
         let request = Endpoint::Direct { plain_http }.ping(registry);
-        // Whatever the status: it can be read, and that is the question.
-        self.dispatch(&purpose, &request, None).await.map(drop)
+        let answer = self.dispatch(&purpose, &request, None).await?;
+        let said = |name: &str| answer.headers.get(name).unwrap_or_default();
+        let is_registry = match answer.status {
+            // The header of its version is often hidden from pages; a type never is.
+            200 => {
+                said("docker-distribution-api-version") == "registry/2.0"
+                    || media_type::is_json(said("content-type"))
+            }
+            status => status == 401,
+        };
+        match is_registry {
+            true => Ok(()),
+            false => Err(bad_answer(&purpose, "not as a registry does")),
+        }
     }
 }

@@ -173,6 +173,7 @@ fn renewing(
         username: "u".into(),
         password: password.into(),
         kind,
+        in_clear: false,
     };
     let asked = Rc::new(Cell::new(0));
     client.set_renewal(Rc::new(Gives {
@@ -356,4 +357,34 @@ fn what_a_sign_in_lets_in_is_private() {
         assert!(!private[0]);
         assert_eq!(private[2], signed_in, "direct: {direct}");
     }
+}
+
+/// A password that was given for https, or came out of a file, does not go over the wire in clear.
+#[test]
+fn nothing_is_sent_in_clear_that_was_not_given_so() {
+    let asked = |host: &str, in_clear: bool| {
+        let http = MemoryHttp::new(|_| Ok(challenge("Basic")));
+        let client = client(&http, true);
+        let repository = Repository::parse(&format!("{host}/a/b")).unwrap();
+        let credentials = Credentials {
+            in_clear,
+            ..Credentials::typed("u", "p")
+        };
+        client.set_credentials(repository.registry(), Some(credentials));
+        let plain = Endpoint::Direct { plain_http: true };
+        client.set_endpoint(repository.registry(), plain);
+        let by = ManifestRef::parse("v1").unwrap();
+        let error = run(client.manifest(&repository, &by)).unwrap_err();
+        (Problem::from(&error).code, schemes(&http))
+    };
+    let refused = "CREDENTIALS_REFUSED".to_owned();
+    let both = vec!["-".to_owned(), "Basic".to_owned()];
+    let alone = ("UNAUTHORIZED".to_owned(), vec!["-".to_owned()]);
+    assert_eq!(asked("r.example:5000", false), alone);
+    assert_eq!(
+        asked("r.example:5000", true),
+        (refused.clone(), both.clone())
+    );
+    // Nobody is on the way to this machine.
+    assert_eq!(asked("localhost:5000", false), (refused, both));
 }

@@ -42,7 +42,7 @@ fn problem(host: &str, why: Unreached) -> Problem {
             "DIRECT_POLICY",
             "This page may not ask the registry itself",
             format!("{asked}, and this page's own security policy (connect-src) does not allow that host"),
-            format!("{BY_PROXY} Whoever runs this page can add https: to its connect-src."),
+            format!("{BY_PROXY} Only from a plain web server, or with that host in its connect-src, may this page ask it directly."),
         ),
         Unreached::Mixed => (
             "DIRECT_MIXED",
