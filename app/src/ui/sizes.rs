@@ -5,6 +5,7 @@ use std::sync::Arc;
 use layerscope_core::job::Phase;
 use layerscope_core::path::{EntryPath, visible};
 use layerscope_core::rootfs::ask::{LayerFacts, PackagesAnswer, Piece, SizesAnswer, WasteAnswer};
+use layerscope_core::rootfs::watch::is_in_vain;
 use layerscope_core::route::Route;
 use layerscope_core::view::human;
 use layerscope_core::view::problem::Problem;
@@ -64,6 +65,10 @@ pub fn Sizes() -> impl IntoView {
                 Some(sizes) if sizes.at.is_none() => view! { <NoDirectory/> }.into_any(),
                 Some(sizes) => view! { <Directory sizes=sizes/> }.into_any(),
                 None if problem.with(Option::is_some) => ().into_any(),
+                None if progress.with(is_in_vain) => view! {
+                    <p class="empty card">"It was cancelled before a layer was in: there is nothing to add up."</p>
+                }
+                .into_any(),
                 None => view! { <Skeleton lines=12/> }.into_any(),
             })}
             <When when=move || top.get()>

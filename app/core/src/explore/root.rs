@@ -272,7 +272,9 @@ pub(super) async fn open<P: Ports>(
             let stale = job.layer.borrow().is_stale();
             match stale {
                 // Nothing may come for long, and what is here is to be seen before.
-                true => drop(race(come, job.ports.sleep_ms(LOOK_AGAIN_MS)).await),
+                true => {
+                    race(come, job.ports.sleep_ms(LOOK_AGAIN_MS)).await;
+                }
                 false => come.await,
             }
             job.tick();
