@@ -562,8 +562,9 @@ fn Waste(waste: Arc<WasteAnswer>) -> impl IntoView {
             <p class="muted small">
                 "The numbers are those of dive, by its rules: a path that several layers have is waste with all its bytes, \
                  the copy that survives included; a deleted directory counts with all that was in it, a deleted file with nothing; \
-                 opaque directories are not seen. Ours differ in one thing: a whiteout of something that no layer has is left out, \
-                 where dive looks no further at that layer. "
+                 opaque directories are not seen. Ours differ in three things: a whiteout of something that no layer has is left out, \
+                 where dive looks no further at that layer; a name that stands twice in one layer counts once, \
+                 where dive adds both up; and .. in a name is a name, where dive takes it for the way up. "
                 {match pointless {
                     0 => "This image has none.".to_owned(),
                     n => format!("This image has {}.", human::count(n)),
