@@ -13,6 +13,7 @@ mod direct;
 mod edges;
 mod files;
 mod formats;
+mod history;
 mod indices;
 mod keys;
 mod large;

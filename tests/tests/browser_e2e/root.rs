@@ -444,7 +444,7 @@ fn a_layer_is_missing() {
 }
 
 /// A registry over a store of one's own, and what pushes into it.
-fn own_registry(state: &std::path::Path) -> Option<(Registry, Pusher)> {
+pub(crate) fn own_registry(state: &std::path::Path) -> Option<(Registry, Pusher)> {
     let Ok(binary) = docker_registry() else {
         layerscope_tests::skipped("a registry of one's own", "no docker-registry");
         return None;
