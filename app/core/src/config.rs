@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::digest::Digest;
-use crate::manifest::Platform;
+use crate::manifest::{Platform, Schema1};
 
 /// Largest configuration read, in bytes: far above real ones, which rarely pass 100 KB.
 pub const MAX_CONFIG_BYTES: u64 = 4 << 20;
@@ -24,6 +24,8 @@ pub struct ImageConfig {
     pub diff_ids: Vec<Option<Digest>>,
     /// `history`, oldest first.
     pub history: Vec<HistoryEntry>,
+    /// Each step has a layer, those that made none have an empty one: as in schema 1.
+    pub one_each: bool,
 }
 
 /// `config`: how the image is run.
@@ -45,6 +47,29 @@ pub struct RunConfig {
     pub exposed_ports: Vec<String>,
     /// `Volumes`.
     pub volumes: Vec<String>,
+    /// `StopSignal`.
+    pub stop_signal: Option<String>,
+    /// `Healthcheck`.
+    pub healthcheck: Option<Healthcheck>,
+    /// `Shell`.
+    pub shell: Vec<String>,
+    /// `OnBuild`.
+    pub on_build: Vec<String>,
+}
+
+/// `config.Healthcheck`, as docker has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Healthcheck {
+    /// `Test`: `NONE`, `CMD` and words, or `CMD-SHELL` and a command.
+    pub test: Vec<String>,
+    /// `Interval`, in nanoseconds.
+    pub interval_ns: u64,
+    /// `Timeout`, in nanoseconds.
+    pub timeout_ns: u64,
+    /// `StartPeriod`, in nanoseconds.
+    pub start_period_ns: u64,
+    /// `Retries`.
+    pub retries: u64,
 }
 
 /// A step that made the image.
@@ -106,7 +131,27 @@ impl ImageConfig {
                 .map(|d| d.as_str().and_then(|d| d.parse().ok()))
                 .collect(),
             history: history.iter().map(history_entry).collect(),
+            one_each: false,
         })
+    }
+
+    /// The configuration that a schema 1 manifest has in pieces, a step in each; the last says how
+    /// the image is run. What is no JSON is an empty step.
+    pub fn from_schema1(manifest: &Schema1) -> ImageConfig {
+        let steps = manifest.history.iter();
+        let steps: Vec<Value> = steps
+            .map(|text| serde_json::from_str(text).unwrap_or_default())
+            .collect();
+        let last = steps.last().unwrap_or(&Value::Null);
+        ImageConfig {
+            platform: Platform::from_json(last),
+            created: text(last, "created"),
+            author: text(last, "author"),
+            run: last.get("config").map(run_config).unwrap_or_default(),
+            diff_ids: Vec::new(),
+            history: steps.iter().map(v1_entry).collect(),
+            one_each: true,
+        }
     }
 
     /// The value of an environment variable; the last one set counts.
@@ -119,12 +164,13 @@ impl ImageConfig {
     /// the steps that made layers are not as many as `layers`, nothing is matched: a guess would
     /// show the wrong command beside a layer.
     pub fn history_with_layers(&self, layers: usize) -> Vec<(&HistoryEntry, Option<usize>)> {
-        let made = self.history.iter().filter(|h| !h.empty_layer).count();
+        let has_layer = |h: &&HistoryEntry| self.one_each || !h.empty_layer;
+        let made = self.history.iter().filter(has_layer).count();
         let mut next = 0;
         self.history
             .iter()
             .map(|h| {
-                if h.empty_layer || made != layers {
+                if !has_layer(&h) || made != layers {
                     return (h, None);
                 }
                 next += 1;
@@ -166,6 +212,35 @@ fn run_config(value: &Value) -> RunConfig {
             .collect(),
         exposed_ports: texts(value, "ExposedPorts"),
         volumes: texts(value, "Volumes"),
+        stop_signal: text(value, "StopSignal"),
+        healthcheck: value.get("Healthcheck").and_then(healthcheck),
+        shell: texts(value, "Shell"),
+        on_build: texts(value, "OnBuild"),
+    }
+}
+
+fn healthcheck(value: &Value) -> Option<Healthcheck> {
+    let number = |key: &str| value.get(key).and_then(Value::as_u64).unwrap_or(0);
+    let test = texts(value, "Test");
+    (!test.is_empty()).then(|| Healthcheck {
+        test,
+        interval_ns: number("Interval"),
+        timeout_ns: number("Timeout"),
+        start_period_ns: number("StartPeriod"),
+        retries: number("Retries"),
+    })
+}
+
+/// A `v1Compatibility`: the command is that of the container in which the step ran.
+fn v1_entry(value: &Value) -> HistoryEntry {
+    let container = value.get("container_config");
+    let command = container.map_or(Vec::new(), |c| texts(c, "Cmd"));
+    HistoryEntry {
+        created: text(value, "created"),
+        created_by: Some(command.join(" ")).filter(|c| !c.is_empty()),
+        comment: text(value, "comment"),
+        author: text(value, "author"),
+        empty_layer: value.get("throwaway") == Some(&Value::Bool(true)),
     }
 }
 

@@ -316,9 +316,8 @@ pub(super) fn explained(inner: &Rc<Inner>, event: Event, bytes: Option<Vec<u8>>)
         Event::Seen if state.job().is_some() => inner.state.offline.set_from_store(true),
         Event::Renew { job, refused } => login::renew_for(inner, job, refused),
         Event::Progress { job, progress } if current(job) => {
-            let layers = progress.layers;
+            root::on_progress(inner, &progress);
             let done = state.set_progress(progress);
-            root::on_layers(inner, layers);
             if done {
                 page::mark("layerscope:index-done");
                 read_again_verified(inner);

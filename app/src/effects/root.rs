@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use layerscope_core::digest::Digest;
-use layerscope_core::job::{LayerSource, Request, SociIndex};
+use layerscope_core::job::{LayerSource, Progress, Request, SociIndex};
 use layerscope_core::manifest::{Descriptor, Document};
 use layerscope_core::media_type::{self, MediaTypeKind};
 use layerscope_core::path::EntryPath;
@@ -41,11 +41,12 @@ pub(super) fn load(
     if single {
         inner.tell_origin(digest);
         let known = inner.state.shell.origin().get_untracked();
-        let descriptor = known.map_or_else(
+        let descriptor = known.as_ref().map_or_else(
             || Descriptor::of(digest.clone()),
-            |origin| origin.descriptor,
+            |origin| origin.descriptor.clone(),
         );
-        begin(inner, repository, digest, vec![descriptor]);
+        let manifest = known.map(|origin| origin.manifest);
+        begin(inner, repository, digest, manifest, vec![descriptor]);
         return;
     }
     let origins = inner.origins.borrow();
@@ -62,18 +63,20 @@ pub(super) fn load(
             layers = layers_of(&itself, &repository, digest.clone()).await;
         }
         match layers {
-            Ok(layers) => begin(&itself, &repository, &digest, layers),
+            Ok((manifest, layers)) => {
+                begin(&itself, &repository, &digest, Some(manifest), layers);
+            }
             Err(problem) => itself.state.layer.fail(problem),
         }
     });
 }
 
-/// The layers that a manifest names; those of the platform that an index prefers.
+/// The layers that a manifest names, and its digest; those of the platform that an index prefers.
 async fn layers_of(
     inner: &Inner,
     repository: &Repository,
     digest: Digest,
-) -> Result<Vec<Descriptor>, Problem> {
+) -> Result<(Digest, Vec<Descriptor>), Problem> {
     let fetch = async |digest: Digest| {
         let by = ManifestRef::Digest(digest);
         inner.client.manifest(repository, &by).await
@@ -103,7 +106,7 @@ async fn layers_of(
             || d.media_type.is_empty()
     };
     match layers.iter().find(|d| !is_layer(d)) {
-        None => Ok(layers),
+        None => Ok((fetched.digest, layers)),
         Some(odd) => Err(Problem::new(
             "ODD_LAYER",
             "Not all of this image can be unpacked",
@@ -117,7 +120,21 @@ async fn layers_of(
     }
 }
 
-fn begin(inner: &Rc<Inner>, repository: &Repository, digest: &Digest, layers: Vec<Descriptor>) {
+/// `manifest`: that of the image whose layers they are, if it is known.
+fn begin(
+    inner: &Rc<Inner>,
+    repository: &Repository,
+    digest: &Digest,
+    manifest: Option<Digest>,
+    layers: Vec<Descriptor>,
+) {
+    // What its page has found out of it.
+    let soci = inner
+        .origins
+        .borrow()
+        .values()
+        .find(|origin| Some(&origin.manifest) == manifest.as_ref())
+        .map_or(SociIndex::Unknown, |origin| origin.soci.clone());
     let source = LayerSource {
         endpoint: inner.client.endpoint(repository.registry()),
         repository: repository.clone(),
@@ -130,8 +147,8 @@ fn begin(inner: &Rc<Inner>, repository: &Repository, digest: &Digest, layers: Ve
         .filter(|size| *size > 0),
         media_type: Some(ROOT_TYPE.to_owned()),
         annotations: Vec::new(),
-        manifest: Some(digest.clone()),
-        soci: SociIndex::Unknown,
+        manifest,
+        soci,
         given: None,
         whole: false,
         again: false,
@@ -156,8 +173,9 @@ fn show(inner: &Rc<Inner>, same: bool) {
             let asks = inner.state.root.look_at(path);
             ask(inner, asks);
             let job = inner.state.layer.job();
-            let progress = job.and_then(|job| inner.pool.progress(job));
-            on_layers(inner, progress.and_then(|p| p.layers));
+            if let Some(progress) = job.and_then(|job| inner.pool.progress(job)) {
+                on_progress(inner, &progress);
+            }
         }
         _ => {}
     }
@@ -179,9 +197,9 @@ fn ask(inner: &Inner, asks: Vec<RootAsk>) {
     }
 }
 
-/// So many layers are in.
-pub(super) fn on_layers(inner: &Inner, layers: Option<(u32, u32)>) {
-    let asks = inner.state.root.set_seen(layers);
+/// The layers have come further.
+pub(super) fn on_progress(inner: &Inner, progress: &Progress) {
+    let asks = inner.state.root.follow(progress);
     ask(inner, asks);
 }
 
@@ -201,7 +219,8 @@ pub(super) fn on_answer(inner: &Inner, bytes: Option<&[u8]>) {
         let late =
             matches!(&answer, RootAnswer::Sizes(s) if s.asked != at.unwrap_or(EntryPath::ROOT));
         if !late {
-            inner.state.root.take(answer);
+            let asks = inner.state.root.take(answer);
+            ask(inner, asks);
         }
     }
 }

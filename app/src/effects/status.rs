@@ -2,6 +2,7 @@
 //! that whoever sees `ready` finds it there.
 
 use layerscope_core::job::{Found, Phase, RowKind};
+use layerscope_core::rootfs::watch::is_in_vain;
 use layerscope_core::route::{Render, Route};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -104,11 +105,14 @@ pub(super) fn of(state: State, route: &Route) -> &'static str {
             other => other,
         },
         Route::Size { .. } | Route::Sizes { .. } => {
-            let failed = state.layer.progress().with(|p| p.phase == Phase::Failed);
+            let (failed, in_vain) = state
+                .layer
+                .progress()
+                .with(|p| (p.phase == Phase::Failed, is_in_vain(p)));
             match state.root.sizes().with(Option::is_some) {
                 _ if failed => ERROR,
-                true => READY,
-                false => LOADING,
+                here if here || in_vain => READY,
+                _ => LOADING,
             }
         }
         _ => ERROR,

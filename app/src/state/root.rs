@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use layerscope_core::job::Progress;
 use layerscope_core::path::EntryPath;
 use layerscope_core::rootfs::ask::{
     LayerFacts, PackagesAnswer, RootAnswer, RootAsk, SizesAnswer, WasteAnswer,
 };
+use layerscope_core::rootfs::watch::Watch;
 use leptos::prelude::*;
 
 use super::Load;
@@ -17,10 +19,7 @@ pub struct RootState {
     waste: RwSignal<Option<Arc<WasteAnswer>>>,
     layers: RwSignal<Arc<Vec<LayerFacts>>>,
     packages: RwSignal<Load<Arc<PackagesAnswer>>>,
-    /// The directory whose sizes are wanted; none if nobody looks at them.
-    at: StoredValue<Option<EntryPath>>,
-    /// Layers that the answers are of.
-    seen: StoredValue<Option<(u32, u32)>>,
+    watch: StoredValue<Watch>,
 }
 
 impl RootState {
@@ -30,8 +29,7 @@ impl RootState {
             waste: RwSignal::default(),
             layers: RwSignal::default(),
             packages: RwSignal::default(),
-            at: StoredValue::new(None),
-            seen: StoredValue::new(None),
+            watch: StoredValue::new(Watch::default()),
         }
     }
 
@@ -66,47 +64,33 @@ impl RootState {
         self.waste.set(None);
         self.layers.set(Arc::default());
         self.packages.set(Load::Idle);
-        self.at.set_value(None);
-        self.seen.set_value(None);
+        self.watch.set_value(Watch::default());
     }
 
     /// The sizes of a directory are looked at. Returns what to ask now.
     pub fn look_at(self, at: EntryPath) -> Vec<RootAsk> {
-        self.at.set_value(Some(at));
         self.sizes.set(None);
-        match self.seen.get_value() {
-            None | Some((0, _)) => Vec::new(),
-            Some(_) => self.asks(),
-        }
+        self.watching(|watch| watch.look_at(at))
     }
 
-    /// Another layer is in. Returns what to ask anew.
-    pub fn set_seen(self, layers: Option<(u32, u32)>) -> Vec<RootAsk> {
-        if layers == self.seen.get_value() {
-            return Vec::new();
-        }
-        self.seen.set_value(layers);
-        match layers {
-            // All of an image without layers is known at once.
-            Some((n, of)) if n > 0 || of == 0 => self.asks(),
-            _ => Vec::new(),
-        }
+    /// The layers have come further. Returns what to ask anew.
+    pub fn follow(self, progress: &Progress) -> Vec<RootAsk> {
+        self.watching(|watch| watch.follow(progress))
     }
 
-    fn asks(self) -> Vec<RootAsk> {
-        match self.at.get_value() {
-            None => Vec::new(),
-            Some(at) => vec![RootAsk::Sizes { at }, RootAsk::Layers, RootAsk::Waste],
-        }
-    }
-
-    /// An answer came.
-    pub fn take(self, answer: RootAnswer) {
+    /// An answer came. Returns what to ask next.
+    pub fn take(self, answer: RootAnswer) -> Vec<RootAsk> {
+        let asks = self.watching(|watch| watch.answered(&answer));
         match answer {
             RootAnswer::Sizes(sizes) => self.sizes.set(Some(Arc::new(sizes))),
             RootAnswer::Waste(waste) => self.waste.set(Some(Arc::new(waste))),
             RootAnswer::Packages(packages) => self.packages.set(Load::Ready(Arc::new(packages))),
             RootAnswer::Layers(layers) => self.layers.set(Arc::new(layers)),
         }
+        asks
+    }
+
+    fn watching(self, ask: impl FnOnce(&mut Watch) -> Vec<RootAsk>) -> Vec<RootAsk> {
+        self.watch.try_update_value(ask).unwrap_or_default()
     }
 }

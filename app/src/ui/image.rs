@@ -1,17 +1,22 @@
 //! An image or another artifact: platforms, layers, configuration, documents.
 
 mod documents;
+mod history;
 mod layers;
 mod referrers;
+mod run;
 
 use std::sync::Arc;
 
+use layerscope_core::config::ImageConfig;
+use layerscope_core::digest::Digest;
 use layerscope_core::manifest::{Descriptor, Document, ImageIndex};
-use layerscope_core::path::visible;
-use layerscope_core::reference::ManifestRef;
+use layerscope_core::path::{EntryPath, visible};
+use layerscope_core::reference::{ManifestRef, Repository};
 use layerscope_core::registry::client::Fetched;
 use layerscope_core::route::{ImageView, Route};
 use layerscope_core::view::command;
+use layerscope_core::view::history::steps;
 use layerscope_core::view::human;
 use leptos::prelude::*;
 
@@ -26,6 +31,7 @@ use super::widget::skeleton::Skeleton;
 use crate::state::Load;
 use crate::state::image::platform_name;
 use documents::Documents;
+use history::History;
 use layers::Layers;
 use referrers::Referrers;
 
@@ -77,11 +83,8 @@ pub fn Image() -> impl IntoView {
             <When when=move || top.with(Load::is_loading)>
                 <Skeleton lines=9/>
             </When>
-            <When when=move || view.get() != ImageView::Manifest>
-                <p class="problem mild">{live(move || match view.get() {
-                    ImageView::Waste | ImageView::Packages => "Waste and packages have a page of their own: “Sizes and waste”, below.",
-                    _ => "This view is not there yet. What is: the manifest, its layers and documents, below.",
-                })}</p>
+            <When when=move || matches!(view.get(), ImageView::Waste | ImageView::Packages)>
+                <p class="problem mild">"Waste and packages have a page of their own: “Sizes and waste”, below."</p>
             </When>
             {live(move || index().map(|f| view! { <Platforms fetched=f/> }))}
             {live(move || match state.manifest().get() {
@@ -242,24 +245,21 @@ fn Manifest(fetched: Arc<Fetched>) -> impl IntoView {
             view! {
                 <Layers manifest=manifest digest=fetched.digest.clone() repository=repository/>
                 <Summary fetched=fetched.clone()/>
+                <HistoryOf fetched=fetched.clone()/>
             }
             .into_any()
         }
         Document::Schema1(old) => {
-            let rows = old.layers.iter().enumerate().take(MAX_ROWS).map(|(i, digest)| {
-                let href = Route::fs(repository.clone(), digest.clone(), Default::default()).href();
-                view! {
-                    <li data-layer=digest.to_string()>
-                        <span class="muted">{i + 1}</span>
-                        <a class="digest" href=href>{digest.to_string()}</a>
-                    </li>
-                }
-            });
+            let image = ImageConfig::from_schema1(old);
+            let facts = run::facts(&image, &repository, &fetched.digest);
+            let lists = run::lists(&image, &repository, &fetched.digest);
             view! {
-                <section class="stack tight" aria-labelledby="layers">
-                    <h2 id="layers">"Layers"</h2>
-                    <ol class="card list">{rows.collect_view()}</ol>
+                <OldLayers layers=old.layers.clone() digest=fetched.digest.clone() repository=repository/>
+                <section class="card pad" aria-label="Summary">
+                    <dl class="facts">{facts}</dl>
+                    {lists}
                 </section>
+                <HistoryOf fetched=fetched.clone()/>
             }
             .into_any()
         }
@@ -271,6 +271,59 @@ fn Manifest(fetched: Arc<Fetched>) -> impl IntoView {
     }
 }
 
+/// The layers of a schema 1 manifest, which tells no sizes.
+#[component]
+fn OldLayers(layers: Vec<Digest>, digest: Digest, repository: Repository) -> impl IntoView {
+    let together = Route::layers(repository.clone(), digest, EntryPath::ROOT).href();
+    let rows = layers.iter().enumerate().take(MAX_ROWS).map(|(i, digest)| {
+        let href = Route::fs(repository.clone(), digest.clone(), EntryPath::ROOT).href();
+        view! {
+            <li data-layer=digest.to_string()>
+                <span class="muted">{i + 1}</span>
+                <a class="digest" href=href>{digest.to_string()}</a>
+            </li>
+        }
+    });
+    let rows = rows.collect_view();
+    view! {
+        <section class="stack tight" aria-labelledby="layers">
+            <h2 id="layers">"Layers"</h2>
+            <p class="row">
+                <a class="btn main" data-action="root" href=together>"Browse all layers as one file system"</a>
+            </p>
+            <ol class="card list">{rows}</ol>
+        </section>
+    }
+}
+
+/// The history, once it is here.
+#[component]
+fn HistoryOf(fetched: Arc<Fetched>) -> impl IntoView {
+    let state = app().state.image;
+    let config = state.config();
+    let told = move || match &fetched.document {
+        Document::Schema1(old) => {
+            let sizes = vec![None; old.layers.len()];
+            let steps = steps(&ImageConfig::from_schema1(old), &sizes);
+            Some((steps, old.layers.clone()))
+        }
+        Document::Manifest(manifest) => config.with(|c| {
+            let image = c.ready()?.image.as_ref()?;
+            let sizes: Vec<Option<u64>> = manifest.layers.iter().map(|d| Some(d.size)).collect();
+            let digests = manifest.layers.iter().map(|d| d.digest.clone()).collect();
+            Some((steps(image, &sizes), digests))
+        }),
+        _ => None,
+    };
+    live(move || {
+        let (steps, layers) = told()?;
+        let repository = state.repository()?;
+        (!steps.is_empty()).then(|| {
+            view! { <History steps=steps.into() layers=layers.into() repository=repository/> }
+        })
+    })
+}
+
 #[component]
 fn Summary(fetched: Arc<Fetched>) -> impl IntoView {
     let state = app().state.image;
@@ -278,40 +331,18 @@ fn Summary(fetched: Arc<Fetched>) -> impl IntoView {
     let digest = fetched.digest.to_string();
     let copied = digest.clone();
     let config = state.config();
-    let facts = move || {
-        config
-            .with(|c| c.ready().and_then(|c| c.image.clone()))
-            .map(|c| {
-                let words = |list: &[String]| {
-                    list.iter()
-                        .map(|w| command::quote(w.as_bytes()))
-                        .collect::<Vec<_>>()
-                        .join(" ")
-                };
-                let mut rows: Vec<(&'static str, String)> = Vec::new();
-                rows.extend(c.platform.as_ref().map(|p| ("Platform", p.to_string())));
-                rows.extend(c.created.as_deref().map(|t| {
-                    (
-                        "Created",
-                        match human::parse_time(t) {
-                            Some(s) => human::time_exact(s),
-                            None => visible(t.as_bytes()),
-                        },
-                    )
-                }));
-                rows.push(("Entrypoint", words(&c.run.entrypoint)));
-                rows.push(("Command", words(&c.run.cmd)));
-                rows.extend(c.run.user.clone().map(|u| ("User", visible(u.as_bytes()))));
-                rows.extend(
-                    c.run
-                        .working_dir
-                        .clone()
-                        .map(|d| ("Directory", visible(d.as_bytes()))),
-                );
-                rows.push(("Ports", words(&c.run.exposed_ports)));
-                rows.retain(|(_, value)| !value.is_empty());
-                rows
-            })
+    let image = Memo::new(move |_| config.with(|c| c.ready().and_then(|c| c.image.clone())));
+    let (repository, manifest) = (state.repository(), fetched.digest.clone());
+    let facts = {
+        let (repository, manifest) = (repository.clone(), manifest.clone());
+        move || {
+            let repository = repository.as_ref()?;
+            image.with(|i| Some(run::facts(i.as_ref()?, repository, &manifest)))
+        }
+    };
+    let lists = move || {
+        let repository = repository.as_ref()?;
+        image.with(|i| Some(run::lists(i.as_ref()?, repository, &manifest)))
     };
     let later = matches!(&fetched.document, Document::Manifest(m) if m.is_image());
     let artifact = match &fetched.document {
@@ -328,12 +359,10 @@ fn Summary(fetched: Arc<Fetched>) -> impl IntoView {
                     <dd><span class="digest">{digest.clone()}</span>" "<CopyButton text=Signal::stored(copied.clone()) what="the manifest's digest"/></dd>
                 }))}
                 {artifact.map(|a| view! { <dt>"Artifact"</dt><dd class="mono">{a}</dd> })}
-                {live(move || facts().map(|rows| rows
-                    .into_iter()
-                    .map(|(name, value)| view! { <dt>{name}</dt><dd class="mono"><bdi>{value}</bdi></dd> })
-                    .collect_view()))}
+                {live(facts)}
                 <ConfigFact/>
             </dl>
+            {live(lists)}
         </section>
     }
 }

@@ -346,8 +346,8 @@ fn query_of(route: Memo<Route>) -> Memo<String> {
 
 /// How a search text is read in a root file system (`core::rootfs::query`).
 const FILTER_RULE: &str = "Beside a name, words such as type:file, size:>1M, mode:setuid, \
-    owner:0, group:tty and layer:2 filter; re: and what follows is a regular expression over the \
-    whole path.";
+    owner:0, group:tty and layer:2 filter, and path:/usr/bin:/bin lists what is in these directories, \
+    as a PATH has them; re: and what follows is a regular expression over the whole path.";
 
 /// A filter's word, its label, and its choices: value and label.
 type Choices = (

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use layerscope_core::job::Phase;
 use layerscope_core::path::{EntryPath, visible};
 use layerscope_core::rootfs::ask::{LayerFacts, PackagesAnswer, Piece, SizesAnswer, WasteAnswer};
+use layerscope_core::rootfs::watch::is_in_vain;
 use layerscope_core::route::Route;
 use layerscope_core::view::human;
 use layerscope_core::view::problem::Problem;
@@ -64,6 +65,10 @@ pub fn Sizes() -> impl IntoView {
                 Some(sizes) if sizes.at.is_none() => view! { <NoDirectory/> }.into_any(),
                 Some(sizes) => view! { <Directory sizes=sizes/> }.into_any(),
                 None if problem.with(Option::is_some) => ().into_any(),
+                None if progress.with(is_in_vain) => view! {
+                    <p class="empty card">"It was cancelled before a layer was in: there is nothing to add up."</p>
+                }
+                .into_any(),
                 None => view! { <Skeleton lines=12/> }.into_any(),
             })}
             <When when=move || top.get()>
@@ -557,8 +562,9 @@ fn Waste(waste: Arc<WasteAnswer>) -> impl IntoView {
             <p class="muted small">
                 "The numbers are those of dive, by its rules: a path that several layers have is waste with all its bytes, \
                  the copy that survives included; a deleted directory counts with all that was in it, a deleted file with nothing; \
-                 opaque directories are not seen. Ours differ in one thing: a whiteout of something that no layer has is left out, \
-                 where dive looks no further at that layer. "
+                 opaque directories are not seen. Ours differ in three things: a whiteout of something that no layer has is left out, \
+                 where dive looks no further at that layer; a name that stands twice in one layer counts once, \
+                 where dive adds both up; and .. in a name is a name, where dive takes it for the way up. "
                 {match pointless {
                     0 => "This image has none.".to_owned(),
                     n => format!("This image has {}.", human::count(n)),

@@ -20,7 +20,7 @@ const HANG_MS: f64 = 400.0;
 
 /// Runs `act` until the page had no task over 50 ms meanwhile; says so if it never did.
 #[track_caller]
-fn without_long_tasks(browser: &Browser, what: &str, mut act: impl FnMut()) {
+pub(crate) fn without_long_tasks(browser: &Browser, what: &str, mut act: impl FnMut()) {
     let mut seen = Vec::new();
     for _ in 0..RUNS {
         let start = browser.now();

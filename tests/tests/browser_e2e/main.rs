@@ -16,6 +16,7 @@ mod embed;
 mod embed_host;
 mod files;
 mod formats;
+mod history;
 mod indices;
 mod keys;
 mod large;

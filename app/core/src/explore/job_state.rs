@@ -18,6 +18,7 @@ use crate::view::listing::Listing;
 use crate::view::problem::Problem;
 
 use super::cancel::{Bell, Cancel};
+use super::find_soci::Shared;
 use super::layer::Layer;
 use super::ports::Ports;
 use super::run::Run;
@@ -87,6 +88,8 @@ pub(super) struct Job<P: Ports> {
     pub(super) layer: RefCell<Layer>,
     pub(super) spans: RefCell<SpanCache>,
     pub(super) slow: Turns,
+    /// SOCI's index of the image; its layers share it.
+    pub(super) soci: Rc<Shared>,
     /// Archives that it is inside of.
     pub(super) depth: usize,
     /// The layers that it is made of, if there are several. They speak under its id.
@@ -132,6 +135,7 @@ impl<P: Ports> Job<P> {
             layer: RefCell::default(),
             spans: RefCell::default(),
             slow: Turns::default(),
+            soci: Rc::default(),
             depth: 0,
             parts: RefCell::default(),
             on_progress: RefCell::default(),
@@ -235,18 +239,37 @@ impl<P: Ports> Job<P> {
         self.grown.ring();
     }
 
+    /// Changes how the job stands and tells it at once, and the listings if they are due.
+    pub(super) fn note(&self, change: impl FnOnce(&mut Progress)) {
+        change(&mut self.progress.borrow_mut());
+        self.tell_progress();
+        self.tick();
+    }
+
     /// Tells progress and listings if they are due: the first rows at once, then at intervals.
     pub(super) fn tick(&self) {
-        let entries = self.layer.borrow().entries();
+        let (entries, stale) = {
+            let layer = self.layer.borrow();
+            (layer.entries(), layer.is_stale())
+        };
+        let more = stale || entries > self.listed.get();
         let now = self.ports.now_ms();
         let first_rows = self.listed.get() == 0 && entries > 0;
         if first_rows || now - self.told_at_ms.get() >= TELL_EVERY_MS {
             self.tell_progress();
         }
-        if first_rows || (entries > self.listed.get() && now >= self.views_due_at_ms.get()) {
+        if first_rows || (more && now >= self.views_due_at_ms.get()) {
             self.tell_views();
         }
         self.grown.ring();
+    }
+
+    /// Takes in the layers that have come, where somebody asks for what all of them make.
+    pub(super) fn settle(&self) {
+        if self.layer.borrow().is_stale() {
+            self.layer.borrow_mut().update_tree();
+            self.tell_views();
+        }
     }
 
     /// Tells how the job stands, its memory included.
@@ -271,13 +294,6 @@ impl<P: Ports> Job<P> {
         }
         let job = self.id;
         self.send(Event::Progress { job, progress }, None);
-    }
-
-    /// Tells how it stands if that is due.
-    pub(super) fn tick_progress(&self) {
-        if self.ports.now_ms() - self.told_at_ms.get() >= TELL_EVERY_MS {
-            self.tell_progress();
-        }
     }
 
     /// Makes every listing again and tells those that have changed.
@@ -328,6 +344,7 @@ impl<P: Ports> Job<P> {
 
     /// Opens or changes a listing.
     pub(super) fn set_view(&self, id: ViewId, spec: ViewSpec) {
+        self.settle();
         let event = {
             let mut layer = self.layer.borrow_mut();
             layer.update_tree();

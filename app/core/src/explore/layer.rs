@@ -329,15 +329,21 @@ impl Layer {
 
     /// Takes the entries that are new into the tree.
     pub(super) fn update_tree(&mut self) {
-        let toc = match (&self.bare, &self.content) {
+        let toc = match (&self.bare, &mut self.content) {
             (Some(bare), _) => bare,
             (None, Content::Nothing) => &self.empty,
             (None, Content::Growing(builder)) => builder.toc(),
             (None, Content::Whole(index)) => index.toc(),
             (None, Content::Held(archive)) => archive.toc(),
-            (None, Content::Merged(_)) => return, // it has trees of its own
+            (None, Content::Merged(merged)) => return merged.update(), // it has trees of its own
         };
         self.tree.update(toc);
+    }
+
+    /// There are layers that are in none of the trees yet. Rows that were told are of the trees as
+    /// they are: whoever makes these anew has to make all listings anew.
+    pub(super) fn is_stale(&self) -> bool {
+        self.merged().is_some_and(|merged| merged.root().is_stale())
     }
 
     /// Makes a listing again; true if it has changed.
@@ -384,8 +390,22 @@ impl Layer {
     }
 
     /// Kept plain bytes from the start of a range; none if not all of it is here.
-    pub(super) fn kept(&self, out_range: &Range<u64>) -> Option<&[u8]> {
+    pub(super) fn kept(&self, out_range: &Range<u64>) -> Option<Vec<u8>> {
         self.kept.piece(out_range)
+    }
+
+    /// A layer that is to be laid with others over this one: together they keep no more than one.
+    pub(super) fn part(&self) -> Layer {
+        Layer {
+            kept: self.kept.beside(),
+            ..Layer::default()
+        }
+    }
+
+    /// Bytes kept by all such parts.
+    #[cfg(test)]
+    pub(super) fn kept_len(&self) -> u64 {
+        self.kept.in_room()
     }
 
     /// Plans a read of `len` bytes of a file from its byte `start` on.

@@ -5,6 +5,7 @@
 //! first; what is listed grows by whole layers. A file is read by the job of the layer that it is
 //! from.
 
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::ops::Range;
 use std::rc::Rc;
@@ -26,6 +27,7 @@ use crate::tree::{NodeId, Resolved, Tree};
 use crate::view::listing::{self, Listing, MAX_OTHERS};
 use crate::view::problem::Problem;
 
+use super::cancel::race;
 use super::error::ExploreError;
 use super::formats::Local;
 use super::job_state::Job;
@@ -40,12 +42,17 @@ const STREAMS: usize = 2;
 /// Steps of laying a layer over the others between two looks at other messages: some milliseconds.
 const SLICE: u64 = 100_000;
 
+/// How soon what has come is shown, if nothing more comes, in milliseconds.
+const LOOK_AGAIN_MS: u32 = 250;
+
 /// What a session needs of layers that are laid one over the other.
 pub(super) trait Merged {
     /// Puts the next layer over those that are there, some of it at a time.
     fn lay(&mut self, toc: &Toc, out_len: u64) -> Laid;
     /// Takes back what is there of a layer that is not all in.
     fn give_up(&mut self);
+    /// Makes what is visible anew if there is another layer.
+    fn update(&mut self);
     fn toc(&self) -> &Toc;
     /// Uncompressed bytes of all layers.
     fn out_len(&self) -> u64;
@@ -114,13 +121,15 @@ impl Merged for Root {
     fn lay(&mut self, toc: &Toc, out_len: u64) -> Laid {
         let laid = self.fs.lay(toc, SLICE);
         if laid == Laid::Whole {
-            self.fs.update();
             self.out_len = self.out_len.saturating_add(out_len);
         }
-        if laid != Laid::Part {
-            self.stamp += 1;
-        }
+        // What was left out may have been listed with what is hidden.
+        self.stamp += u32::from(matches!(laid, Laid::LeftOut(_)));
         laid
+    }
+
+    fn update(&mut self) {
+        self.stamp += u32::from(self.fs.update());
     }
 
     fn give_up(&mut self) {
@@ -228,12 +237,14 @@ pub(super) async fn open<P: Ports>(
     let parts: Vec<Rc<Job<P>>> = sources
         .into_iter()
         .map(|source| {
-            let part = Job::new(job.id(), source, &access, job.ports.clone());
+            let mut part = Job::new(job.id(), source, &access, job.ports.clone());
+            part.soci = job.soci.clone();
+            part.layer = RefCell::new(job.layer.borrow().part());
             let whole = Rc::downgrade(job);
             part.set_on_progress(Box::new(move || {
                 if let Some(whole) = whole.upgrade() {
                     gather(&whole);
-                    whole.tick_progress();
+                    whole.tick();
                 }
             }));
             Rc::new(part)
@@ -257,7 +268,16 @@ pub(super) async fn open<P: Ports>(
             {
                 running.push(Box::pin(stream::open(session, part)));
             }
-            one_of(&mut running).await;
+            let come = one_of(&mut running);
+            let stale = job.layer.borrow().is_stale();
+            match stale {
+                // Nothing may come for long, and what is here is to be seen before.
+                true => {
+                    race(come, job.ports.sleep_ms(LOOK_AGAIN_MS)).await;
+                }
+                false => come.await,
+            }
+            job.tick();
             continue;
         }
         if next.progress.borrow().phase != Phase::Done {
@@ -280,7 +300,7 @@ pub(super) async fn open<P: Ports>(
         let verified = next.progress.borrow().verified;
         merged += 1;
         gather(job);
-        job.advance(|progress| {
+        job.note(|progress| {
             progress.problem = progress.problem.take().or(damage);
             progress.layers = Some((merged as u32, count));
             progress.verified = match merged {
@@ -486,6 +506,7 @@ pub(super) async fn answer<P: Ports>(job: &Job<P>, read: ReadId, ask: Vec<u8>) {
     let Ok(ask) = postcard::from_bytes::<RootAsk>(&ask) else {
         return; // of another build, which was told so
     };
+    job.settle();
     if ask == RootAsk::Packages {
         // Given up when the job is closed.
         if let Ok(answer) = job.stop.guard(packages(job)).await {

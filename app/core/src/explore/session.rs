@@ -180,6 +180,13 @@ impl<P: Ports> LayerSession<P> {
         let progress = job.progress.borrow();
         Some(progress.received)
     }
+
+    /// Plain bytes that a job's layers keep.
+    pub(super) fn kept(&self, id: JobId) -> Option<u64> {
+        let job = self.inner.job(id)?;
+        let kept = job.layer.borrow().kept_len();
+        Some(kept)
+    }
 }
 
 impl<P: Ports> Inner<P> {

@@ -118,7 +118,7 @@ async fn give_kept<P: Ports>(
     take: &mut Take<'_>,
 ) -> Result<(), ExploreError> {
     loop {
-        let piece = job.layer.borrow().kept(&out_range).map(<[u8]>::to_vec);
+        let piece = job.layer.borrow().kept(&out_range);
         // None before the end: it was thrown out, and the reader will say that it has not all.
         let Some(piece) = piece else { return Ok(()) };
         out_range.start += piece.len() as u64;

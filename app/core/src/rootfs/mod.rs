@@ -17,6 +17,7 @@ mod place;
 pub mod query;
 pub mod sizes;
 pub mod waste;
+pub mod watch;
 pub mod words;
 
 use serde::{Deserialize, Serialize};

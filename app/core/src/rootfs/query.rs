@@ -1,20 +1,27 @@
 //! What a search over a root file system asks for: a name, and what the entry is.
 //!
 //! Words of the form `type:file`, `size:>1M`, `mode:setuid`, `owner:0`, `group:tty`, `layer:3` say what an entry
-//! has to be; all of them have to hold. What is left is the name: as in a layer's search, or after
+//! has to be, and `path:/usr/bin:/bin` that it is in one of these directories, as a shell looks for
+//! programs; all of them have to hold. What is left is the name: as in a layer's search, or after
 //! `re:` a regular expression, which is looked for anywhere in the path. A word that makes no sense as
 //! one of these is taken for a part of the name.
+
+use std::cell::OnceCell;
 
 use regex_lite::{Regex, RegexBuilder};
 
 use super::RootFs;
 use crate::toc::{EntryKind, Toc};
+use crate::tree::{Resolved, normalised};
 use crate::view::listing::Pattern;
 
 /// Bytes of a regular expression; nobody types more, and it takes memory by its length.
 const MAX_REGEX: usize = 1024;
 /// Bytes of its compiled form.
 const MAX_REGEX_SIZE: usize = 1 << 20;
+
+/// Directories of one filter; a `PATH` has some ten.
+const MAX_DIRS: usize = 100;
 
 /// A search, ready to be tried on many entries.
 #[derive(Debug)]
@@ -46,6 +53,44 @@ enum Filter {
     Owner(Vec<u8>),
     Group(Vec<u8>),
     Layer(u16),
+    /// It is in one of these directories.
+    In(Dirs),
+}
+
+/// Directories in the form of a variable such as `PATH`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Dirs {
+    /// As they stand.
+    stated: Vec<Vec<u8>>,
+    /// Where they are, links followed, once that was looked for.
+    places: OnceCell<Vec<Vec<u8>>>,
+}
+
+impl Dirs {
+    fn new(list: &str) -> Dirs {
+        let dirs = list.split(':').filter(|dir| !dir.is_empty());
+        Dirs {
+            stated: dirs
+                .take(MAX_DIRS)
+                .map(|d| normalised(d.as_bytes()))
+                .collect(),
+            places: OnceCell::new(),
+        }
+    }
+
+    fn have(&self, root: &RootFs, ordinal: u32) -> bool {
+        let places = self.places.get_or_init(|| {
+            let tree = root.visible();
+            let place = |dir: &Vec<u8>| match tree.resolve(dir, true, root.toc()) {
+                Resolved::Node(node) => tree.path(node),
+                _ => dir.clone(),
+            };
+            self.stated.iter().map(place).collect()
+        });
+        let path = root.toc().path(ordinal).unwrap_or_default();
+        let (dir, name) = super::split(&path);
+        !name.is_empty() && places.iter().any(|place| place == dir)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,6 +205,7 @@ fn filter(word: &str) -> Option<Filter> {
         },
         "owner" => Filter::Owner(value.as_bytes().to_vec()),
         "group" => Filter::Group(value.as_bytes().to_vec()),
+        "path" => Filter::In(Dirs::new(value)),
         "layer" => Filter::Layer(value.parse::<u16>().ok()?.checked_sub(1)?),
         _ => return None,
     })
@@ -246,6 +292,7 @@ impl Filter {
             Filter::ExactMode(mode) => toc.mode(ordinal) & 0o7777 == *mode,
             Filter::Owner(name) => owned(toc, ordinal, name, true),
             Filter::Group(name) => owned(toc, ordinal, name, false),
+            Filter::In(dirs) => dirs.have(root, ordinal),
             Filter::Layer(layer) => root.version(ordinal).is_some_and(|v| v.layer == *layer),
         }
     }
@@ -327,6 +374,39 @@ mod tests {
         check("b:c", &["a b:c"]);
         check("a b:c", &["a b:c"]);
         check("type:nonsense", &[]);
+    }
+
+    #[test]
+    fn directories_of_a_variable() {
+        let mut root = RootFs::new();
+        root.add_layer(&toc(&[
+            "d 0 usr/bin",
+            "s 0 bin -> usr/bin",
+            "f 1 usr/bin/sh",
+            "f 1 usr/bin/deep/er",
+            "f 1 usr/local/bin/tool",
+            "f 1 sbin/init",
+            "f 1 top",
+        ]));
+        root.update();
+        let found = |text: &str| {
+            let mut query = Query::new(text);
+            let all = 0..root.toc().len();
+            let names = all.filter_map(|n| {
+                let path = root.toc().path(n)?;
+                query.matches(&root, n, &path).then_some(path)
+            });
+            let mut names: Vec<String> = names.map(|n| n.escape_ascii().to_string()).collect();
+            names.sort();
+            names.join(" ")
+        };
+        // A directory that is a link, and one that is not there.
+        let path = "path:/usr/local/bin:/none:/bin";
+        assert_eq!(found(path), "usr/bin/sh usr/local/bin/tool");
+        assert_eq!(found("path:/bin:/usr/bin sh"), "usr/bin/sh");
+        assert_eq!(found("path:/sbin/:/none"), "sbin/init");
+        assert_eq!(found("path:/ type:file"), "top");
+        assert_eq!(found("path:::"), "");
     }
 
     #[test]

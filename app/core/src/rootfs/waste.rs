@@ -3,7 +3,9 @@
 //! dive looks at a layer's leaves alone, does not know opaque directories, and takes a removed
 //! directory for a file of the size of all that was in it. (wagoodman/dive:
 //! dive/filetree/efficiency.go, file_tree.go, dive/image/analysis.go.) It stops looking at a layer
-//! where a whiteout has no target; here only that whiteout is left out.
+//! where a whiteout has no target; here only that whiteout is left out. Of names that stand twice in a
+//! layer it adds up both, and it takes `..` in a name for the way up; here the last entry counts, and
+//! `..` is a name.
 
 use crate::toc::{EntryKind, Toc};
 use crate::tree::{NodeId, Tree, normalised};

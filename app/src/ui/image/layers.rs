@@ -6,6 +6,7 @@ use layerscope_core::media_type::{self, MediaTypeKind};
 use layerscope_core::path::{EntryPath, visible};
 use layerscope_core::reference::Repository;
 use layerscope_core::route::Route;
+use layerscope_core::view::history::steps;
 use layerscope_core::view::human;
 use leptos::prelude::*;
 
@@ -16,7 +17,10 @@ use crate::state::image::Config;
 use crate::ui::app;
 
 /// Hues for layers; styles/main.css has as many.
-const HUES: usize = 8;
+pub(super) const HUES: usize = 8;
+
+/// Characters of a step that are shown beside its layer; all of it is in the history.
+const MAX_MADE: usize = 2000;
 
 /// The layers with what made them.
 #[component]
@@ -188,15 +192,11 @@ fn short_type(media_type: &str) -> String {
 fn made_by(config: &Config, layers: usize) -> Vec<Option<String>> {
     let mut out = vec![None; layers];
     if let Some(image) = &config.image {
-        for (step, layer) in image.history_with_layers(layers) {
-            if let Some(slot) = layer.and_then(|l| out.get_mut(l)) {
-                let text = step.created_by.as_deref().or(step.comment.as_deref());
-                *slot = text.map(|t| {
-                    let t = t
-                        .trim_start_matches("/bin/sh -c ")
-                        .trim_start_matches("#(nop) ");
-                    visible(t.trim().chars().take(2000).collect::<String>().as_bytes())
-                });
+        for step in steps(image, &vec![None; layers]) {
+            if let Some(slot) = step.layer.and_then(|l| out.get_mut(l)) {
+                let line = step.instruction.line().replace('\n', " ");
+                let line: String = line.chars().take(MAX_MADE).collect();
+                *slot = Some(visible(line.as_bytes()));
             }
         }
     }

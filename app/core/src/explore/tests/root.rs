@@ -1,5 +1,7 @@
 //! Several layers as one file system, in one worker.
 
+use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+
 use super::world::{Blob, World, gzip, noise, serve};
 use crate::job::{
     Access, Event, Found, LayerSource, Phase, Progress, Request, SortKey, Target, Verified,
@@ -444,4 +446,78 @@ fn a_search_that_cannot_be_read_says_so() {
     assert_eq!(mixed, "what stands before re: is no filter");
     assert_eq!(problem(&mut world, "re:^usr/none$"), None);
     assert_eq!(problem(&mut world, "name"), None);
+}
+
+/// Listings that were told of, by their rows.
+fn told_of(world: &World, view: u32) -> usize {
+    let of = |event: &Event| matches!(event, Event::View { view: v, .. } if *v == view);
+    world.told().iter().filter(|event| of(event)).count()
+}
+
+#[test]
+fn a_burst_of_layers_is_listed_once() {
+    let blobs: Vec<Blob> = (0..30)
+        .map(|i| layer(i, &["d/", &format!("d/{i}")]))
+        .collect();
+    let store = MemoryStore::default();
+    let mut first = world(&blobs, &store);
+    open(&mut first, &blobs);
+    first.run();
+    // All are stored now, and come within no time.
+    let mut world = world(&blobs, &store);
+    open(&mut world, &blobs);
+    world.view(1, spec("d", ViewMode::Dir));
+    world.run();
+    assert_eq!(rows(&mut world, 1).len(), 30);
+    let times = told_of(&world, 1);
+    assert!(times < 6, "it was made {times} times");
+    // Time goes by between them.
+    let mut slow = self::world(&blobs, &store);
+    open(&mut slow, &blobs);
+    slow.view(1, spec("d", ViewMode::Dir));
+    for turns in 0.. {
+        if slow.phase() == Phase::Done {
+            break;
+        }
+        slow.turn();
+        slow.clock.set(f64::from(turns) * 150.0);
+    }
+    assert!(told_of(&slow, 1) > 10);
+    // Who asks in the middle of it is told of all that is there.
+    let mut early = self::world(&blobs, &store);
+    open(&mut early, &blobs);
+    early.view(1, spec("d", ViewMode::Dir));
+    early.run_until(|w| w.progress_of(1).is_some_and(|p| p.layers >= Some((20, 30))));
+    early.view(2, spec("d", ViewMode::Dir));
+    assert!(rows(&mut early, 2).len() >= 20);
+    assert_eq!(
+        rows(&mut early, 1),
+        rows(&mut early, 2),
+        "they are of one tree"
+    );
+    early.run();
+    assert_eq!(rows(&mut early, 1).len(), 30);
+}
+
+#[test]
+fn several_layers_keep_no_more_than_one() {
+    // One long frame each, of more plain bytes together than are kept.
+    let blobs: Vec<Blob> = (0..3)
+        .map(|i| {
+            let mut archive = ::tar::Builder::new(Vec::new());
+            let mut header = ::tar::Header::new_gnu();
+            header.set_size(24 << 20);
+            let bytes = vec![i; 24 << 20];
+            archive
+                .append_data(&mut header, format!("{i}"), &*bytes)
+                .unwrap();
+            let plain = archive.into_inner().unwrap();
+            Blob::new(compress_to_vec(&*plain, CompressionLevel::Fastest))
+        })
+        .collect();
+    let mut world = world(&blobs, &MemoryStore::default());
+    open(&mut world, &blobs);
+    world.run();
+    assert_eq!(world.phase(), Phase::Done);
+    assert_eq!(world.session.kept(1), Some(64 << 20));
 }

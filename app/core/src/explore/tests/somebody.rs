@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::digest::{Algorithm, Digest};
 use crate::job::{
-    Event, ExportFormat, Exported, LayerSource, MadeBy, Phase, Request, SociIndex, Verified,
+    Access, Event, ExportFormat, Exported, LayerSource, MadeBy, Phase, Request, SociIndex, Verified,
 };
 use crate::layer_index::{BlobHasher, BuildOptions, IndexBuilder, LayerIndex, index_file_name};
 use crate::port::memory::{Answer, MemoryStore};
@@ -154,6 +154,34 @@ fn socis_index_is_found_by_the_referrers_or_where_the_manifest_says() {
         let source = source(&blob, soci);
         check_opens(&mut world, source, MadeBy::Soci, 1, &bytes);
         assert_eq!(world.http.requests().len(), requests + 1);
+    }
+}
+
+/// For all layers of an image one answer does, whatever it is.
+#[test]
+fn socis_index_is_looked_for_once_for_all_layers() {
+    let (blob, ..) = large();
+    let ztoc = ztoc_of(&blob);
+    let pushed = pushed(&blob, &sha256(b"the image"), &ztoc);
+    for (others, made_by) in [(Vec::new(), MadeBy::Us), (pushed, MadeBy::Soci)] {
+        let mut world = world(&blob, others);
+        let one = source(&blob, SociIndex::Unknown);
+        let layers = vec![one.clone(); 4];
+        world.post(Request::OpenRoot {
+            job: 1,
+            source: one,
+            layers: postcard::to_allocvec(&layers).unwrap(),
+            access: Access::default(),
+        });
+        world.run();
+        assert_eq!(world.progress().phase, Phase::Done);
+        let asked = |part: &str| {
+            let requests = world.http.requests();
+            requests.iter().filter(|r| r.url.contains(part)).count()
+        };
+        assert_eq!(asked("/referrers"), 1, "{made_by:?}");
+        // The fallback tag, or the index.
+        assert_eq!(asked("/manifest"), 1, "{made_by:?}");
     }
 }
 

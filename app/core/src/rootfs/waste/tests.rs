@@ -125,3 +125,10 @@ fn a_name_before_the_dot() {
     ]);
     assert_eq!(waste.pointless, 1);
 }
+
+/// The page says that ours differ from dive's in this.
+#[test]
+fn where_ours_is_meant_to_differ() {
+    check(&[&["f 5 a", "f 7 a"]], 1.0, 0, &[]);
+    check(&[&["f 5 x/../a"], &["f 5 a"]], 1.0, 0, &[]);
+}
