@@ -3,6 +3,7 @@
 
 pub mod blob;
 pub mod cache;
+pub mod compare;
 pub mod export;
 pub mod file;
 pub mod image;
@@ -39,6 +40,8 @@ pub struct State {
     pub viewer: viewer::ViewerState,
     /// An index of it that is given away.
     pub export: export::ExportState,
+    /// Two images side by side.
+    pub compare: compare::CompareState,
     /// A small blob.
     pub blob: blob::BlobState,
     /// Sign-ins.
@@ -61,6 +64,7 @@ impl State {
             file: file::FileState::new(),
             viewer: viewer::ViewerState::new(),
             export: export::ExportState::new(),
+            compare: compare::CompareState::new(),
             blob: blob::BlobState::new(),
             login: login::LoginState::new(),
             cache: cache::CacheState::new(),

@@ -2,6 +2,7 @@
 //! the state, asks the core for view models, and calls effects when the user acts.
 
 mod blob;
+mod compare;
 mod crumbs;
 mod file;
 mod help;
@@ -65,6 +66,7 @@ pub(crate) enum Page {
     Layer,
     Sizes,
     Blob,
+    Compare,
     Settings,
     Help,
     Nothing,
@@ -78,6 +80,7 @@ fn page_of(route: &Route) -> Page {
         Route::Fs { .. } | Route::Layers { .. } => Page::Layer,
         Route::Size { .. } | Route::Sizes { .. } => Page::Sizes,
         Route::Blob { .. } => Page::Blob,
+        Route::Compare { .. } => Page::Compare,
         Route::Settings => Page::Settings,
         Route::Help => Page::Help,
         _ => Page::Nothing,
@@ -98,6 +101,7 @@ pub(crate) fn page_view(page: Page) -> AnyView {
         Page::Image => view! { <image::Image/> }.into_any(),
         Page::Sizes => view! { <sizes::Sizes/> }.into_any(),
         Page::Blob => view! { <blob::Blob/> }.into_any(),
+        Page::Compare => view! { <compare::Compare/> }.into_any(),
         Page::Settings => view! { <settings::Settings/> }.into_any(),
         Page::Help => view! { <help::Help/> }.into_any(),
         // The first two are never asked for here.

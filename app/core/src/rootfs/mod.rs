@@ -448,4 +448,4 @@ fn same(toc: &Toc, old: u32, new: u32) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -3,6 +3,7 @@
 mod access;
 mod ahead;
 mod bare;
+mod compare;
 mod failures;
 mod flow;
 mod foreign;
