@@ -148,7 +148,9 @@ fn open_root(
     manifest: &Fetched,
     layers: &[Descriptor],
 ) {
-    let size = layers.iter().fold(0, |sum: u64, d| sum.saturating_add(d.size));
+    let size = layers
+        .iter()
+        .fold(0, |sum: u64, d| sum.saturating_add(d.size));
     let source = LayerSource {
         endpoint: inner.client.endpoint(repository.registry()),
         repository: repository.clone(),
@@ -171,7 +173,10 @@ fn open_root(
     let job = inner.pool.open_root(source, &sources, access);
     inner.background.borrow_mut().retain(|j| *j != job);
     inner.beside.borrow_mut().push(job);
-    inner.state.compare.update_side(which, |s| s.job = Some(job));
+    inner
+        .state
+        .compare
+        .update_side(which, |s| s.job = Some(job));
 }
 
 /// A worker says something. Gives back what is not about these two.
@@ -270,8 +275,15 @@ fn on_summary(inner: &Rc<Inner>, summary: Summary) {
     ask_rows(inner);
     let reading = state.files().with_untracked(|f| f.reading.clone());
     match reading {
-        Some(reading) => ask(inner, Which::Left, CompareAsk::Unread { from: reading.from }),
-        None if first && summary.unread.bytes <= AUTO_BYTES && summary.unread.files <= AUTO_FILES => {
+        Some(reading) => ask(
+            inner,
+            Which::Left,
+            CompareAsk::Unread { from: reading.from },
+        ),
+        None if first
+            && summary.unread.bytes <= AUTO_BYTES
+            && summary.unread.files <= AUTO_FILES =>
+        {
             read(inner, summary.unread.files);
         }
         None => {}

@@ -70,7 +70,10 @@ pub(super) fn load(
 }
 
 /// The index's entry to show: none where the document is a manifest itself.
-pub(super) fn choose(document: &Document, platform: Option<&Platform>) -> Result<Option<Descriptor>, Problem> {
+pub(super) fn choose(
+    document: &Document,
+    platform: Option<&Platform>,
+) -> Result<Option<Descriptor>, Problem> {
     let Document::Index(index) = document else {
         return Ok(None);
     };
@@ -195,9 +198,7 @@ pub(super) async fn config_of(
     let is_image = media_type::kind(&descriptor.media_type) == MediaTypeKind::Config;
     Some(match bytes {
         Ok(bytes) => Load::Ready(Arc::new(Config {
-            image: is_image
-                .then(|| ImageConfig::parse(&bytes).ok())
-                .flatten(),
+            image: is_image.then(|| ImageConfig::parse(&bytes).ok()).flatten(),
             bytes: bytes.into(),
         })),
         Err(error) => Load::Failed((&error).into()),

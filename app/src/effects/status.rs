@@ -159,7 +159,11 @@ fn compare(state: State, with_path: bool) -> &'static str {
     }
     let failed = Which::BOTH.into_iter().any(|which| {
         let no_root = state.compare.side(which).with(|s| s.no_root.is_some());
-        no_root || state.compare.progress(which).with(|p| p.phase == Phase::Failed)
+        no_root
+            || state
+                .compare
+                .progress(which)
+                .with(|p| p.phase == Phase::Failed)
     });
     match failed {
         true => ERROR,

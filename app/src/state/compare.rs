@@ -239,7 +239,9 @@ impl CompareState {
     pub fn both_done(self) -> bool {
         let done = |which: Which| {
             let here = self.job(which).is_some();
-            here && self.progress(which).with_untracked(|p| p.phase == Phase::Done)
+            here && self
+                .progress(which)
+                .with_untracked(|p| p.phase == Phase::Done)
         };
         Which::BOTH.into_iter().all(done)
     }
@@ -284,7 +286,9 @@ impl CompareState {
         const AROUND: u32 = 64;
         let wanted = self.files.with_untracked(|files| {
             let window = files.window.clone();
-            let end = files.total.map_or(window.end.max(AROUND), |t| window.end.min(t));
+            let end = files
+                .total
+                .map_or(window.end.max(AROUND), |t| window.end.min(t));
             let here = |at: u32| files.rows.contains_key(&at) && !files.stale;
             let missing = files.total.is_none() || (window.start..end).any(|at| !here(at));
             let on_their_way = files.asked.start <= window.start && files.asked.end >= end;

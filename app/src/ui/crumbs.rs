@@ -124,7 +124,9 @@ fn trail(route: &Route, origin: Option<&Origin>) -> Vec<Crumb> {
         Route::Compare { left, right, .. } => {
             let mut trail = repository(left.repository());
             let image = Route::image(left.clone());
-            let name = left.tag().map_or_else(|| "image".to_owned(), ToString::to_string);
+            let name = left
+                .tag()
+                .map_or_else(|| "image".to_owned(), ToString::to_string);
             trail.push(crumb(name, Some(&image), true));
             let mut whole = route.clone();
             if let Route::Compare { path, .. } = &mut whole {

@@ -84,10 +84,12 @@ fn fields(left: &Side, right: &Side) -> Option<Fields> {
     let beside = config::fields(&a.bytes, &b.bytes, &MANIFEST_ELSEWHERE);
     found.differ += beside.differ;
     found.same += beside.same;
-    found.fields.extend(beside.fields.into_iter().map(|mut field| {
-        field.path.insert(0, "manifest".to_owned());
-        field
-    }));
+    found
+        .fields
+        .extend(beside.fields.into_iter().map(|mut field| {
+            field.path.insert(0, "manifest".to_owned());
+            field
+        }));
     Some(found)
 }
 
@@ -115,8 +117,7 @@ pub(super) fn differ(n: usize) -> String {
 
 pub(super) fn more(all: usize, told: usize) -> Option<AnyView> {
     let more = all.saturating_sub(told) as u64;
-    (more > 0)
-        .then(|| view! { <p class="small muted">{human::count(more)}" more."</p> }.into_any())
+    (more > 0).then(|| view! { <p class="small muted">{human::count(more)}" more."</p> }.into_any())
 }
 
 /// The histories, step by step.
@@ -202,7 +203,13 @@ fn step_row(step: &Step, left: &[HistoryEntry], right: &[HistoryEntry]) -> impl 
         let text = text
             .trim_start_matches("/bin/sh -c ")
             .trim_start_matches("#(nop) ");
-        visible(text.trim().chars().take(2000).collect::<String>().as_bytes())
+        visible(
+            text.trim()
+                .chars()
+                .take(2000)
+                .collect::<String>()
+                .as_bytes(),
+        )
     });
     let (mark, class, title) = match (step.at.left(), step.at.right()) {
         (Some(_), Some(_)) => ("", "", "in both"),

@@ -181,7 +181,7 @@ pub fn SideCard(which: Which) -> impl IntoView {
         })
     };
     let browse = move || {
-        side.with(|s| s.job?.into())?;
+        side.with(|s| s.job)?;
         let to = in_root(app, which, EntryPath::ROOT)?;
         Some(view! { <a class="btn tiny" href=to.href()>"Browse"</a> })
     };
@@ -212,14 +212,16 @@ fn PlatformChoice(which: Which) -> impl IntoView {
         side.with(|s| match &s.top.ready()?.document {
             Document::Index(index) => {
                 let all = index.choices().take(MAX_ROWS);
-                Some(all.filter_map(|d| d.platform.clone()).collect::<Vec<Platform>>())
+                Some(
+                    all.filter_map(|d| d.platform.clone())
+                        .collect::<Vec<Platform>>(),
+                )
             }
             _ => None,
         })
     });
-    let chosen = Memo::new(move |_| {
-        side.with(|s| s.chosen.as_ref().and_then(|d| d.platform.clone()))
-    });
+    let chosen =
+        Memo::new(move |_| side.with(|s| s.chosen.as_ref().and_then(|d| d.platform.clone())));
     let choose = move |ev: leptos::ev::Event| {
         let Ok(wanted) = event_target_value(&ev).parse::<Platform>() else {
             return;
@@ -272,8 +274,8 @@ fn RootProgress(which: Which) -> impl IntoView {
     let progress = state.progress(which);
     let running = Memo::new(move |_| {
         let opened = state.side(which).with(|s| s.job.is_some());
-        let going =
-            progress.with(|p| matches!(p.phase, Phase::Starting | Phase::Streaming | Phase::Sealing));
+        let going = progress
+            .with(|p| matches!(p.phase, Phase::Starting | Phase::Streaming | Phase::Sealing));
         opened && going
     });
     let share = move || {
