@@ -59,15 +59,16 @@ pub fn Chooser() -> impl IntoView {
     let swap = move |_| app.effects.go(&with_route(app, swapped));
     let field = move |which: Which| {
         let text = texts[which as usize];
+        let name = match which {
+            Which::Left => "left",
+            Which::Right => "right",
+        };
         view! {
             <label>
                 <span class="letter">{which.letter()}</span>
                 <input
                     class="field"
-                    name=match which {
-                        Which::Left => "left",
-                        Which::Right => "right",
-                    }
+                    name=name
                     aria-label=format!("Image {}", which.letter())
                     autocomplete="off"
                     autocapitalize="none"

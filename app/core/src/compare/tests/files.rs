@@ -97,7 +97,7 @@ fn contents_by_layer_size_or_not_at_all() {
     let found = check(
         &[base],
         &[base, ("top", &["f 6 grown", "f 5 again", "f 0 empty"])],
-        &["changed grown size", "unread again"],
+        &["unread again", "changed grown size"],
     );
     let sum = found.summary();
     assert_eq!((sum.by_layer, sum.by_size, sum.by_content), (1, 1, 0));
