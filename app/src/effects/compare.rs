@@ -10,7 +10,7 @@ use layerscope_core::compare::ask::{
 use layerscope_core::compare::files::Summary;
 use layerscope_core::compare::list::ListSpec;
 use layerscope_core::job::{Access, Event, LayerSource, Phase, Request, SociIndex};
-use layerscope_core::manifest::{Descriptor, Document, Platform};
+use layerscope_core::manifest::{Descriptor, Platform};
 use layerscope_core::path::EntryPath;
 use layerscope_core::reference::{ManifestRef, Reference, Repository};
 use layerscope_core::registry::client::Fetched;
@@ -62,7 +62,6 @@ pub(super) fn load(inner: &Rc<Inner>, route: &Route, same: bool) {
     if let Some(path) = path {
         state.set_file(Some(new_file(path)));
     }
-    inner.tell_way(right.registry());
     for (which, reference, platform) in [
         (Which::Left, left, left_platform),
         (Which::Right, right, right_platform),

@@ -16,7 +16,8 @@ use serde_json::json;
 
 use crate::{assert_text, stage};
 
-const STATUS: &str = "Package: base-files\nVersion: 12.4\nArchitecture: amd64\nStatus: install ok installed\n\n";
+const STATUS: &str =
+    "Package: base-files\nVersion: 12.4\nArchitecture: amd64\nStatus: install ok installed\n\n";
 
 fn layer(tar: &Tar, by: &str) -> NewLayer {
     let tar = tar.finish();
@@ -54,7 +55,11 @@ fn version(number: i64) -> NewLayer {
     };
     file("app/config.txt", 0o644, config);
     file("app/same.txt", 0o644, b"the same in both\n");
-    file("app/run", if second { 0o755 } else { 0o644 }, b"#!/bin/sh\n");
+    file(
+        "app/run",
+        if second { 0o755 } else { 0o644 },
+        b"#!/bin/sh\n",
+    );
     let mut blob = vec![0_u8; 3000];
     blob[2000] = number as u8;
     file("app/blob", 0o644, &blob);
@@ -66,7 +71,11 @@ fn version(number: i64) -> NewLayer {
     } else {
         "Package: libc6\nVersion: 2.36\nArchitecture: amd64\nStatus: install ok installed\n\nPackage: wget\nVersion: 1.21\nArchitecture: amd64\nStatus: install ok installed\n"
     };
-    file("var/lib/dpkg/status", 0o644, format!("{STATUS}{extra}").as_bytes());
+    file(
+        "var/lib/dpkg/status",
+        0o644,
+        format!("{STATUS}{extra}").as_bytes(),
+    );
     tar.symlink("app/link", if second { "new" } else { "old" });
     layer(&tar, &format!("COPY version {number}"))
 }
@@ -182,8 +191,14 @@ fn what_changed_between_two_tags() {
         ],
     );
     browser.screenshot("compare");
-    assert_eq!((data(&browser, "added"), data(&browser, "removed")), ("1".into(), "1".into()));
-    assert_eq!((data(&browser, "changed"), data(&browser, "unread")), ("6".into(), "0".into()));
+    assert_eq!(
+        (data(&browser, "added"), data(&browser, "removed")),
+        ("1".into(), "1".into())
+    );
+    assert_eq!(
+        (data(&browser, "changed"), data(&browser, "unread")),
+        ("6".into(), "0".into())
+    );
     // The base by its layer; same.txt, run, blob and the odd one were read.
     assert_eq!(data(&browser, "by-layer"), "2");
     assert_eq!(data(&browser, "by-content"), "4");
@@ -297,15 +312,24 @@ fn two_platforms_and_a_base() {
     }
     let host = corpus.anonymous.host();
     let asked = corpus.anonymous.access_log().len();
-    page.load_ready(&format!("#/compare/{host}/debian/base,{host}/debian/packages"));
+    page.load_ready(&format!(
+        "#/compare/{host}/debian/base,{host}/debian/packages"
+    ));
     compared(&browser);
     assert_eq!(data(&browser, "shared-layers"), "1");
     assert_eq!(data(&browser, "packages-removed"), "0");
     assert!(data(&browser, "packages-added").parse::<u32>().unwrap() > 5);
     assert!(data(&browser, "by-layer").parse::<u32>().unwrap() > 1000);
-    println!("debian: {} requests", corpus.anonymous.access_log().len() - asked);
+    println!(
+        "debian: {} requests",
+        corpus.anonymous.access_log().len() - asked
+    );
     browser.click("[data-action=by-growth]");
-    browser.until("the largest first", "return location.hash.includes('sort=growth')", &[]);
+    browser.until(
+        "the largest first",
+        "return location.hash.includes('sort=growth')",
+        &[],
+    );
     browser.screenshot("compare-debian");
     page.assert_clean();
 }
@@ -334,7 +358,11 @@ fn narrow_and_dark() {
     for scheme in ["light", "dark"] {
         let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
         browser.cdp("Emulation.setEmulatedMedia", media);
-        for (name, path) in [("all", ""), ("text", "?path=app/config.txt"), ("bytes", "?path=app/blob")] {
+        for (name, path) in [
+            ("all", ""),
+            ("text", "?path=app/config.txt"),
+            ("bytes", "?path=app/blob"),
+        ] {
             page.load_ready(&format!("{pair}{path}"));
             if path.is_empty() {
                 compared(&browser);
@@ -344,7 +372,10 @@ fn narrow_and_dark() {
                 "return document.documentElement.scrollWidth - innerWidth",
                 &[],
             );
-            assert!(wide.as_f64().unwrap() <= 0.0, "{name} is {wide} pixels too wide");
+            assert!(
+                wide.as_f64().unwrap() <= 0.0,
+                "{name} is {wide} pixels too wide"
+            );
         }
     }
     page.assert_clean();

@@ -158,9 +158,10 @@ pub fn SideCard(which: Which) -> impl IntoView {
         side.track();
         by_digest(app, which).map(|reference| {
             let shown = reference.digest().map(|d| d.to_string());
+            let named = shown.clone();
             view! {
                 <dt>"Manifest"</dt>
-                <dd><a class="digest" data-manifest=shown.clone() href=Route::image(reference).href()>{shown}</a></dd>
+                <dd><a class="digest" data-manifest=named href=Route::image(reference).href()>{shown}</a></dd>
             }
         })
     };
@@ -192,7 +193,10 @@ pub fn SideCard(which: Which) -> impl IntoView {
                 <h2><span class="letter">{which.letter()}</span>" "{live(name)}</h2>
                 {live(browse)}
             </div>
-            {live(move || problem.get().map(|problem| view! { <ProblemPanel problem=problem/> }))}
+            {live(move || problem.get().map(|problem| {
+                let registry = side.with_untracked(|s| s.reference.as_ref().map(|r| r.registry().clone()));
+                view! { <ProblemPanel problem=problem registry=registry/> }
+            }))}
             <dl class="facts">
                 {live(digest)}
                 <PlatformChoice which=which/>

@@ -21,7 +21,9 @@ pub fn CompareLinks() -> impl IntoView {
             Document::Manifest(m) if !m.is_image() => None,
             _ => Some(Vec::new()),
         })?;
-        let chosen = state.chosen().with(|c| c.as_ref().and_then(|d| d.platform.clone()));
+        let chosen = state
+            .chosen()
+            .with(|c| c.as_ref().and_then(|d| d.platform.clone()));
         let with = |left: Option<Platform>, right: Option<Platform>| {
             let mut route = Route::compare(reference.clone(), reference.clone());
             if let Route::Compare {
