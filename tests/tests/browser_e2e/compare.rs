@@ -288,7 +288,15 @@ fn two_platforms_and_a_base() {
         return;
     };
     let page = Page::new(&browser, &proxy);
-    // Of the sample: the two machines differ in their base alone.
+    // Two versions of the sample: nothing but the file that says which, of the same size in both.
+    page.load_ready(
+        "#/compare/sample.localhost/demo/hello:v1.1,sample.localhost/demo/hello:v1.2",
+    );
+    until_rows(&browser, &["changed etc/hello/version content"]);
+    compared(&browser);
+    assert_eq!(data(&browser, "unread"), "0");
+    browser.screenshot("compare-sample");
+    // Its two machines differ in their base alone.
     page.load_ready("#/image/sample.localhost/demo/hello");
     browser.click("[data-action=compare-platforms]");
     browser.until(

@@ -70,7 +70,7 @@ impl Facets {
 }
 
 /// What is known of the contents of a path that both have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Content {
     /// There is none to compare, or the sizes say that it differs.
     Settled,

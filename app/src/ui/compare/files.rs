@@ -229,7 +229,7 @@ fn List() -> impl IntoView {
                     >
                         <For
                             each=rows
-                            key=|(i, row)| (*i, row.as_ref().map(|r| (r.path.encode(), r.fate, r.facets)))
+                            key=|(i, row)| (*i, row.as_ref().map(|r| (r.path.encode(), r.fate, r.facets, r.content)))
                             children=move |(i, row)| row_view(app, i, row)
                         />
                     </div>
