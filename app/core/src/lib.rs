@@ -5,6 +5,7 @@
 
 pub mod app_config;
 pub mod archive;
+pub mod compare;
 pub mod config;
 pub mod decode;
 pub mod digest;

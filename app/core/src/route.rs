@@ -7,6 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::compare::list::ListSpec;
 use crate::digest::Digest;
 use crate::job::SortKey;
 use crate::manifest::Platform;
@@ -137,6 +138,8 @@ pub enum Route {
         right_platform: Option<Platform>,
         /// `?path=`: the diff of one file.
         path: Option<EntryPath>,
+        /// `?show=`, `?q=`, `?sort=growth`: which files that differ are listed, and how.
+        list: ListSpec,
     },
     /// `#/search/<reference>?q=`: a search over all layers.
     Search {
@@ -309,6 +312,18 @@ impl Route {
             view: ImageView::Manifest,
             document: ImageDocument::Manifest,
             filter: None,
+        }
+    }
+
+    /// Two images side by side.
+    pub fn compare(left: Reference, right: Reference) -> Route {
+        Route::Compare {
+            left,
+            right,
+            left_platform: None,
+            right_platform: None,
+            path: None,
+            list: ListSpec::default(),
         }
     }
 

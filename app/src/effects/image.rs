@@ -72,7 +72,10 @@ pub(super) fn load(
 }
 
 /// The index's entry to show: none where the document is a manifest itself.
-fn choose(document: &Document, platform: Option<&Platform>) -> Result<Option<Descriptor>, Problem> {
+pub(super) fn choose(
+    document: &Document,
+    platform: Option<&Platform>,
+) -> Result<Option<Descriptor>, Problem> {
     let Document::Index(index) = document else {
         return Ok(None);
     };
@@ -165,18 +168,33 @@ fn find_referrers(inner: &Rc<Inner>, of: &Digest) {
 }
 
 async fn config(inner: &Inner, repository: &Repository, fetched: &Fetched) {
-    let Document::Manifest(manifest) = &fetched.document else {
-        return;
-    };
-    let Some(descriptor) = &manifest.config else {
-        return;
-    };
-    let kind = media_type::kind(&descriptor.media_type);
-    if kind != MediaTypeKind::Config && !media_type::is_json(&descriptor.media_type) {
-        return;
-    }
     let state = inner.state.image;
-    state.set_config(Load::Loading);
+    if config_descriptor(fetched).is_some() {
+        state.set_config(Load::Loading);
+    }
+    if let Some(config) = config_of(inner, repository, fetched).await {
+        state.set_config(config);
+    }
+}
+
+/// The configuration that a manifest names, if it can be looked at.
+fn config_descriptor(fetched: &Fetched) -> Option<&Descriptor> {
+    let Document::Manifest(manifest) = &fetched.document else {
+        return None;
+    };
+    manifest.config.as_ref().filter(|d| {
+        let kind = media_type::kind(&d.media_type);
+        kind == MediaTypeKind::Config || media_type::is_json(&d.media_type)
+    })
+}
+
+/// Fetches the configuration of a manifest; none if it has none that can be looked at.
+pub(super) async fn config_of(
+    inner: &Inner,
+    repository: &Repository,
+    fetched: &Fetched,
+) -> Option<Load<Arc<Config>>> {
+    let descriptor = config_descriptor(fetched)?;
     let bytes = match descriptor.embedded() {
         Some(bytes) => Ok(bytes),
         None => {
@@ -186,15 +204,14 @@ async fn config(inner: &Inner, repository: &Repository, fetched: &Fetched) {
             blob.await
         }
     };
-    state.set_config(match bytes {
+    let is_image = media_type::kind(&descriptor.media_type) == MediaTypeKind::Config;
+    Some(match bytes {
         Ok(bytes) => Load::Ready(Arc::new(Config {
-            image: (kind == MediaTypeKind::Config)
-                .then(|| ImageConfig::parse(&bytes).ok())
-                .flatten(),
+            image: is_image.then(|| ImageConfig::parse(&bytes).ok()).flatten(),
             bytes: bytes.into(),
         })),
         Err(error) => Load::Failed((&error).into()),
-    });
+    })
 }
 
 /// Notes by which image its layers and its configuration were come upon.

@@ -116,14 +116,7 @@ pub(super) fn begin(inner: &Inner, source: LayerSource, layers: Arc<[Descriptor]
         false => inner.pool.open(source.clone(), access),
         true => {
             let sources = layers.iter().map(|d| {
-                let mut source = LayerSource {
-                    digest: d.digest.clone(),
-                    // Nothing is known of one that is named by its digest alone.
-                    size: (d.size > 0).then_some(d.size),
-                    media_type: Some(d.media_type.clone()).filter(|t| !t.is_empty()),
-                    annotations: d.annotations.clone(),
-                    ..source.clone()
-                };
+                let mut source = root::layer_of(&source, d);
                 local::describe(inner, &mut source);
                 source
             });
@@ -246,19 +239,22 @@ pub(super) fn leave(inner: &Inner) {
     give_up(inner, None);
     close_chain(inner);
     inner.state.layer.close();
-    let Some(opened) = inner.base.take() else {
-        return;
-    };
+    if let Some(opened) = inner.base.take() {
+        let_go(inner, opened.job);
+    }
+}
+
+/// Nobody looks at a job any more.
+pub(super) fn let_go(inner: &Inner, job: JobId) {
     let streams = inner
         .pool
-        .progress(opened.job)
+        .progress(job)
         .is_some_and(|p| matches!(p.phase, Phase::Starting | Phase::Streaming | Phase::Sealing));
     if !streams {
-        inner.pool.close(opened.job);
-        return;
+        return inner.pool.close(job);
     }
     let mut background = inner.background.borrow_mut();
-    background.push_back(opened.job);
+    background.push_back(job);
     if background.len() > MAX_BACKGROUND
         && let Some(oldest) = background.pop_front()
     {

@@ -2,6 +2,7 @@
 //! through the ports, and end in a method of the state.
 
 mod blob;
+mod compare;
 mod embed;
 mod export;
 mod image;
@@ -31,6 +32,7 @@ use layerscope_core::embed::{Embed, Look};
 use layerscope_core::explore::cancel::Cancel;
 use layerscope_core::job::{Event, JobId};
 use layerscope_core::layer_index::TradeChoice;
+use layerscope_core::manifest::Platform;
 use layerscope_core::path::EntryPath;
 use layerscope_core::reference::{Reference, Registry, Repository};
 use layerscope_core::registry::client::Client;
@@ -70,8 +72,15 @@ enum Key {
     /// All layers of an image, or one layer as if it were all.
     Root(Repository, Digest, bool),
     Blob(Repository, Digest),
+    /// Two images, and of an index the platform of each.
+    Compare(Box<[(Reference, Option<Platform>); 2]>),
     Settings,
 }
+
+/// An event that is not for the page that hears first, and the bytes beside it.
+type Unheard = Option<(Event, Option<Vec<u8>>)>;
+/// Hears what workers say before the layer's page does.
+type Listener = fn(&Rc<Inner>, Event, Option<Vec<u8>>) -> Unheard;
 
 pub(crate) struct Inner {
     state: State,
@@ -108,6 +117,10 @@ pub(crate) struct Inner {
     chain: RefCell<Vec<(EntryPath, JobId)>>,
     /// Layers that go on streaming though the page has left them.
     background: RefCell<VecDeque<JobId>>,
+    /// The jobs of the present page that are not of a layer's.
+    beside: RefCell<Vec<JobId>>,
+    /// Hears what they say.
+    listener: Cell<Option<Listener>>,
     /// Who shows files as what they are, once somebody was needed.
     viewers: RefCell<Option<Viewers>>,
 }
@@ -149,6 +162,8 @@ impl Effects {
                 base: RefCell::default(),
                 chain: RefCell::default(),
                 background: RefCell::default(),
+                beside: RefCell::default(),
+                listener: Cell::new(None),
                 viewers: RefCell::default(),
             }
         });
@@ -284,6 +299,10 @@ impl Inner {
             self.cancel.replace(Cancel::default()).cancel();
             self.key.replace(key.clone());
             self.state.offline.set_from_store(false);
+            self.listener.set(None);
+            for job in self.beside.take() {
+                layer::let_go(self, job);
+            }
             if !matches!(key, Key::Layer(..) | Key::Root(..)) {
                 layer::leave(self);
             }
@@ -382,6 +401,7 @@ pub(crate) fn load_other(inner: &Rc<Inner>, route: &Route, same: bool) {
             media_type,
             ..
         } if !same => blob::load(inner, repository, digest, media_type.as_deref()),
+        Route::Compare { .. } => compare::load(inner, route, same),
         Route::Settings => settings::load(inner),
         _ => {}
     }
@@ -389,7 +409,13 @@ pub(crate) fn load_other(inner: &Rc<Inner>, route: &Route, same: bool) {
 
 /// A worker says something; in the part of the program with a layer's page.
 pub(crate) fn on_event(inner: &Rc<Inner>, event: Event, bytes: Option<Vec<u8>>) {
-    layer::on_event(inner, event, bytes);
+    let unheard = match inner.listener.get() {
+        Some(hear) => hear(inner, event, bytes),
+        None => Some((event, bytes)),
+    };
+    if let Some((event, bytes)) = unheard {
+        layer::on_event(inner, event, bytes);
+    }
 }
 
 fn key_of(route: &Route) -> Key {
@@ -426,6 +452,16 @@ fn key_of(route: &Route) -> Key {
         Route::Blob {
             repository, digest, ..
         } => Key::Blob(repository.clone(), digest.clone()),
+        Route::Compare {
+            left,
+            right,
+            left_platform,
+            right_platform,
+            ..
+        } => Key::Compare(Box::new([
+            (left.clone(), left_platform.clone()),
+            (right.clone(), right_platform.clone()),
+        ])),
         Route::Settings => Key::Settings,
         _ => Key::Nothing,
     }

@@ -89,9 +89,15 @@ async fn layers_of(
             .await
             .map_err(|e| Problem::from(&e))?;
     }
-    let layers = match fetched.document {
-        Document::Manifest(manifest) if manifest.is_image() => manifest.layers,
-        Document::Schema1(old) => old.layers.into_iter().map(Descriptor::of).collect(),
+    let layers = layers_in(&fetched.document)?;
+    Ok((fetched.digest, layers))
+}
+
+/// The layers of an image, the lowest first.
+pub(super) fn layers_in(document: &Document) -> Result<Vec<Descriptor>, Problem> {
+    let layers: Vec<Descriptor> = match document {
+        Document::Manifest(manifest) if manifest.is_image() => manifest.layers.clone(),
+        Document::Schema1(old) => old.layers.iter().cloned().map(Descriptor::of).collect(),
         _ => {
             return Err(Problem::new(
                 "NO_IMAGE",
@@ -106,7 +112,7 @@ async fn layers_of(
             || d.media_type.is_empty()
     };
     match layers.iter().find(|d| !is_layer(d)) {
-        None => Ok((fetched.digest, layers)),
+        None => Ok(layers),
         Some(odd) => Err(Problem::new(
             "ODD_LAYER",
             "Not all of this image can be unpacked",
@@ -117,6 +123,18 @@ async fn layers_of(
             ),
             "Open the layers one by one, from the image's page.",
         )),
+    }
+}
+
+/// One of the layers of a root file system.
+pub(super) fn layer_of(root: &LayerSource, d: &Descriptor) -> LayerSource {
+    LayerSource {
+        digest: d.digest.clone(),
+        // Nothing is known of one that is named by its digest alone.
+        size: (d.size > 0).then_some(d.size),
+        media_type: Some(d.media_type.clone()).filter(|t| !t.is_empty()),
+        annotations: d.annotations.clone(),
+        ..root.clone()
     }
 }
 

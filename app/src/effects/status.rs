@@ -104,6 +104,7 @@ pub(super) fn of(state: State, route: &Route) -> &'static str {
             READY => view(state, show.render),
             other => other,
         },
+        Route::Compare { path, .. } => compare(state, path.is_some()),
         Route::Size { .. } | Route::Sizes { .. } => {
             let (failed, in_vain) = state
                 .layer
@@ -149,6 +150,39 @@ fn layer(state: State) -> &'static str {
             other => other,
         },
         Some((Named::Facts, _)) => READY,
+    }
+}
+
+/// Two images: both manifests; with a path its contents.
+fn compare(state: State, with_path: bool) -> &'static str {
+    use crate::state::compare::Which;
+    let mut both = Vec::new();
+    for which in Which::BOTH {
+        state.compare.side(which).with(|side| {
+            let manifest = side.manifest.ready().map(|m| m.digest.clone());
+            both.push((side.problem().is_some(), manifest));
+        });
+    }
+    match &both[..] {
+        [(true, _), _] | [_, (true, _)] => return ERROR,
+        [(_, Some(left)), (_, Some(right))] if left == right || !with_path => return READY,
+        [(_, Some(_)), (_, Some(_))] => {}
+        _ => return LOADING,
+    }
+    let failed = Which::BOTH.into_iter().any(|which| {
+        let no_root = state.compare.side(which).with(|s| s.no_root.is_some());
+        no_root
+            || state
+                .compare
+                .progress(which)
+                .with(|p| p.phase == Phase::Failed)
+    });
+    match failed {
+        true => ERROR,
+        false => state
+            .compare
+            .file()
+            .with(|f| f.as_ref().map_or(LOADING, |f| load(&f.outcome))),
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub mod blob;
 pub mod cache;
+pub mod compare;
 pub mod export;
 pub mod file;
 pub mod image;
@@ -41,6 +42,8 @@ pub struct State {
     pub viewer: viewer::ViewerState,
     /// An index of it that is given away.
     pub export: export::ExportState,
+    /// Two images side by side.
+    pub compare: compare::CompareState,
     /// A small blob.
     pub blob: blob::BlobState,
     /// What was opened from disk.
@@ -67,6 +70,7 @@ impl State {
             file: file::FileState::new(),
             viewer: viewer::ViewerState::new(),
             export: export::ExportState::new(),
+            compare: compare::CompareState::new(),
             blob: blob::BlobState::new(),
             local: local::LocalState::new(),
             offline: offline::OfflineState::new(),

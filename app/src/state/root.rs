@@ -86,6 +86,7 @@ impl RootState {
             RootAnswer::Waste(waste) => self.waste.set(Some(Arc::new(waste))),
             RootAnswer::Packages(packages) => self.packages.set(Load::Ready(Arc::new(packages))),
             RootAnswer::Layers(layers) => self.layers.set(Arc::new(layers)),
+            RootAnswer::Compare(_) => {} // not about this one
         }
         asks
     }

@@ -149,6 +149,22 @@ fn trail(route: &Route, origin: Option<&Origin>) -> Vec<Crumb> {
             ));
             trail
         }
+        Route::Compare { left, right, .. } => {
+            let mut trail = repository(left.repository());
+            let image = Route::image(left.clone());
+            let name = left
+                .tag()
+                .map_or_else(|| "image".to_owned(), ToString::to_string);
+            trail.push(crumb(name, Some(&image), true));
+            let mut whole = route.clone();
+            if let Route::Compare { path, .. } = &mut whole {
+                let beside = format!("beside {}", right.familiar());
+                let path = path.take();
+                trail.push(crumb(beside, path.is_some().then_some(&whole), true));
+                trail.extend(path.map(|path| crumb(path.display(), None, true)));
+            }
+            trail
+        }
         Route::Blob {
             repository: r,
             digest,

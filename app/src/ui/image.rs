@@ -1,5 +1,6 @@
 //! An image or another artifact: platforms, layers, configuration, documents.
 
+mod compare;
 mod documents;
 mod history;
 mod layers;
@@ -30,6 +31,7 @@ use super::widget::problem::ProblemPanel;
 use super::widget::skeleton::Skeleton;
 use crate::state::Load;
 use crate::state::image::platform_name;
+use compare::CompareLinks;
 use documents::Documents;
 use history::History;
 use layers::Layers;
@@ -79,6 +81,7 @@ pub fn Image() -> impl IntoView {
                 </div>
             </div>
             <Commands commands=commands/>
+            <CompareLinks/>
             {live(move || top.with(|t| t.problem().cloned()).map(|p| view! { <ProblemPanel problem=p/> }))}
             <When when=move || top.with(Load::is_loading)>
                 <Skeleton lines=9/>

@@ -2,6 +2,7 @@
 //! the state, asks the core for view models, and calls effects when the user acts.
 
 mod blob;
+mod compare;
 mod crumbs;
 mod file;
 mod help;
@@ -77,6 +78,7 @@ pub(crate) enum Page {
     Layer,
     Sizes,
     Blob,
+    Compare,
     Settings,
     Help,
     Local,
@@ -91,6 +93,7 @@ fn page_of(route: &Route) -> Page {
         Route::Fs { .. } | Route::Layers { .. } => Page::Layer,
         Route::Size { .. } | Route::Sizes { .. } => Page::Sizes,
         Route::Blob { .. } => Page::Blob,
+        Route::Compare { .. } => Page::Compare,
         Route::Settings => Page::Settings,
         Route::Help => Page::Help,
         Route::Local { .. } => Page::Local,
@@ -112,6 +115,7 @@ pub(crate) fn page_view(page: Page) -> AnyView {
         Page::Image => view! { <image::Image/> }.into_any(),
         Page::Sizes => view! { <sizes::Sizes/> }.into_any(),
         Page::Blob => view! { <blob::Blob/> }.into_any(),
+        Page::Compare => view! { <compare::Compare/> }.into_any(),
         Page::Settings => view! { <settings::Settings/> }.into_any(),
         Page::Help => view! { <help::Help/> }.into_any(),
         Page::Local => view! { <local::Local/> }.into_any(),

@@ -52,7 +52,6 @@ fn explain(route: &Route) -> Problem {
             why.clone(),
             "Check the part after # in the address, or type a reference above.",
         ),
-        Route::Compare { .. } => not_yet("A comparison of two images"),
         Route::Search { .. } => not_yet("A search over all layers"),
         _ => not_yet("This"),
     }
@@ -60,9 +59,6 @@ fn explain(route: &Route) -> Problem {
 
 fn ways(route: &Route) -> Vec<(String, Route)> {
     match route {
-        Route::Compare { left, right, .. } => [left, right]
-            .map(|r| (format!("Open {}", r.familiar()), Route::image(r.clone())))
-            .into(),
         Route::Search { reference, .. } => vec![(
             format!("Open {}; each layer can be searched", reference.familiar()),
             Route::image(reference.clone()),

@@ -111,6 +111,9 @@ pub fn Repo() -> impl IntoView {
                     <OrderButton order=TagOrder::Descending label="Highest first"/>
                     <OrderButton order=TagOrder::Ascending label="Lowest first"/>
                     <OrderButton order=TagOrder::Registry label="As listed"/>
+                    {live(move || arranged.with(|all| two_tags(&repository.get()?, all)).map(|to| view! {
+                        <a class="btn" data-action="compare" href=to.href()>"Compare two tags…"</a>
+                    }))}
                 </div>
                 <ul class="tags">
                     <For
@@ -166,6 +169,16 @@ pub fn Repo() -> impl IntoView {
             </When>
         </div>
     }
+}
+
+/// The first two of the tags side by side; others can be chosen there.
+fn two_tags(repository: &Repository, names: &[String]) -> Option<Route> {
+    let tags = names.iter().filter(|name| kind(name) == TagKind::Image);
+    let mut tags = tags.filter_map(|name| Tag::parse(name).ok());
+    let (first, second) = (tags.next()?, tags.next()?);
+    let image = |tag| repository.reference(ManifestRef::Tag(tag));
+    // The lower one is what the other grew from.
+    Some(Route::compare(image(second), image(first)))
 }
 
 #[component]

@@ -72,6 +72,9 @@ fn sample(page: &Page<'_>, end: &str) {
     shot("tags");
     page.load_ready(&format!("#/image/{SAMPLE}"));
     shot("image");
+    page.load_ready(&format!("#/compare/{SAMPLE}:v1.1,{SAMPLE}:latest"));
+    page.browser.find("[data-compared]");
+    shot("compare");
     page.load_ready(&format!("#/image/{SAMPLE}?view=history"));
     shot("history");
     let layers = page.browser.run(

@@ -9,6 +9,7 @@ mod bad_input;
 #[path = "../registries/behind.rs"]
 mod behind;
 mod chunked;
+mod compare;
 mod direct;
 mod documents;
 mod edges;

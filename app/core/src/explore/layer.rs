@@ -408,6 +408,33 @@ impl Layer {
         self.kept.in_room()
     }
 
+    /// Finds out where a range of all uncompressed bytes is, of a layer that is here.
+    pub(super) fn open_range(&self, out_range: Range<u64>) -> Result<Opened, ReadError> {
+        let Content::Whole(index) = &self.content else {
+            return Err(ReadError::NotAvailable { available: 0 });
+        };
+        let plan = index.plan_inflated(out_range)?;
+        let (range, total) = (plan.range.clone(), plan.total);
+        let out_range = plan.out_range();
+        let here = !out_range.is_empty() && self.kept.covers(&out_range);
+        let (source, reader) = match here {
+            true => {
+                let reader = EntryReader::of_kept(plan, self.kept.verified());
+                (Source::Kept(out_range), reader)
+            }
+            false => {
+                let (slow, in_range) = (self.slow(&plan), plan.in_range.clone());
+                (Source::Fetched { in_range, slow }, index.reader(plan)?)
+            }
+        };
+        Ok(Opened {
+            range,
+            total,
+            source,
+            reader,
+        })
+    }
+
     /// Plans a read of `len` bytes of a file from its byte `start` on.
     pub(super) fn open_entry(
         &self,

@@ -10,6 +10,7 @@
 
 mod ahead;
 pub mod cancel;
+mod compare;
 pub mod error;
 mod export;
 mod feed;
@@ -17,6 +18,7 @@ mod find_index;
 mod find_soci;
 mod find_source;
 pub mod formats;
+mod hash_files;
 mod inner;
 mod job_state;
 mod keep;

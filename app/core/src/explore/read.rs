@@ -10,6 +10,7 @@ use crate::view::problem::Problem;
 use super::error::ExploreError;
 use super::feed::Feed;
 use super::job_state::Job;
+use super::layer::Layer;
 use super::ports::{FileError, FileSink, Ports};
 use super::slow::{self, Slow, Turn};
 use super::span_cache::SpanCache;
@@ -186,6 +187,14 @@ pub(super) async fn open<P: Ports>(
     start: u64,
     len: u64,
 ) -> Result<(Opened, Option<Turn<'_>>), ExploreError> {
+    open_by(job, &|layer| layer.open_entry(ordinal, start, len)).await
+}
+
+/// The same for whatever can be opened in a layer.
+pub(super) async fn open_by<'a, P: Ports>(
+    job: &'a Job<P>,
+    open: &dyn Fn(&Layer) -> Result<Opened, ReadError>,
+) -> Result<(Opened, Option<Turn<'a>>), ExploreError> {
     loop {
         let (more, freed) = (job.grown.next(), job.slow.freed());
         let missing = job.layer.borrow().misses_decoders();
@@ -197,7 +206,7 @@ pub(super) async fn open<P: Ports>(
         }
         let (tried, broken) = {
             let layer = job.layer.borrow();
-            let tried = layer.open_entry(ordinal, start, len);
+            let tried = open(&layer);
             (tried, layer.damage().is_some())
         };
         match tried {

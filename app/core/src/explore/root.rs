@@ -28,6 +28,7 @@ use crate::view::listing::{self, Listing, MAX_OTHERS};
 use crate::view::problem::Problem;
 
 use super::cancel::race;
+use super::compare::{self, Compared};
 use super::error::ExploreError;
 use super::formats::Local;
 use super::job_state::Job;
@@ -65,6 +66,8 @@ pub(super) trait Merged {
     fn rows(&self, listing: &Listing, range: Range<u32>) -> Vec<Row>;
     fn position(&self, listing: &Listing, path: &EntryPath) -> Option<u32>;
     fn root(&self) -> &RootFs;
+    /// What it was compared with, if it was.
+    fn compared(&self) -> &RefCell<Compared>;
 }
 
 #[derive(Default)]
@@ -73,6 +76,7 @@ struct Root {
     out_len: u64,
     /// Grows with each layer: the trees are others then.
     stamp: u32,
+    compared: RefCell<Compared>,
 }
 
 impl Root {
@@ -213,6 +217,10 @@ impl Merged for Root {
 
     fn root(&self) -> &RootFs {
         &self.fs
+    }
+
+    fn compared(&self) -> &RefCell<Compared> {
+        &self.compared
     }
 }
 
@@ -399,7 +407,7 @@ fn gather<P: Ports>(job: &Job<P>) {
 /// Bytes of one of a package database's files; Debian's largest is some MiB.
 const MAX_DATABASE: u64 = 64 << 20;
 /// What is read here was asked for by no read of the page.
-const NO_READ: ReadId = 0;
+pub(super) const NO_READ: ReadId = 0;
 
 /// What a file of a package database is.
 enum Part {
@@ -472,7 +480,10 @@ fn database(root: &RootFs) -> Vec<(Part, u32)> {
 }
 
 /// All bytes of a file.
-async fn read_whole<P: Ports>(job: &Job<P>, ordinal: u32) -> Result<Vec<u8>, ExploreError> {
+pub(super) async fn read_whole<P: Ports>(
+    job: &Job<P>,
+    ordinal: u32,
+) -> Result<Vec<u8>, ExploreError> {
     let part = job.part_of(ordinal);
     let (job, ordinal) = match &part {
         Some((part, ordinal)) => (&**part, *ordinal),
@@ -514,6 +525,12 @@ pub(super) async fn answer<P: Ports>(job: &Job<P>, read: ReadId, ask: Vec<u8>) {
         }
         return;
     }
+    if let RootAsk::Compare(ask) = ask {
+        if let Ok(Some(answer)) = job.stop.guard(compare::answer(job, ask)).await {
+            tell(job, read, &RootAnswer::Compare(answer));
+        }
+        return;
+    }
     let answer = {
         let layer = job.layer.borrow();
         let Some(merged) = layer.merged() else {
@@ -522,7 +539,7 @@ pub(super) async fn answer<P: Ports>(job: &Job<P>, read: ReadId, ask: Vec<u8>) {
         match ask {
             RootAsk::Layers => RootAnswer::Layers(merged.root().layer_facts()),
             RootAsk::Sizes { at } => RootAnswer::Sizes(merged.root().sizes(&at)),
-            RootAsk::Packages => return, // answered above
+            RootAsk::Packages | RootAsk::Compare(_) => return, // answered above
             RootAsk::Waste => {
                 let parts = job.parts();
                 let here = merged.root().layers().len();
@@ -535,7 +552,7 @@ pub(super) async fn answer<P: Ports>(job: &Job<P>, read: ReadId, ask: Vec<u8>) {
     tell(job, read, &answer);
 }
 
-fn tell<P: Ports>(job: &Job<P>, read: ReadId, answer: &RootAnswer) {
+pub(super) fn tell<P: Ports>(job: &Job<P>, read: ReadId, answer: &RootAnswer) {
     // Each of its parts can be packed.
     if let Ok(packed) = postcard::to_allocvec(answer) {
         let job_id = job.id();

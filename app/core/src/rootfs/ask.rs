@@ -6,6 +6,7 @@ use super::packages::{self, Packages, RPM};
 use super::sizes::{Sizes, Total};
 use super::waste::Waste;
 use super::{Changes, Count, Fate, RootFs};
+use crate::compare::ask::{CompareAnswer, CompareAsk};
 use crate::path::EntryPath;
 use crate::toc::EntryKind;
 use crate::tree::{NodeId, Resolved, Tree};
@@ -40,6 +41,8 @@ pub enum RootAsk {
     Waste,
     /// What is installed, by the databases of dpkg and apk, which are read for it.
     Packages,
+    /// Something about it beside another.
+    Compare(CompareAsk),
 }
 
 /// Its answer.
@@ -53,6 +56,8 @@ pub enum RootAnswer {
     Waste(WasteAnswer),
     /// The packages.
     Packages(PackagesAnswer),
+    /// What comparing wants to know.
+    Compare(CompareAnswer),
 }
 
 /// What a layer is to the whole.

@@ -233,4 +233,4 @@ pub(crate) fn split(path: &[u8]) -> (&[u8], &[u8]) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -126,6 +126,7 @@ mod tests {
             RootAsk::Layers => "layers".to_owned(),
             RootAsk::Waste => "waste".to_owned(),
             RootAsk::Packages => "packages".to_owned(),
+            RootAsk::Compare(_) => "compare".to_owned(),
         };
         asks.iter().map(word).collect::<Vec<_>>().join(" ")
     }

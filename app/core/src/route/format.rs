@@ -1,6 +1,7 @@
 //! Route to fragment: one spelling for each.
 
 use super::{ImageDocument, ImageView, ListMode, Render, Route, Show};
+use crate::compare::list::Only;
 use crate::digest::Digest;
 use crate::job::SortKey;
 use crate::path::{EntryPath, encode_bytes};
@@ -28,6 +29,15 @@ pub(super) const RENDERS: [(&str, Render); 5] = [
     ("image", Render::Image),
     ("json", Render::Json),
     ("details", Render::Details),
+];
+
+/// Names in `?show=` of a comparison.
+pub(super) const ONLY: [(&str, Only); 5] = [
+    ("all", Only::All),
+    ("added", Only::Added),
+    ("removed", Only::Removed),
+    ("changed", Only::Changed),
+    ("unread", Only::Unread),
 ];
 
 /// Names in `?sort=`.
@@ -208,6 +218,7 @@ pub(super) fn fragment(route: &Route) -> String {
             left_platform,
             right_platform,
             path,
+            list,
         } => {
             let mut out = Out::new(format!("/compare/{left},{right}"));
             out.param("pa", left_platform.as_ref());
@@ -217,6 +228,10 @@ pub(super) fn fragment(route: &Route) -> String {
                 out.param("path", Some(""));
                 out.text.push_str(&path.normalised().encode());
             }
+            let some = list.only != Only::All;
+            out.param("show", some.then(|| name_of(&ONLY, &list.only)));
+            out.param("q", Some(&list.query).filter(|q| !q.is_empty()));
+            out.param("sort", list.by_growth.then_some("growth"));
             out
         }
         Route::Search {

@@ -2,8 +2,9 @@
 
 use percent_encoding::percent_decode_str;
 
-use super::format::{DOCUMENTS, RENDERS, SORTS, VIEWS};
+use super::format::{DOCUMENTS, ONLY, RENDERS, SORTS, VIEWS};
 use super::{ImageDocument, ImageView, ListMode, MAX_FRAGMENT_LEN, Route, Show};
+use crate::compare::list::ListSpec;
 use crate::digest::Digest;
 use crate::job::SortKey;
 use crate::path::EntryPath;
@@ -186,7 +187,12 @@ fn compare(text: &str, params: &Params<'_>) -> Result<Route, Why> {
         right: reference(right)?,
         left_platform: params.parsed("pa"),
         right_platform: params.parsed("pb"),
-        path: params.path("path"),
+        path: params.path("path").filter(|path| !path.is_root()),
+        list: ListSpec {
+            only: params.named("show", &ONLY).unwrap_or_default(),
+            query: params.text("q").unwrap_or_default(),
+            by_growth: params.text("sort").as_deref() == Some("growth"),
+        },
     })
 }
 

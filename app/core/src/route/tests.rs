@@ -79,6 +79,8 @@ fn every_row() {
     check("/sizes/a.b/c@{D}");
     check("/compare/a.b/c:1,a.b/c:2");
     check("/compare/a.b/c:1@{D},[::1]/c:2?pa=linux/amd64&pb=linux/arm64/v8&path=etc/caf%E9");
+    check("/compare/a.b/c:1,a.b/c:2?show=unread&q=lib%26c&sort=growth");
+    check("/compare/a.b/c:1,a.b/c:2?path=a%26b&show=added");
     check("/search/a.b/c:1?q=");
     check("/search/a.b/c:1?platform=linux/amd64&q=lib%2A");
     check("/local/x1/");

@@ -7,7 +7,7 @@ use crate::layer_index::Compression;
 use crate::manifest::Platform;
 use crate::path::EntryPath;
 use crate::reference::{ManifestRef, Reference, Registry, Repository};
-use crate::route::ImageDocument;
+use crate::route::{ImageDocument, Route};
 
 /// A line to copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,6 +167,46 @@ pub fn document(
 pub fn pull(reference: &Reference) -> Command {
     let name = reference.familiar();
     command("docker", format!("docker pull {}", quote(name.as_bytes())))
+}
+
+/// Compares two images: their configurations and lists of files, or one file of both. The shell is one
+/// with process substitution, such as bash. Nothing on other pages.
+pub fn compare(route: &Route) -> Vec<Command> {
+    let Route::Compare {
+        left,
+        right,
+        left_platform,
+        right_platform,
+        path,
+        ..
+    } = route
+    else {
+        return Vec::new();
+    };
+    let part = |action: &str, reference: &Reference, platform: &Option<Platform>, then: &str| {
+        let platform = platform.as_ref().map_or(String::new(), |p| {
+            format!(" --platform {}", quote(p.to_string().as_bytes()))
+        });
+        let name = quote(reference.qualified().as_bytes());
+        let insecure = insecure(reference.registry());
+        format!("<(crane {action}{insecure}{platform} {name}{then})")
+    };
+    let both = |action: &str, then: &str| {
+        let a = part(action, left, left_platform, then);
+        let b = part(action, right, right_platform, then);
+        command("diff", format!("diff -u {a} {b}"))
+    };
+    match path {
+        // As `crane export` writes them, names have no slash in front.
+        Some(path) => {
+            let name = quote(path.normalised().as_bytes());
+            vec![both("export", &format!(" - | tar -xOf - -- {name}"))]
+        }
+        None => vec![
+            both("config", " | jq -S ."),
+            both("export", " - | tar -tf - | sort"),
+        ],
+    }
 }
 
 /// Lists a repository's tags.

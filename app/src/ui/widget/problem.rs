@@ -1,5 +1,6 @@
 //! A problem in place: what happened, why, what to do, and the means to do it.
 
+use layerscope_core::reference::Registry;
 use layerscope_core::route::Route;
 use layerscope_core::view::problem::Problem;
 use leptos::prelude::*;
@@ -29,10 +30,13 @@ pub fn ProblemPanel(
     /// A sentence more.
     #[prop(optional)]
     note: &'static str,
+    /// The registry that it is of, where that is not the route's.
+    #[prop(optional_no_strip)]
+    registry: Option<Registry>,
 ) -> impl IntoView {
     let app = app();
     let route = app.route();
-    let registry = route.with_untracked(|r| r.registry().cloned());
+    let registry = registry.or_else(|| route.with_untracked(|r| r.registry().cloned()));
     let wants_sign_in = matches!(
         problem.code.as_str(),
         "UNAUTHORIZED"

@@ -3,6 +3,7 @@
 mod access;
 mod ahead;
 mod bare;
+mod compare;
 mod disk;
 mod failures;
 mod flow;

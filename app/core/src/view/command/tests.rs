@@ -50,6 +50,29 @@ fn check_lines(commands: &[Command], expect: &[&str]) {
 }
 
 #[test]
+fn two_images() {
+    let route = Route::parse("/compare/debian:12,localhost:5000/a:1?pa=linux/arm64");
+    check_lines(
+        &compare(&route),
+        &[
+            "diff -u <(crane config --platform linux/arm64 docker.io/library/debian:12 | jq -S .) \
+             <(crane config --insecure localhost:5000/a:1 | jq -S .)",
+            "diff -u <(crane export --platform linux/arm64 docker.io/library/debian:12 - | tar -tf - | sort) \
+             <(crane export --insecure localhost:5000/a:1 - | tar -tf - | sort)",
+        ],
+    );
+    let route = Route::parse("/compare/debian:12,debian:13?path=etc/it%27s");
+    check_lines(
+        &compare(&route),
+        &[
+            "diff -u <(crane export docker.io/library/debian:12 - | tar -xOf - -- 'etc/it'\\''s') \
+             <(crane export docker.io/library/debian:13 - | tar -xOf - -- 'etc/it'\\''s')",
+        ],
+    );
+    assert!(compare(&Route::Start).is_empty());
+}
+
+#[test]
 fn lines() {
     let debian = Repository::parse("debian").unwrap();
     let local = Repository::parse("localhost:5000/a").unwrap();

@@ -1,0 +1,5 @@
+//! Tables: two small things in, how they differ out.
+
+mod documents;
+mod files;
+mod texts;
