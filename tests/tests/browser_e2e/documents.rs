@@ -88,6 +88,8 @@ fn documents_are_filtered_searched_and_opened_inside() {
     browser.until("the second", now, &[json!("\"c\"")]);
     // Also in what is folded: it is opened.
     browser.type_into("[data-action=find-json]", "Statement/v1");
+    browser.until("the string", now, &[json!("\"a\"")]);
+    browser.press("\u{e007}");
     browser.until("what is inside", now, &[json!("\"_type\"")]);
     browser.screenshot("document-search");
 

@@ -179,7 +179,8 @@ fn where_a_link_really_points() {
         &[],
     );
     page.ready();
-    browser.find("[data-content=hex]");
+    // As what it is, and as it stands.
+    browser.find("[data-content=details]");
     assert_eq!(page.content_verified(), "span");
     browser.screenshot("root-file");
     // By a directory that is a link itself, as the reference system's links have it.
