@@ -199,6 +199,9 @@ const NAMESPACE: &[Row] = &[
     get(SITE, "/v2/namespaces/nobody/repositories")
         .answers(404, &[])
         .text(r#"{"message":"object not found","errinfo":{}}"#),
+    get(SITE, "/v2/namespaces/closed/repositories")
+        .answers(401, &[("www-authenticate", "Bearer realm=\"https://hub.docker.com/token\"")])
+        .text(r#"{"message":"authentication required"}"#),
     get(SITE, "/v2/namespaces/busy/repositories")
         .answers(429, &[("x-ratelimit-remaining", "0"), ("retry-after", "30")])
         .text(r#"{"detail":"Rate limit exceeded","error":false}"#),
@@ -224,6 +227,12 @@ fn a_namespace_is_listed_by_the_site() {
     assert!(
         matches!(missing, RegistryError::NotFound { .. }),
         "{missing}"
+    );
+    // Signing in to the registry would not help there: nobody is asked to.
+    let closed = list("closed", None).unwrap_err();
+    assert!(
+        matches!(closed, RegistryError::Forbidden { .. }),
+        "{closed}"
     );
     let busy = list("busy", None).unwrap_err();
     assert!(

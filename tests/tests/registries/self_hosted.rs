@@ -340,6 +340,23 @@ fn zot_filters_and_cosign_tags_merge() {
     assert_eq!(filtered.count(), 1, "{asked:#?}");
 }
 
+/// The header alone says that a list is filtered (distribution-spec, "Listing Referrers"): what it
+/// names without a type is of the one that was asked for.
+#[test]
+fn a_filtered_list_need_not_repeat_the_type() {
+    const FILTERED: &[Row] = &[get(ZOT, "/v2/app/referrers/{manifest}")
+        .when(&[When::Query("artifactType", "application/y")])
+        .answers(200, &[INDEX, ("oci-filters-applied", "artifactType")])
+        .text(r#"{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:3333333333333333333333333333333333333333333333333333333333333333","size":9}]}"#)];
+    let rows: Vec<Row> = FILTERED.iter().chain(ZOT_ROWS).copied().collect();
+    let setup = Setup::new("zot.example/app", &rows);
+    let (of, kind) = (subject(&setup), Some("application/y"));
+    let all = wait(setup.client.attached(setup.repository(), &of, kind));
+    let kinds: Vec<&str> = all.list.iter().map(|r| r.kind()).collect();
+    assert_eq!(kinds, ["application/y"]);
+    setup.asked();
+}
+
 /// distribution (from 2.0 on) and Harbor page their catalogs by a relative Link as they do tags;
 /// distribution's own limit (`catalog.maxentries`, 3.0 on) makes pages shorter than asked.
 #[test]
