@@ -287,22 +287,6 @@ pub(super) fn on_event(inner: &Rc<Inner>, event: Event, bytes: Option<Vec<u8>>) 
     }
 }
 
-/// Opens the open layer anew, by the way that its registry is asked now.
-pub(super) fn reopen_by_way(inner: &Rc<Inner>) {
-    let failed = inner.base.borrow().as_ref().map(|opened| opened.job);
-    reopen(inner, |source| LayerSource {
-        endpoint: inner.client.endpoint(source.repository.registry()),
-        ..source
-    });
-    if let Some(failed) = failed {
-        inner.pool.close(failed);
-    }
-    // With the archives that the place leads into.
-    let place = inner.state.shell.place();
-    let route = place.with_untracked(|p| p.route.clone());
-    inner.load(&route);
-}
-
 /// The same, when all that can be known of it is.
 pub(super) fn explained(inner: &Rc<Inner>, event: Event, bytes: Option<Vec<u8>>) {
     let state = inner.state.layer;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use layerscope_core::app_config::AppConfig;
 use layerscope_core::explore::cancel::{Either, race};
-use layerscope_core::job::{Event, JobId, Phase};
+use layerscope_core::job::{Event, JobId, LayerSource, Phase};
 use layerscope_core::port::{Body, Http, HttpRequest};
 use layerscope_core::reference::Registry;
 use layerscope_core::registry::RegistryError;
@@ -14,6 +14,7 @@ use layerscope_core::registry::endpoint::Endpoint;
 use layerscope_core::registry::error::{Attempt, Wanted};
 use layerscope_core::registry::way::{Surroundings, Turn, Way, Ways, is_proxy};
 use layerscope_core::view::problem::{Problem, unreached};
+use leptos::prelude::WithUntracked;
 use leptos::task::spawn_local;
 
 use super::{Effects, Inner, layer};
@@ -307,8 +308,24 @@ pub(super) fn turn_or_tell(inner: &Rc<Inner>, event: Event, bytes: Option<Vec<u8
         let turned = inner.turns(base.source.repository.registry(), &code).await;
         let open = inner.base.borrow().as_ref().map(|opened| opened.job);
         match turned && open == Some(base.job) {
-            true => layer::reopen_by_way(&inner),
+            true => reopen(&inner),
             false => layer::explained(&inner, event, bytes),
         }
     });
+}
+
+/// Opens the open layer anew, by the way that its registry is asked now.
+fn reopen(inner: &Rc<Inner>) {
+    let failed = inner.base.borrow().as_ref().map(|opened| opened.job);
+    layer::reopen(inner, |source| LayerSource {
+        endpoint: inner.client.endpoint(source.repository.registry()),
+        ..source
+    });
+    if let Some(failed) = failed {
+        inner.pool.close(failed);
+    }
+    // With the archives that the place leads into.
+    let place = inner.state.shell.place();
+    let route = place.with_untracked(|p| p.route.clone());
+    inner.load(&route);
 }
