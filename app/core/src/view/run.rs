@@ -152,7 +152,7 @@ fn healthcheck(check: &Healthcheck) -> String {
         _ => visible(check.test.join(" ").as_bytes()),
     };
     let time = |words: &str, ns: u64| {
-        let long = match ns % NS == 0 {
+        let long = match ns.is_multiple_of(NS) {
             true => human::duration_s(ns / NS),
             false => human::duration_ms(ns as f64 / 1e6),
         };
