@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use layerscope_core::layer_index::{BuildOptions, IndexBuilder};
+use layerscope_core::path::EntryPath;
 use layerscope_core::rootfs::RootFs;
 use layerscope_core::toc::{EntryKind, Toc};
 use layerscope_core::tree::Tree;
@@ -168,8 +169,26 @@ fn on_disk(root: &Path) -> Things {
     out
 }
 
-/// All that the merged layers show.
-fn as_merged(layers: &[Blob]) -> Things {
+/// Bytes of all files below a directory on disk, those with several names once.
+fn bytes_on_disk(root: &Path) -> u64 {
+    let mut files = BTreeMap::new();
+    let mut todo = vec![root.to_owned()];
+    while let Some(dir) = todo.pop() {
+        for entry in fs::read_dir(&dir).unwrap() {
+            let path = entry.unwrap().path();
+            let meta = fs::symlink_metadata(&path).unwrap();
+            if meta.is_dir() {
+                todo.push(path);
+            } else if meta.is_file() {
+                files.insert((meta.dev(), meta.ino()), meta.len());
+            }
+        }
+    }
+    files.values().sum()
+}
+
+/// All that the merged layers show, and the bytes of it.
+fn as_merged(layers: &[Blob]) -> (Things, u64) {
     let mut root = RootFs::new();
     for layer in layers {
         assert!(root.add_layer(&layer.toc()));
@@ -221,7 +240,7 @@ fn as_merged(layers: &[Blob]) -> Things {
         }
         out.insert(tree.path(node), thing);
     }
-    out
+    (out, root.sizes(&EntryPath::ROOT).total.bytes)
 }
 
 #[track_caller]
@@ -250,7 +269,7 @@ fn check(name: &str, layers: &[Blob]) {
         panic!("{name}: {text}");
     }
     let expect = on_disk(&bundle.join("rootfs"));
-    let found = as_merged(layers);
+    let (found, bytes) = as_merged(layers);
     let show = |path: &[u8]| path.escape_ascii().to_string();
     let mut differences = Vec::new();
     for (path, thing) in &expect {
@@ -268,6 +287,7 @@ fn check(name: &str, layers: &[Blob]) {
         differences.join("\n")
     );
     assert!(!expect.is_empty(), "{name}");
+    assert_eq!(bytes, bytes_on_disk(&bundle.join("rootfs")), "{name}");
 }
 
 #[test]
