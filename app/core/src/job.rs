@@ -455,6 +455,11 @@ pub enum Event {
     },
     /// Bytes that were read just now are from an earlier visit: there is no network.
     Seen,
+    /// A record for when there is no network is beside the message; the page keeps it.
+    Keep {
+        /// Its key ([`crate::seen::key`]).
+        key: String,
+    },
 }
 
 /// How far shown bytes were checked. The attribute `data-verified` has its name.

@@ -63,13 +63,15 @@ fn main() {
     match scope::role() {
         Role::Hash => hash::serve(),
         Role::Layer => {
-            let session = LayerSession::new(BrowserPorts::new(second::load), scope::build_id());
-            let handler = session.clone();
-            seen::tell(|| {
-                if let Some(packed) = message::pack(&Event::Seen, None) {
+            fn tell(event: &Event, bytes: Option<&[u8]>) {
+                if let Some(packed) = message::pack(event, bytes) {
                     scope::post(&packed);
                 }
-            });
+            }
+            let session = LayerSession::new(BrowserPorts::new(second::load), scope::build_id());
+            let handler = session.clone();
+            seen::tell(|| tell(&Event::Seen, None));
+            seen::keep_by(|key, record| tell(&Event::Keep { key }, Some(&record)));
             scope::on_message(move |received| {
                 local::take(&received);
                 let Some((request, _)) = message::unpack::<Request>(&received) else {

@@ -20,6 +20,8 @@ const BESIDE: u32 = 2;
 thread_local! {
     /// By the beginning of the addresses that each answers; newest first.
     static SOURCES: RefCell<Vec<(String, Find)>> = const { RefCell::new(Vec::new()) };
+    /// The addresses of the layers of each root file system that was opened, by its own.
+    static ROOTS: RefCell<Vec<(String, Vec<String>)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Answers addresses that begin so, in place of whoever did before.
@@ -34,6 +36,7 @@ pub fn answer(prefix: String, find: impl Fn(&str) -> Option<Blob> + 'static) {
 /// Answers such addresses no longer.
 pub fn forget(prefix: &str) {
     SOURCES.with(|sources| sources.borrow_mut().retain(|(known, _)| known != prefix));
+    ROOTS.with_borrow_mut(|roots| roots.retain(|(root, _)| !root.starts_with(prefix)));
 }
 
 fn blob(url: &str) -> Option<Blob> {
@@ -54,9 +57,9 @@ pub(super) fn response(request: &HttpRequest) -> Option<Result<Response, JsValue
     })
 }
 
-/// A part, or all of it. Numbers are written and read as whole ones: the code for others would be a
-/// tenth of the worker's program.
+/// A part, or all of it.
 fn part(blob: &Blob, range: Option<&str>) -> Result<Response, JsValue> {
+    // Whole numbers that a double holds; what writes and reads doubles as text is 20 KB of program.
     let size = blob.size() as u64;
     let parts = range.and_then(|r| r.strip_prefix("bytes=")?.split_once('-'));
     let headers = Headers::new()?;
@@ -64,10 +67,10 @@ fn part(blob: &Blob, range: Option<&str>) -> Result<Response, JsValue> {
         headers.set("content-length", &size.to_string())?;
         return made(blob, 200, &headers);
     };
-    let start = start.parse::<u64>().unwrap_or(0).min(size);
+    let start: u64 = start.parse().unwrap_or(0);
     let end = last
-        .parse::<u64>()
-        .map_or(size, |last| size.min(last.saturating_add(1)));
+        .parse()
+        .map_or(size, |last: u64| size.min(last.saturating_add(1)));
     let place = format!("bytes {start}-{}/{size}", end.saturating_sub(1));
     headers.set("content-range", &place)?;
     let part = blob.slice_with_f64_and_f64(start as f64, end as f64)?;
@@ -86,20 +89,35 @@ fn layer_url(source: &LayerSource) -> String {
     local::url(&source.repository, "blobs", &source.digest.to_string())
 }
 
+/// Notes which layers an image's root file system is of, for when a worker is asked to open it. The
+/// request has them packed, and what unpacks them would be in every visitor's first download.
+pub(super) fn note_layers(source: &LayerSource, layers: &[LayerSource]) {
+    if source.is_local() {
+        let (root, urls) = (layer_url(source), layers.iter().map(layer_url).collect());
+        ROOTS.with_borrow_mut(|roots| {
+            roots.retain(|(known, _)| *known != root);
+            roots.push((root, urls));
+        });
+    }
+}
+
 /// Puts the files' bytes beside a request to open layers that are on disk: not the bytes
 /// themselves, but the right to read them.
 pub(super) fn attach(request: &Request, message: &JsValue) {
-    let sources = match request {
-        Request::Open { source, .. } if source.is_local() => vec![source.clone()],
-        Request::OpenRoot { source, layers, .. } if source.is_local() => {
-            postcard::from_bytes(layers).unwrap_or_default() // packed by the pool just now
+    let urls = match request {
+        Request::Open { source, .. } if source.is_local() => vec![layer_url(source)],
+        Request::OpenRoot { source, .. } if source.is_local() => {
+            let root = layer_url(source);
+            ROOTS.with_borrow(|roots| {
+                let noted = roots.iter().find(|(known, _)| *known == root);
+                noted.map_or(Vec::new(), |(_, urls)| urls.clone())
+            })
         }
         _ => return,
     };
     let parts: &Array = message.unchecked_ref();
-    for (n, source) in sources.iter().enumerate() {
-        let url = layer_url(source);
-        if let Some(blob) = blob(&url) {
+    for (n, url) in urls.iter().enumerate() {
+        if let Some(blob) = blob(url) {
             let at = BESIDE + 2 * n as u32; // an image has some dozen layers
             parts.set(at, blob.into());
             parts.set(at + 1, url.into());

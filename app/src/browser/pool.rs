@@ -10,8 +10,8 @@ use layerscope_core::reference::{Registry, Repository};
 use layerscope_core::view::problem::Problem;
 use wasm_bindgen_futures::spawn_local;
 
-use super::page;
 use super::worker::{LayerWorker, worker_url};
+use super::{local, page};
 
 /// Layers that stream at once, at most: of the six connections that HTTP/1.1 has to a host, the
 /// others are for manifests and for files being read.
@@ -121,6 +121,7 @@ impl LayerPool {
 
     /// The same for the layers of an image, the lowest first; `source` has the manifest's digest.
     pub fn open_root(&self, source: LayerSource, layers: &[LayerSource], access: Access) -> JobId {
+        local::note_layers(&source, layers);
         // Each of its parts can be packed.
         let layers = postcard::to_allocvec(layers).unwrap_or_default();
         self.open_as(source, access, Some(layers))
@@ -559,7 +560,7 @@ fn job_of_request(request: &Request) -> Option<JobId> {
 
 fn job_of_event(event: &Event) -> Option<JobId> {
     match event {
-        Event::Ready { .. } | Event::Notice { .. } | Event::Seen => None,
+        Event::Ready { .. } | Event::Notice { .. } | Event::Seen | Event::Keep { .. } => None,
         Event::Progress { job, .. }
         | Event::View { job, .. }
         | Event::Rows { job, .. }

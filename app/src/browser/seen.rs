@@ -3,9 +3,9 @@
 //!
 //! What came is given out before it is kept, and what is kept is given out only where there is no
 //! network. Everybody above checks it by its digests, as if it had just come. What is kept, and what
-//! never is, says [`layerscope_core::seen`].
+//! never is, says [`layerscope_core::seen`]. Workers read what is kept, but have the page keep.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -28,6 +28,21 @@ const OWN_LIMIT: Duration = Duration::from_secs(5);
 thread_local! {
     /// Told when an answer comes from here.
     static TOLD: RefCell<Option<Rc<dyn Fn()>>> = const { RefCell::new(None) };
+    /// Keeps a record under its key. Without it nothing is kept.
+    static KEEP: Cell<Option<Keep>> = const { Cell::new(None) };
+}
+
+/// Keeps a record under its key; nobody waits for it, or is told that it could not be.
+pub type Keep = fn(String, Vec<u8>);
+
+/// Who keeps.
+pub fn keep_by(keep: Keep) {
+    KEEP.set(Some(keep));
+}
+
+/// Keeps it in this browser's storage.
+pub fn store(key: String, record: Vec<u8>) {
+    spawn_local(async move { drop(seen_store::put(&key, &record).await) });
 }
 
 /// Who is told when an answer comes from here.
@@ -63,11 +78,11 @@ impl Keeping {
         true
     }
 
-    /// The answer has ended. Nobody waits for it to be kept, or is told that it could not be.
+    /// The answer has ended.
     pub(super) fn end(self) {
-        spawn_local(async move {
-            drop(seen_store::put(&self.key, &self.record).await);
-        });
+        if let Some(keep) = KEEP.get() {
+            keep(self.key, self.record);
+        }
     }
 }
 

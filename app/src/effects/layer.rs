@@ -19,7 +19,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::{Effects, Inner, export, local, login, root, save, status, viewer, way};
-use crate::browser::page;
+use crate::browser::{page, seen};
 use crate::state::Load;
 use crate::state::file::{HEAD_BYTES, HEX_PAGE, MAX_PICTURE, OpenFile, Purpose, TEXT_BYTES};
 use crate::state::layer::{Ask, Opened, ROOT_TYPE};
@@ -294,6 +294,7 @@ pub(super) fn explained(inner: &Rc<Inner>, event: Event, bytes: Option<Vec<u8>>)
     match event {
         Event::Notice { problem } => inner.state.shell.notify(problem),
         Event::Seen if state.job().is_some() => inner.state.offline.set_from_store(true),
+        Event::Keep { key } => seen::store(key, bytes.unwrap_or_default()),
         Event::Renew { job, refused } => login::renew_for(inner, job, refused),
         Event::Progress { job, progress } if current(job) => {
             root::on_progress(inner, &progress);

@@ -21,6 +21,7 @@ pub(super) fn begin(inner: &Rc<Inner>) {
     }
     let state = inner.state.offline;
     seen::tell(move || state.set_from_store(true));
+    seen::keep_by(seen::store);
     offline::on_network(move |on| state.set_network(on));
     let inner = inner.clone();
     spawn_local(async move {

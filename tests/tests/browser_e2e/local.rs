@@ -143,7 +143,7 @@ fn images_as_skopeo_saves_them() {
     let base = host.base();
     let page = Page::at(&browser, &base);
     let image = corpus.image("made/tree");
-    let path = "usr/share/d05/f00004.txt";
+    let path = edge::NEEDLE;
     let (layer, content) = image
         .layers
         .iter()

@@ -35,7 +35,7 @@ fn seen_yesterday() {
     let page = Page::new(&browser, &proxy);
     let image = corpus.image("made/tree");
     let layer = &image.layers[0];
-    let path = "usr/share/d05/f00004.txt";
+    let path = edge::NEEDLE;
     let content = corpus.extract(layer, path).unwrap();
     let route = format!("#/image/{}/made/tree:latest", corpus.anonymous.host());
     page.load_ready(&route);
@@ -114,7 +114,7 @@ fn what_is_private_is_not_kept() {
         return;
     };
     let page = Page::new(&browser, &proxy);
-    let path = "usr/share/d05/f00004.txt";
+    let path = edge::NEEDLE;
     let layer = &corpus.image("made/tree").layers[0].digest;
     let content = corpus
         .extract(&corpus.image("made/tree").layers[0], path)
