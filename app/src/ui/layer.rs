@@ -1,11 +1,12 @@
 //! A layer: its list, and beside it the file that is open.
 
+mod root;
+
 use layerscope_core::digest::Digest;
 use layerscope_core::job::{Found, Phase};
 use layerscope_core::layer_index::Compression;
 use layerscope_core::path::EntryPath;
 use layerscope_core::reference::Repository;
-use layerscope_core::rootfs::words;
 use layerscope_core::route::{ListMode, Route};
 use layerscope_core::view::command::{self, TarFilter};
 use layerscope_core::view::compression;
@@ -26,6 +27,7 @@ use super::widget::refocus;
 use super::{App, app, file};
 use crate::browser::page;
 use crate::state::State;
+use root::RootTools;
 
 /// What the layer is, by the route.
 fn layer_of(route: &Route) -> Option<(Repository, Digest, EntryPath)> {
@@ -342,144 +344,6 @@ fn query_of(route: Memo<Route>) -> Memo<String> {
         let query = route.with(|r| r.show().and_then(|show| show.query.clone()));
         query.unwrap_or_default()
     })
-}
-
-/// How a search text is read in a root file system (`core::rootfs::query`).
-const FILTER_RULE: &str = "Beside a name, words such as type:file, size:>1M, mode:setuid, \
-    owner:0, group:tty and layer:2 filter, and path:/usr/bin:/bin lists what is in these directories, \
-    as a PATH has them; re: and what follows is a regular expression over the whole path.";
-
-/// A filter's word, its label, and its choices: value and label.
-type Choices = (
-    &'static str,
-    &'static str,
-    &'static [(&'static str, &'static str)],
-);
-
-/// Filters with fields of their own.
-const FILTERS: [Choices; 3] = [
-    (
-        "type",
-        "Type",
-        &[
-            ("file", "Files"),
-            ("dir", "Directories"),
-            ("symlink", "Symbolic links"),
-            ("hardlink", "Hard links"),
-            ("device", "Devices"),
-        ],
-    ),
-    (
-        "size",
-        "Size",
-        &[
-            (">100k", "over 100 kB"),
-            (">1M", "over 1 MB"),
-            (">10M", "over 10 MB"),
-            (">100M", "over 100 MB"),
-            ("0", "empty"),
-        ],
-    ),
-    (
-        "mode",
-        "Mode",
-        &[
-            ("setuid", "setuid"),
-            ("setgid", "setgid"),
-            ("world-writable", "world-writable"),
-            ("sticky", "sticky"),
-            ("executable", "executable"),
-        ],
-    ),
-];
-
-/// What only a root file system has: filters, and what is hidden.
-#[component]
-fn RootTools() -> impl IntoView {
-    let app = app();
-    let route = app.route();
-    let query = query_of(route);
-    let hidden = Memo::new(move |_| route.with(|r| r.show().is_some_and(|show| show.hidden)));
-    let toggle = move |_| {
-        // The list stays as it is, search and all.
-        let mut to = app.state.shell.place().with_untracked(|p| p.route.clone());
-        if let Some(show) = to.show_mut() {
-            show.hidden = !show.hidden;
-            app.effects.adjust(&to);
-        }
-    };
-    let select = move |name: &'static str, label: &'static str, choices: Vec<(String, String)>| {
-        let chosen = Memo::new(move |_| {
-            query.with(|q| words::value(q, name).unwrap_or_default().to_owned())
-        });
-        let change = move |ev| {
-            let value = event_target_value(&ev);
-            let value = (!value.is_empty()).then_some(value);
-            let text = query.with_untracked(|q| words::with_value(q, name, value.as_deref()));
-            search_for(app, text);
-        };
-        view! {
-            <label class="filter">
-                <span class="muted small">{label}</span>
-                <select class="field" name=name on:change=change prop:value=chosen>
-                    <option value="">"any"</option>
-                    {choices
-                        .into_iter()
-                        .map(|(value, label)| {
-                            let mine = value.clone();
-                            view! {
-                                <option value=value selected=move || chosen.with(|c| *c == mine)>{label}</option>
-                            }
-                        })
-                        .collect_view()}
-                </select>
-            </label>
-        }
-    };
-    let layers = move || {
-        let opened = app.state.layer.opened();
-        let count = opened.with(|o| o.as_ref().map_or(0, |o| o.layers.len()));
-        let number = |n: usize| ((n + 1).to_string(), (n + 1).to_string());
-        select("layer", "Layer", (0..count).map(number).collect())
-    };
-    let owned = |list: &[(&str, &str)]| {
-        let pair = |(value, label): &(&str, &str)| ((*value).to_owned(), (*label).to_owned());
-        list.iter().map(pair).collect::<Vec<_>>()
-    };
-    view! {
-        <div class="tools filters">
-            {FILTERS.map(|(name, label, choices)| select(name, label, owned(choices))).collect_view()}
-            {live(layers)}
-            <button
-                type="button"
-                class="btn"
-                data-action="show-hidden"
-                title="Also list what later layers replaced or deleted"
-                aria-pressed=move || hidden.get().to_string()
-                on:click=toggle
-            >
-                "Hidden"
-            </button>
-            {live(move || sizes_of(&route.get()).map(|to| view! {
-                <a class="btn" data-action="sizes" href=to.href()>"Sizes and waste"</a>
-            }))}
-            <span class="rule muted small">{FILTER_RULE}</span>
-        </div>
-    }
-}
-
-/// Where the bytes are of the image whose root file system is shown.
-fn sizes_of(route: &Route) -> Option<Route> {
-    match route {
-        Route::Layers {
-            repository, digest, ..
-        } => Some(Route::Sizes {
-            repository: repository.clone(),
-            digest: digest.clone(),
-            path: EntryPath::ROOT,
-        }),
-        _ => None,
-    }
 }
 
 /// What the list adds up to.

@@ -131,6 +131,10 @@ fn a_history_and_where_the_environment_leads() {
     let mut rows: Vec<String> = page.rows().into_iter().map(|row| row.path).collect();
     rows.sort();
     assert_eq!(rows, ["usr/bin/sh", "usr/bin/tool"]);
+    // The variable is the filter that is chosen, and can be taken away.
+    let chosen = "const of = document.querySelector('select[name=path]');
+         return of.selectedOptions[0].textContent";
+    assert_eq!(browser.run(chosen, &[]), json!("PATH"));
     browser.screenshot("root-path");
     browser.back();
     page.ready();

@@ -15,6 +15,7 @@ mod links;
 pub mod packages;
 mod place;
 pub mod query;
+mod room;
 pub mod sizes;
 pub mod waste;
 pub mod watch;
@@ -26,7 +27,7 @@ use crate::toc::Toc;
 use crate::tree::Tree;
 
 use lay::Laying;
-pub use lay::{Laid, MAX_LAYER_STEPS, NoRoom, Room};
+pub use room::{Laid, MAX_LAYER_STEPS, NoRoom, Room};
 
 /// Layers of one image. Runtimes stop at 128 or 500; positions in the table have 16 bits.
 pub const MAX_LAYERS: usize = 4096;

@@ -1,6 +1,7 @@
 //! Layers that are large, crafted, or given up.
 
 use super::*;
+use crate::rootfs::Room;
 use crate::rootfs::tests::toc;
 
 /// All that is known: what is visible, every name, every version.
