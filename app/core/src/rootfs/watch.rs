@@ -49,6 +49,13 @@ impl Watch {
             // All of an image without layers is known at once.
             (layers > 0 || of == 0).then_some(State { layers, over })
         });
+        if self.now.is_none() {
+            // Another job begins: what the one before was asked is answered by nobody.
+            *self = Watch {
+                at: self.at.take(),
+                ..Watch::default()
+            };
+        }
         self.next()
     }
 
@@ -159,6 +166,16 @@ mod tests {
         assert_eq!(told(&watch.answered(&sizes(""))), "", "it is late");
         assert_eq!(told(&watch.look_at(EntryPath::new("etc"))), "/etc");
         assert_eq!(told(&watch.answered(&sizes("etc"))), "");
+    }
+
+    #[test]
+    fn what_a_job_that_is_gone_was_asked_is_not_waited_for() {
+        let mut watch = Watch::default();
+        watch.look_at(EntryPath::ROOT);
+        let streams = |n| progress(n, 2, Phase::Streaming);
+        assert_eq!(told(&watch.follow(&streams(1))), "/ layers");
+        assert_eq!(told(&watch.follow(&streams(0))), "");
+        assert_eq!(told(&watch.follow(&streams(1))), "/ layers");
     }
 
     #[test]
