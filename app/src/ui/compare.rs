@@ -69,7 +69,7 @@ pub fn Compare() -> impl IntoView {
         !both.get() && !Which::BOTH.into_iter().any(problem)
     });
     view! {
-        <div class="stack compare sizes">
+        <div class="stack compare sizes" class:one=move || path.with(Option::is_some)>
             <h1><bdi>{live(heading)}</bdi></h1>
             <Chooser/>
             <div class="two">

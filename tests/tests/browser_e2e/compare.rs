@@ -4,9 +4,9 @@ use layerscope_tests::{
     browser::{Browser, Options},
     corpus::{
         gz,
-        push::{NewLayer, Pusher, digest, media},
+        push::{NewLayer, digest, media},
         rawtar::{Header, Tar},
-        registry::{Auth, Registry, docker_registry},
+        registry::Registry,
     },
     net,
     page::Page,
@@ -14,6 +14,7 @@ use layerscope_tests::{
 };
 use serde_json::json;
 
+use crate::root::{own_registry, small_layer};
 use crate::{assert_text, stage};
 
 const STATUS: &str =
@@ -82,14 +83,7 @@ fn version(number: i64) -> NewLayer {
 
 /// A registry with two versions that differ in known ways.
 fn two_versions(state: &std::path::Path) -> Option<(Registry, Proxy)> {
-    let Ok(binary) = docker_registry() else {
-        layerscope_tests::skipped("a registry of one's own", "no docker-registry");
-        return None;
-    };
-    let store = state.join("store");
-    std::fs::create_dir(&store).unwrap();
-    let registry = Registry::start(&binary, &store, state, "own", Auth::Anonymous).unwrap();
-    let pusher = Pusher::new(registry.direct_host());
+    let (registry, pusher) = own_registry(state)?;
     for number in [1, 2] {
         let layers = vec![base(), version(number)];
         let tag = format!("v{number}");
@@ -337,6 +331,53 @@ fn two_platforms_and_a_base() {
         &[],
     );
     browser.screenshot("compare-debian");
+    page.assert_clean();
+}
+
+/// The page stays smooth while two workers compare what they have.
+#[test]
+fn a_hundred_thousand_names() {
+    let Some(browser) = Browser::start() else {
+        return;
+    };
+    let state = tempfile::tempdir().unwrap();
+    let Some((registry, pusher)) = own_registry(state.path()) else {
+        return;
+    };
+    for (tag, layers) in [("nine", 0..9), ("ten", 1..10)] {
+        let layers = layers.map(|n| small_layer(n, 10_000)).collect();
+        net::wait(pusher.image("made/many", tag, "amd64", layers)).unwrap();
+    }
+    let proxy = Proxy::for_hosts(&[registry.host()]).unwrap();
+    let page = Page::new(&browser, &proxy);
+    let host = registry.host();
+    page.load_ready("#/help");
+    let since = browser.now();
+    page.go(&format!(
+        "#/compare/{host}/made/many:nine,{host}/made/many:ten"
+    ));
+    compared(&browser);
+    // Each layer has 9,000 names that the one before it has not, and 1,000 that it has: those of the
+    // last layer are other files.
+    assert_eq!(data(&browser, "by-layer"), "72000");
+    assert_eq!(
+        (data(&browser, "by-content"), data(&browser, "changed")),
+        ("1000".into(), "1000".into())
+    );
+    let removed: u32 = data(&browser, "removed").parse().unwrap();
+    assert!(removed >= 9_000, "{removed}");
+    browser.run(
+        "const box = document.querySelector('.changes .scroller'); box.scrollTop = box.scrollHeight",
+        &[],
+    );
+    browser.until(
+        "the last rows",
+        "return [...document.querySelectorAll('[data-change-path]')].some((row) =>
+             row.dataset.changePath.endsWith('file-090999'))",
+        &[],
+    );
+    let long = browser.long_tasks(since);
+    println!("two times 82,000 names: tasks over 50 ms {long:?}");
     page.assert_clean();
 }
 

@@ -458,7 +458,7 @@ pub(crate) fn own_registry(state: &std::path::Path) -> Option<(Registry, Pusher)
 }
 
 /// A layer of so many files, a tenth of which the next one has anew.
-fn small_layer(number: usize, files: usize) -> NewLayer {
+pub(crate) fn small_layer(number: usize, files: usize) -> NewLayer {
     let mut tar = Tar::new();
     let first = number * (files - files / 10);
     for i in first..first + files {

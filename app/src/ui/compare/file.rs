@@ -32,7 +32,7 @@ pub fn OneFile() -> impl IntoView {
     let all = move || at_path(app, None).href();
     view! {
         <section class="stack tight" data-section="file">
-            <p class="row"><a class="btn tiny" data-action="all-differences" href=all>"All differences"</a></p>
+            <div class="row"><a class="btn tiny" data-action="all-differences" href=all>"All differences"</a></div>
             {live(move || match sides.get() {
                 Some([Some(left), Some(right)]) => facts(app, &left, &right),
                 _ => ().into_any(),
@@ -241,7 +241,7 @@ fn binary(app: App, bytes: &Bytes) -> AnyView {
         <p class="small" data-outcome="bytes" data-first=at.to_string() role="status">
             "The contents differ, first at byte "{human::count(at)}". They are no text."
         </p>
-        <div class="two" data-content="bytes">
+        <div class="stack tight" data-content="bytes">
             {rows(Which::Left, &bytes.left)}
             {rows(Which::Right, &bytes.right)}
         </div>

@@ -2,6 +2,7 @@
 
 use layerscope_core::compare::files::{Content, Fate, Summary, Tally};
 use layerscope_core::compare::list::{ChangeRow, ListSpec, Only};
+use layerscope_core::compare::snapshot::Side;
 use layerscope_core::job::RowKind;
 use layerscope_core::path::visible;
 use layerscope_core::route::Route;
@@ -254,10 +255,7 @@ fn row_view(app: App, index: u32, row: Option<ChangeRow>) -> AnyView {
         }
         .into_any();
     };
-    let dir = |side: &Option<_>| {
-        let side: &Option<layerscope_core::compare::snapshot::Side> = side;
-        side.as_ref().is_some_and(|s| s.kind == RowKind::Dir)
-    };
+    let dir = |side: &Option<Side>| side.as_ref().is_some_and(|s| s.kind == RowKind::Dir);
     let (in_left, in_right) = (dir(&row.left), dir(&row.right));
     // A directory of one alone leads into that one.
     let to = match row.fate {
@@ -266,14 +264,15 @@ fn row_view(app: App, index: u32, row: Option<ChangeRow>) -> AnyView {
         _ => None,
     };
     let to = to.unwrap_or_else(|| at_path(app, Some(row.path.clone())));
-    let takes = |side: &Option<layerscope_core::compare::snapshot::Side>| {
-        side.as_ref().map_or(0, |s| s.takes())
-    };
-    let (from, into) = (takes(&row.left), takes(&row.right));
-    let size = match (row.fate, from == into) {
-        (Fate::Added | Fate::Removed, true) => String::new(),
-        (_, true) => human::size(into),
-        _ => growth(from, into),
+    let (from, into) = (row.left.as_ref(), row.right.as_ref());
+    let size = match (from, into) {
+        // A further name of a file takes no room; what it names is of that size all the same.
+        (Some(a), Some(b)) if a.size == b.size => b.is_file().then(|| human::size(b.size)),
+        (Some(a), Some(b)) => Some(growth(a.size, b.size)),
+        (a, b) => {
+            let takes = |side: Option<&Side>| side.map_or(0, Side::takes);
+            (takes(a) != takes(b)).then(|| growth(takes(a), takes(b)))
+        }
     };
     let is_dir = in_right || (in_left && row.right.is_none());
     let slash = if is_dir { "/" } else { "" };

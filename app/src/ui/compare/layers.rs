@@ -161,9 +161,9 @@ pub fn Layers() -> impl IntoView {
                 };
                 view! {
                     <tr class=class data-shared=word>
-                        <td class="nowrap">{i.map(|i| i + 1)}</td>
+                        <td class="place">{i.map(|i| i + 1)}</td>
                         <td class="break">{cell(i.and_then(|i| a.get(i)), &of_left)}</td>
-                        <td class="nowrap">{j.map(|j| j + 1)}</td>
+                        <td class="place">{j.map(|j| j + 1)}</td>
                         <td class="break">{cell(j.and_then(|j| b.get(j)), &of_right)}</td>
                         <td>{words}</td>
                     </tr>

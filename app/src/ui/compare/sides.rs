@@ -159,11 +159,12 @@ pub fn SideCard(which: Which) -> impl IntoView {
     let digest = move || {
         side.track();
         by_digest(app, which).map(|reference| {
-            let shown = reference.digest().map(|d| d.to_string());
-            let named = shown.clone();
+            let whole = reference.digest().map(|d| d.to_string());
+            let short = reference.digest().map(|d| d.short());
+            let title = whole.clone();
             view! {
                 <dt>"Manifest"</dt>
-                <dd><a class="digest" data-manifest=named href=Route::image(reference).href()>{shown}</a></dd>
+                <dd><a class="digest" data-manifest=whole title=title href=Route::image(reference).href()>{short}</a></dd>
             }
         })
     };
