@@ -335,7 +335,7 @@ impl<'a> Page<'a> {
             const text = document.querySelector('[data-content=text]');
             const lines = [...text.querySelectorAll(arguments[0])];
             return lines.length > 0
-                ? lines.map((line) => line.textContent.replace(/\\n$/, '')).join('\\n')
+                ? lines.map((line) => line.textContent.replace(/\\r?\\n$/, '')).join('\\n')
                 : text.textContent;";
         self.text_of(script, &[json!(css::LINE)])
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use axum::{Router, response::IntoResponse};
 use layerscope_tests::{
     browser::Browser,
-    corpus::{Corpus, registry::Auth},
+    corpus::{Corpus, edge, registry::Auth},
     net::{Server, wait},
     page::{Page, css, fs_route},
     proxy::Proxy,
@@ -168,7 +168,7 @@ fn a_registry_that_is_down() {
     kept(&browser);
     drop(registry);
     assert_eq!(page.load(&route), "error");
-    assert!(page.alert().contains("network"), "{}", page.alert());
+    assert!(page.alert().contains("no connection"), "{}", page.alert());
     assert_eq!(count(&browser, "[data-offline]"), 0);
     // Without any network it is shown.
     drop(site);
