@@ -33,6 +33,12 @@ use crate::room::Room;
 /// Rest after a failed accept (no file handles left): the next would fail as well.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 
+/// Bytes for a client that wait in the kernel, beside those on their way. The kernel says that there is
+/// room again when half of them are gone, or of its own limit (megabytes) a third, for which a slow
+/// client takes minutes: it would count as one that takes nothing.
+#[cfg(target_os = "linux")]
+const UNSENT_BYTES: u32 = 256 << 10;
+
 /// Serves until `stop` is done; then finishes what is under way, for a while.
 ///
 /// A forwarder's connections are those of many clients, and are not counted as one client's.
@@ -79,6 +85,8 @@ pub async fn serve(
             continue;
         }
         stream.set_nodelay(true).ok();
+        #[cfg(target_os = "linux")]
+        limit_unsent(&stream);
         let room = Room::default();
         let io = TokioIo::new(Patient::new(stream, limits.idle(), room.clone()));
         let connection = http1::Builder::new()
@@ -104,6 +112,15 @@ pub async fn serve(
         .is_err()
     {
         tracing::warn!("some downloads were still running");
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn limit_unsent(stream: &TcpStream) {
+    let socket = socket2::SockRef::from(stream);
+    // Without it a slow client is given up too early; all else works.
+    if let Err(error) = socket.set_tcp_notsent_lowat(UNSENT_BYTES) {
+        tracing::debug!(%error, "what waits for a client is not limited");
     }
 }
 
@@ -260,5 +277,40 @@ mod tests {
         assert_eq!(taken(Some(2000), 10).await, 10_000);
         assert_eq!(taken(Some(500), 10).await / 1000, 5);
         assert_eq!(taken(None, 61).await, 100);
+    }
+
+    /// However large the kernel's buffers are, what waits there is soon taken by a slow client: of a
+    /// client that takes 8 KiB a second half of it within the time for which it may take nothing.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn little_waits_in_the_kernel_for_a_client() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let far = TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        let (near, _) = listener.accept().await.unwrap();
+        let received = socket2::SockRef::from(&far).recv_buffer_size().unwrap();
+        let unlimited = fill(&near);
+        limit_unsent(&near);
+        assert_eq!(fill(&near), 0, "it has more than enough");
+        let far = TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        let (near, _) = listener.accept().await.unwrap();
+        limit_unsent(&near);
+        let limited = fill(&near);
+        assert!(limited < unlimited, "{limited} of {unlimited}");
+        assert!(limited <= received + 2 * UNSENT_BYTES as usize, "{limited}");
+        drop(far);
+    }
+
+    /// Writes until the socket is full.
+    #[cfg(target_os = "linux")]
+    fn fill(stream: &TcpStream) -> usize {
+        let mut all = 0;
+        while let Ok(n) = stream.try_write(&[7; 4096]) {
+            all += n;
+        }
+        all
     }
 }

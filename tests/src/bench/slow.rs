@@ -93,7 +93,8 @@ impl Clients {
 }
 
 async fn client(target: &Target, blob: &[u8], stop: &AtomicBool, tally: &Tally, seed: u64) {
-    let mut chance = Noise(seed + 1);
+    // Far from the next client's: the first numbers of near seeds are near.
+    let mut chance = Noise((seed + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     while !stop.load(Ordering::Relaxed) {
         // Not all at their beginnings and ends at the same time.
         let sips = 1 + chance.next_u64() % MAX_SIPS;
