@@ -61,6 +61,10 @@ pub(crate) fn assert_nothing_sent(browser: &Browser, host: &StaticHost) {
         let mut words = request.split(' ');
         let (method, target) = (words.next(), words.next().unwrap_or_default());
         assert_eq!(method, Some("GET"), "{request}");
+        // Whether its own server is a proxy too, which says nothing of what is opened.
+        if target == "/api/v1/info" {
+            continue;
+        }
         let name = target.strip_prefix("/look/inside/").unwrap_or("nowhere");
         // Neither a query nor a reference to anything that was opened.
         assert!(name.is_empty() || dist.join(name).is_file(), "{request}");
