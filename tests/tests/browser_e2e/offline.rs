@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use axum::{Router, response::IntoResponse};
 use layerscope_tests::{
     browser::Browser,
-    corpus::{Corpus, registry::Auth},
+    corpus::{Corpus, edge, registry::Auth},
     net::{Server, wait},
     page::{Page, css, fs_route},
     proxy::Proxy,
@@ -35,7 +35,7 @@ fn seen_yesterday() {
     let page = Page::new(&browser, &proxy);
     let image = corpus.image("made/tree");
     let layer = &image.layers[0];
-    let path = "usr/share/d05/f00004.txt";
+    let path = edge::NEEDLE;
     let content = corpus.extract(layer, path).unwrap();
     let route = format!("#/image/{}/made/tree:latest", corpus.anonymous.host());
     page.load_ready(&route);
@@ -116,7 +116,7 @@ fn what_is_private_is_not_kept() {
         return;
     };
     let page = Page::new(&browser, &proxy);
-    let path = "usr/share/d05/f00004.txt";
+    let path = edge::NEEDLE;
     let layer = &corpus.image("made/tree").layers[0].digest;
     let content = corpus
         .extract(&corpus.image("made/tree").layers[0], path)
@@ -179,7 +179,8 @@ fn a_registry_that_is_down() {
     kept(&browser);
     drop(registry);
     assert_eq!(page.load(&route), "error");
-    assert!(page.alert().contains("network"), "{}", page.alert());
+    let alert = page.alert();
+    assert!(alert.contains("Nothing answers"), "{alert}");
     assert_eq!(count(&browser, "[data-offline]"), 0);
     // Without any network it is shown.
     drop(site);
