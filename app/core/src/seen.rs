@@ -35,6 +35,15 @@ pub fn may_keep(status: u16, headers: &Headers) -> bool {
     matches!(status, 200 | 206) && fits && !forbidden
 }
 
+/// How many bytes the answer to a request for a part has. Whoever asked for it reads so many, and
+/// does not wait for the end. None where that has to be waited for.
+pub fn expected_len(request: &HttpRequest, status: u16) -> Option<usize> {
+    let range = request.header("range").filter(|_| status == 206)?;
+    let (start, last) = range.strip_prefix("bytes=")?.split_once('-')?;
+    let (start, last) = (start.parse::<u64>().ok()?, last.parse::<u64>().ok()?);
+    usize::try_from(last.checked_sub(start)?.checked_add(1)?).ok()
+}
+
 /// The beginning of a record, which the body follows.
 pub fn head(status: u16, headers: &Headers) -> Vec<u8> {
     let mut head = status.to_string();
@@ -178,6 +187,21 @@ mod tests {
         assert!(!may_keep(401, &Headers::new()));
         assert!(may_keep(200, &with("content-length", "1048576")));
         assert!(!may_keep(200, &with("content-length", "1048577")));
+    }
+
+    #[test]
+    fn a_part_is_whole_when_its_last_byte_is_here() {
+        let len = |range: &str, status| {
+            expected_len(&HttpRequest::get(BLOB).with_header("range", range), status)
+        };
+        assert_eq!(len("bytes=10-19", 206), Some(10));
+        assert_eq!(len("bytes=0-0", 206), Some(1));
+        // The whole in place of a part, and what has no end.
+        for (range, status) in [("bytes=10-19", 200), ("bytes=10-", 206), ("bytes=9-3", 206)] {
+            assert_eq!(len(range, status), None, "{range}");
+        }
+        assert_eq!(len("bytes=0-18446744073709551615", 206), None);
+        assert_eq!(expected_len(&HttpRequest::get(BLOB), 206), None);
     }
 
     #[test]

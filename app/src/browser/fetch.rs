@@ -214,11 +214,14 @@ impl Body for FetchBody {
             return Ok(None);
         }
         let piece = field("value")?.unchecked_into::<Uint8Array>().to_vec();
-        if keeping
-            .as_mut()
-            .is_some_and(|keeping| !keeping.push(&piece))
-        {
-            *keeping = None;
+        match keeping.as_mut().map(|keeping| keeping.push(&piece)) {
+            None | Some(seen::Kept::Coming) => {}
+            Some(seen::Kept::TooLong) => *keeping = None,
+            Some(seen::Kept::Whole) => {
+                if let Some(whole) = keeping.take() {
+                    whole.end();
+                }
+            }
         }
         Ok(Some(piece))
     }

@@ -55,6 +55,18 @@ pub struct Keeping {
     key: String,
     record: Vec<u8>,
     room: usize,
+    /// Bytes that are still to come, where that is known.
+    left: Option<usize>,
+}
+
+/// How an answer stands.
+pub(super) enum Kept {
+    /// More of it is to come, or its end.
+    Coming,
+    /// All of it is here.
+    Whole,
+    /// It is longer than what is kept.
+    TooLong,
 }
 
 impl Keeping {
@@ -65,17 +77,22 @@ impl Keeping {
             key,
             record: seen::head(status, headers),
             room: MAX_BYTES,
+            left: seen::expected_len(request, status),
         })
     }
 
-    /// Takes a piece; false if it has become too long.
-    pub(super) fn push(&mut self, piece: &[u8]) -> bool {
-        let Some(left) = self.room.checked_sub(piece.len()) else {
-            return false;
+    /// Takes a piece.
+    pub(super) fn push(&mut self, piece: &[u8]) -> Kept {
+        let Some(room) = self.room.checked_sub(piece.len()) else {
+            return Kept::TooLong;
         };
-        self.room = left;
+        self.room = room;
         self.record.extend_from_slice(piece);
-        true
+        self.left = self.left.map(|left| left.saturating_sub(piece.len()));
+        match self.left {
+            Some(0) => Kept::Whole,
+            _ => Kept::Coming,
+        }
     }
 
     /// The answer has ended.

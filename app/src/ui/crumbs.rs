@@ -32,8 +32,9 @@ pub fn Crumbs() -> impl IntoView {
             match r.local_id() {
                 Some(id) => {
                     let local = app.state.local;
-                    let unnamed =
-                        matches!(r, Route::Fs { digest, .. } if local.is_unnamed(id, digest));
+                    // Before it is open nobody knows.
+                    let unnamed = !local.is_open(id)
+                        || matches!(r, Route::Fs { digest, .. } if local.is_unnamed(id, digest));
                     on_disk(trail, id, local.name(id), unnamed)
                 }
                 None => trail,

@@ -17,7 +17,7 @@ const KEYS: [(&str, &str); 6] = [
 #[component]
 pub fn Help() -> impl IntoView {
     view! {
-        <div class="prose stack">
+        <div class="prose stack help">
             <h1>"Help"</h1>
             <section class="stack tight">
                 <h2>"What happens when you open something"</h2>

@@ -86,7 +86,7 @@ fn every_row() {
     check("/local/x1/");
     check(&format!("/local/x1/image/{D}?platform=linux/amd64"));
     check(&format!("/local/x1/fs/{D}/etc/passwd!/b?lines=3&q=%C3%A9"));
-    check(&format!("/local/x1/blob/{D}?mt=a%2Fb"));
+    check(&format!("/local/x1/blob/{D}?mt=a/b"));
     check(&format!("/local/x1/layers/{D}/etc"));
 }
 
