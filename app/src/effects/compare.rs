@@ -1,17 +1,17 @@
 //! Two images side by side: their manifests, their root file systems in a worker each, and what is
 //! carried from one worker to the other.
 
+mod contents;
+mod file;
+
 use std::rc::Rc;
 use std::sync::Arc;
 
-use layerscope_core::compare::ask::{
-    CompareAnswer, CompareAsk, FileAnswer, FileContent, Hashed, Raw,
-};
+use layerscope_core::compare::ask::{CompareAnswer, CompareAsk};
 use layerscope_core::compare::files::Summary;
 use layerscope_core::compare::list::ListSpec;
 use layerscope_core::job::{Access, Event, LayerSource, Phase, Request, SociIndex};
 use layerscope_core::manifest::{Descriptor, Platform};
-use layerscope_core::path::EntryPath;
 use layerscope_core::reference::{ManifestRef, Reference, Repository};
 use layerscope_core::registry::client::Fetched;
 use layerscope_core::rootfs::ask::{RootAnswer, RootAsk};
@@ -22,7 +22,7 @@ use leptos::prelude::*;
 use super::{Effects, Inner, image, local, login, root};
 use crate::browser::prefs;
 use crate::state::Load;
-use crate::state::compare::{OneFile, Outcome, Reading, Which};
+use crate::state::compare::{Outcome, Which};
 use crate::state::layer::ROOT_TYPE;
 
 /// No read of a file has this id: those count up from 1.
@@ -31,10 +31,6 @@ const ASK: u32 = 0;
 const AUTO_BYTES: u64 = 8 << 20;
 /// The same as files.
 const AUTO_FILES: u32 = 2000;
-/// Bytes of a file that is read whole, though it is not shown, to tell whether it differs.
-const MAX_HASHED: u64 = 64 << 20;
-/// The number of the one file among those that are hashed: no change has it.
-const ONE_FILE: u32 = u32::MAX;
 
 /// Loads two images; the same two in another way.
 pub(super) fn load(inner: &Rc<Inner>, route: &Route, same: bool) {
@@ -54,13 +50,13 @@ pub(super) fn load(inner: &Rc<Inner>, route: &Route, same: bool) {
         if state.set_spec(list.clone()) {
             ask_rows(inner);
         }
-        show_file(inner, path.as_ref());
+        file::show(inner, path.as_ref());
         return;
     }
     state.begin([left.clone(), right.clone()], list.clone());
     inner.listener.set(Some(on_event));
     if let Some(path) = path {
-        state.set_file(Some(new_file(path)));
+        state.set_file(Some(file::new(path)));
     }
     for (which, reference, platform) in [
         (Which::Left, left, left_platform),
@@ -234,7 +230,7 @@ fn on_done(inner: &Inner, which: Which) {
     ask(inner, which, CompareAsk::Installed);
     if state.both_done() {
         ask(inner, Which::Right, CompareAsk::Snapshot);
-        ask_file(inner);
+        file::ask_both(inner);
     }
 }
 
@@ -252,13 +248,15 @@ fn on_answer(inner: &Rc<Inner>, which: Which, answer: CompareAnswer) {
             state.take_rows(&spec, total, start, rows);
             ask_rows(inner);
         }
-        CompareAnswer::Unread(files) => on_unread(inner, files),
-        CompareAnswer::Hashes(hashes) => on_hashes(inner, which, hashes),
+        CompareAnswer::Unread(files) => contents::on_unread(inner, files),
+        CompareAnswer::Hashes(hashes) => contents::on_hashes(inner, which, hashes),
         CompareAnswer::Installed(installed) => {
             state.set_installed(which, Load::Ready(Arc::new(installed)));
         }
-        CompareAnswer::File(file) => on_file(inner, which, file),
-        CompareAnswer::Contents(compared) => settle(inner, Outcome::Differ(Arc::new(compared))),
+        CompareAnswer::File(file) => file::on_answer(inner, which, file),
+        CompareAnswer::Contents(compared) => {
+            file::settle(inner, Outcome::Differ(Arc::new(compared)))
+        }
     }
 }
 
@@ -291,187 +289,10 @@ fn on_summary(inner: &Rc<Inner>, summary: Summary) {
             && summary.unread.bytes <= AUTO_BYTES
             && summary.unread.files <= AUTO_FILES =>
         {
-            read(inner, summary.unread.files);
+            contents::read(inner, summary.unread.files);
         }
         None => {}
     }
-}
-
-/// Begins to read what is not known to be the same.
-fn read(inner: &Inner, of: u32) {
-    if of == 0 {
-        return;
-    }
-    inner.state.compare.set_reading(Some(Reading {
-        of,
-        ..Reading::default()
-    }));
-    ask(inner, Which::Left, CompareAsk::Unread { from: 0 });
-}
-
-/// The next files to read.
-fn on_unread(inner: &Inner, files: Vec<(u32, u32, u32)>) {
-    let state = inner.state.compare;
-    let Some(mut reading) = state.files().with_untracked(|f| f.reading.clone()) else {
-        return; // given up
-    };
-    if files.is_empty() {
-        return state.set_reading(None);
-    }
-    let of = |entry: fn(&(u32, u32, u32)) -> u32| files.iter().map(|f| (f.0, entry(f))).collect();
-    ask(inner, Which::Left, CompareAsk::Hash(of(|f| f.1)));
-    ask(inner, Which::Right, CompareAsk::Hash(of(|f| f.2)));
-    reading.batch = files;
-    reading.hashes = [None, None];
-    state.set_reading(Some(reading));
-}
-
-fn on_hashes(inner: &Inner, which: Which, hashes: Vec<(u32, Hashed)>) {
-    let state = inner.state.compare;
-    if let [(ONE_FILE, hash)] = hashes[..] {
-        return on_file_hash(inner, which, hash);
-    }
-    let Some(mut reading) = state.files().with_untracked(|f| f.reading.clone()) else {
-        return; // given up
-    };
-    reading.hashes[which as usize] = Some(hashes);
-    let [Some(left), Some(right)] = &reading.hashes else {
-        return state.set_reading(Some(reading));
-    };
-    let digest = |hashes: &[(u32, Hashed)], at: u32| {
-        let found = hashes.iter().find(|(number, _)| *number == at);
-        found.and_then(|(_, hash)| *hash)
-    };
-    let batch = &reading.batch;
-    let settled = batch
-        .iter()
-        .map(|(at, ..)| (*at, digest(left, *at), digest(right, *at)))
-        .collect();
-    reading.done = reading.done.saturating_add(batch.len() as u32); // some hundred
-    reading.from = batch.last().map_or(reading.from, |(at, ..)| at + 1);
-    (reading.batch, reading.hashes) = (Vec::new(), [None, None]);
-    state.set_reading(Some(reading));
-    ask(inner, Which::Left, CompareAsk::Settle(settled));
-}
-
-fn new_file(path: &EntryPath) -> OneFile {
-    OneFile {
-        path: path.clone(),
-        outcome: Load::Loading,
-        ..OneFile::default()
-    }
-}
-
-/// Shows a path of both, or none.
-fn show_file(inner: &Inner, path: Option<&EntryPath>) {
-    let state = inner.state.compare;
-    let shown = state
-        .file()
-        .with_untracked(|f| f.as_ref().map(|f| f.path.clone()));
-    if shown.as_ref() == path {
-        return;
-    }
-    state.set_file(path.map(new_file));
-    if state.both_done() {
-        ask_file(inner);
-    }
-}
-
-fn ask_file(inner: &Inner) {
-    let file = inner.state.compare.file();
-    if let Some(path) = file.with_untracked(|f| f.as_ref().map(|f| f.path.clone())) {
-        for which in Which::BOTH {
-            ask(inner, which, CompareAsk::File(path.clone()));
-        }
-    }
-}
-
-/// Changes the file that is shown, if one is.
-fn with_file(inner: &Inner, change: impl FnOnce(&mut OneFile)) -> Option<OneFile> {
-    let state = inner.state.compare;
-    let mut file = state.file().get_untracked()?;
-    change(&mut file);
-    state.set_file(Some(file.clone()));
-    Some(file)
-}
-
-fn settle(inner: &Inner, outcome: Outcome) {
-    with_file(inner, |file| file.outcome = Load::Ready(outcome));
-}
-
-fn on_file(inner: &Inner, which: Which, answer: FileAnswer) {
-    let same = |f: &Option<OneFile>| f.as_ref().is_some_and(|f| f.path == answer.path);
-    if !inner.state.compare.file().with_untracked(same) {
-        return; // of a file that was left
-    }
-    let answer = Arc::new(answer);
-    let file = with_file(inner, |file| file.sides[which as usize] = Some(answer));
-    let Some(OneFile {
-        sides: [Some(left), Some(right)],
-        ..
-    }) = file
-    else {
-        return;
-    };
-    match next(&left, &right) {
-        Next::Settled(outcome) => settle(inner, outcome),
-        Next::Hash(entries) => {
-            for (which, entry) in Which::BOTH.into_iter().zip(entries) {
-                ask(inner, which, CompareAsk::Hash(vec![(ONE_FILE, entry)]));
-            }
-        }
-        Next::Compare(left, right) => {
-            ask(inner, Which::Left, CompareAsk::Contents { left, right });
-        }
-    }
-}
-
-/// What to do with a path that is known of both.
-enum Next {
-    Settled(Outcome),
-    /// By these entries of both.
-    Hash([u32; 2]),
-    Compare(Raw, Raw),
-}
-
-fn next(left: &FileAnswer, right: &FileAnswer) -> Next {
-    match (&left.content, &right.content) {
-        (FileContent::Failed(why), _) | (_, FileContent::Failed(why)) => {
-            Next::Settled(Outcome::Failed(why.clone()))
-        }
-        (FileContent::None, FileContent::None) => Next::Settled(Outcome::Nothing),
-        (FileContent::Whole(a), FileContent::Whole(b)) if a == b => Next::Settled(Outcome::Same),
-        (FileContent::Whole(a), FileContent::Whole(b)) => Next::Compare(a.clone(), b.clone()),
-        (FileContent::Whole(a), FileContent::None) => Next::Compare(a.clone(), Raw::default()),
-        (FileContent::None, FileContent::Whole(b)) => Next::Compare(Raw::default(), b.clone()),
-        (FileContent::Large, FileContent::Large) => match (&left.side, &right.side) {
-            (Some(a), Some(b)) if a.size == b.size && a.size <= MAX_HASHED => {
-                Next::Hash([a.ordinal, b.ordinal])
-            }
-            (Some(a), Some(b)) if a.size == b.size => Next::Settled(Outcome::TooLarge),
-            _ => Next::Settled(Outcome::Large),
-        },
-        (FileContent::Large, _) | (_, FileContent::Large) => Next::Settled(Outcome::Large),
-    }
-}
-
-fn on_file_hash(inner: &Inner, which: Which, hash: Hashed) {
-    let file = with_file(inner, |file| file.hashes[which as usize] = Some(hash));
-    let Some(OneFile {
-        hashes: [Some(left), Some(right)],
-        ..
-    }) = file
-    else {
-        return;
-    };
-    settle(
-        inner,
-        match left.zip(right) {
-            None => Outcome::Failed("one of the two files could not be read".to_owned()),
-            Some((a, b)) if a == b => Outcome::Same,
-            Some(_) => Outcome::Large,
-        },
-    );
 }
 
 impl Effects {
@@ -488,19 +309,6 @@ impl Effects {
                 ask(inner, Which::Left, CompareAsk::Rows { spec, start, end });
             }
         });
-    }
-
-    /// Reads the contents that nothing cheaper tells apart.
-    pub fn read_contents(self) {
-        self.with(|inner| {
-            let summary = inner.state.compare.files().with_untracked(|f| f.summary);
-            read(inner, summary.map_or(0, |s| s.unread.files));
-        });
-    }
-
-    /// Gives that up; what was read so far stays.
-    pub fn stop_reading_contents(self) {
-        self.with(|inner| inner.state.compare.set_reading(None));
     }
 
     /// Stops reading the layers of both.

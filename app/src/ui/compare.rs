@@ -1,6 +1,7 @@
 //! Two images side by side: sizes, configuration, history, layers, files, packages; or one file of
 //! both.
 
+mod contents;
 mod documents;
 mod file;
 mod files;
