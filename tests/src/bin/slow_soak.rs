@@ -31,7 +31,7 @@ const BLOB: usize = 16 << 20;
 const MAX_PER_STREAM: u64 = 64 << 10;
 /// Part of the time that passes before growth is measured: clients that leave and come stir what the
 /// first ones have laid out in order.
-const WARM_UP_SHARE: u32 = 4;
+const WARM_UP_SHARE: u32 = 2;
 /// What the proxy may have grown by after that, while the clients stayed: its allocator is not exact.
 const MAX_GROWTH: u64 = 8 << 20;
 /// Files and sockets that may still be open when the clients have gone.
