@@ -115,6 +115,19 @@ pub fn basic_header(credentials: &Credentials) -> String {
     format!("Basic {}", STANDARD.encode(pair))
 }
 
+/// What the proxy is asked. A type of its own: what writes any JSON is more for the worker to load.
+#[derive(serde::Serialize)]
+struct ProxyAsk<'a> {
+    registry: &'a Registry,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repository: Option<&'a str>,
+    scope: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    username: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    password: Option<&'a str>,
+}
+
 /// Asks the proxy for a token. Credentials are in the body, never in an address.
 pub fn proxy_request(
     base: &str,
@@ -123,19 +136,19 @@ pub fn proxy_request(
     scopes: &[String],
     credentials: Option<&Credentials>,
 ) -> HttpRequest {
-    let mut body = serde_json::json!({ "registry": registry, "scope": scopes });
-    if let Some(repository) = repository {
-        body["repository"] = repository.path().into();
-    }
-    if let Some(c) = credentials {
-        body["username"] = c.username.as_str().into();
-        body["password"] = c.password.as_str().into();
-    }
+    let body = ProxyAsk {
+        registry,
+        repository: repository.map(Repository::path),
+        scope: scopes,
+        username: credentials.map(|c| c.username.as_str()),
+        password: credentials.map(|c| c.password.as_str()),
+    };
     HttpRequest {
         method: Method::Post,
         url: super::endpoint::proxy_url(base, "token", &[]),
         headers: vec![("content-type".into(), "application/json".into())],
-        body: Some(body.to_string().into_bytes()),
+        // Texts alone: that always works.
+        body: serde_json::to_vec(&body).ok(),
         fresh: false,
         private: true,
     }
