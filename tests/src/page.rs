@@ -209,7 +209,7 @@ impl<'a> Page<'a> {
         self.browser.click(&format!("[data-layer='{digest}'] a"));
         self.browser.until(
             "the layer's route",
-            "return document.documentElement.dataset.route?.startsWith('/fs/')",
+            "return document.documentElement.dataset.route?.includes('/fs/')",
             &[],
         );
         self.ready();
