@@ -28,12 +28,8 @@ pub(super) fn load(
     let itself = inner.clone();
     let (repository, digest) = (repository.clone(), digest.clone());
     inner.spawn(async move {
-        let mut bytes = itself.client.blob(&repository, &digest, MAX_BLOB).await;
-        if let Err(error) = &bytes
-            && itself.turns_after(repository.registry(), error).await
-        {
-            bytes = itself.client.blob(&repository, &digest, MAX_BLOB).await;
-        }
+        let ask = async || itself.client.blob(&repository, &digest, MAX_BLOB).await;
+        let bytes = itself.by_either_way(repository.registry(), ask).await;
         state.set(match bytes {
             Ok(bytes) => {
                 if !is_config {

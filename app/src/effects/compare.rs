@@ -10,20 +10,18 @@ use std::sync::Arc;
 use layerscope_core::compare::ask::{CompareAnswer, CompareAsk};
 use layerscope_core::compare::files::Summary;
 use layerscope_core::compare::list::ListSpec;
-use layerscope_core::job::{Access, Event, LayerSource, Phase, Request, SociIndex};
+use layerscope_core::job::{Event, Phase, Request};
 use layerscope_core::manifest::{Descriptor, Platform};
 use layerscope_core::reference::{ManifestRef, Reference, Repository};
 use layerscope_core::registry::client::Fetched;
 use layerscope_core::rootfs::ask::{RootAnswer, RootAsk};
 use layerscope_core::route::Route;
 use layerscope_core::view::problem::Problem;
-use leptos::prelude::*;
 
-use super::{Effects, Inner, image, local, login, root};
+use super::{Effects, Inner, image, layer, root};
 use crate::browser::prefs;
 use crate::state::Load;
 use crate::state::compare::{Outcome, Which};
-use crate::state::layer::ROOT_TYPE;
 
 /// No read of a file has this id: those count up from 1.
 const ASK: u32 = 0;
@@ -78,13 +76,8 @@ async fn load_side(
     let state = inner.state.compare;
     let repository = reference.repository();
     let by = reference.manifest();
-    let mut answer = inner.client.manifest(repository, &by).await;
-    if let Err(error) = &answer
-        && inner.turns_after(repository.registry(), error).await
-    {
-        answer = inner.client.manifest(repository, &by).await;
-    }
-    let top = match answer {
+    let ask = async || inner.client.manifest(repository, &by).await;
+    let top = match inner.by_either_way(repository.registry(), ask).await {
         Ok(top) => Arc::new(top),
         Err(error) => {
             return state.update_side(which, |s| s.top = Load::Failed((&error).into()));
@@ -143,38 +136,9 @@ fn open_root(
     manifest: &Fetched,
     layers: &[Descriptor],
 ) {
-    let size = layers
-        .iter()
-        .fold(0, |sum: u64, d| sum.saturating_add(d.size));
-    let source = LayerSource {
-        endpoint: inner.client.endpoint(repository.registry()),
-        repository: repository.clone(),
-        digest: manifest.digest.clone(),
-        size: (size > 0).then_some(size),
-        media_type: Some(ROOT_TYPE.to_owned()),
-        annotations: Vec::new(),
-        manifest: Some(manifest.digest.clone()),
-        soci: SociIndex::Unknown,
-        given: None,
-        whole: false,
-        again: false,
-        unnamed: false,
-        trade: inner.state.shell.trade().get_untracked(),
-    };
-    let access = Access {
-        authorization: inner.client.authorization(repository),
-        ..login::access(inner, repository.registry())
-    };
-    let sources: Vec<LayerSource> = layers
-        .iter()
-        .map(|d| {
-            let mut source = root::layer_of(&source, d);
-            local::describe(inner, &mut source);
-            source
-        })
-        .collect();
-    let job = inner.pool.open_root(source, &sources, access);
-    inner.background.borrow_mut().retain(|j| *j != job);
+    let digest = &manifest.digest;
+    let source = root::source_of(inner, repository, digest, Some(digest.clone()), layers);
+    let job = layer::start(inner, &source, layers);
     inner.beside.borrow_mut().push(job);
     inner
         .state

@@ -51,13 +51,8 @@ pub(super) fn load(
     inner.spawn(async move {
         let repository = reference.repository();
         let by = reference.manifest();
-        let mut answer = itself.client.manifest(repository, &by).await;
-        if let Err(error) = &answer
-            && itself.turns_after(repository.registry(), error).await
-        {
-            answer = itself.client.manifest(repository, &by).await;
-        }
-        match answer {
+        let ask = async || itself.client.manifest(repository, &by).await;
+        match itself.by_either_way(repository.registry(), ask).await {
             Ok(top) => {
                 let top = Arc::new(top);
                 if !reference.registry().is_local() {

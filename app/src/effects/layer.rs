@@ -104,8 +104,8 @@ pub(super) fn look_at(
     post(inner, state.look_at(spec));
 }
 
-/// Opens a layer, or the layers of an image together.
-pub(super) fn begin(inner: &Inner, source: LayerSource, layers: Arc<[Descriptor]>) {
+/// Starts a layer's job, or that of the layers of an image together.
+pub(super) fn start(inner: &Inner, source: &LayerSource, layers: &[Descriptor]) -> JobId {
     let repository = &source.repository;
     let access = Access {
         authorization: inner.client.authorization(repository),
@@ -115,16 +115,17 @@ pub(super) fn begin(inner: &Inner, source: LayerSource, layers: Arc<[Descriptor]
     let job = match is_root {
         false => inner.pool.open(source.clone(), access),
         true => {
-            let sources = layers.iter().map(|d| {
-                let mut source = root::layer_of(&source, d);
-                local::describe(inner, &mut source);
-                source
-            });
-            let sources: Vec<LayerSource> = sources.collect();
+            let sources = root::sources_of(inner, source, layers);
             inner.pool.open_root(source.clone(), &sources, access)
         }
     };
     inner.background.borrow_mut().retain(|j| *j != job);
+    job
+}
+
+/// Opens a layer, or the layers of an image together.
+pub(super) fn begin(inner: &Inner, source: LayerSource, layers: Arc<[Descriptor]>) {
+    let job = start(inner, &source, &layers);
     let opened = Opened {
         job,
         source,

@@ -42,14 +42,15 @@ fn pages(inner: &Rc<Inner>, mut cursor: Option<String>, limit: usize) {
     state.begin_page();
     inner.spawn(async move {
         for page in 1..=limit {
-            let mut answer = one_page(&itself, cursor.as_deref()).await;
             let place = itself.state.shell.place();
             let registry = place.with_untracked(|p| p.route.registry().cloned());
-            if let (Err(error), Some(registry), None) = (&answer, registry, &cursor)
-                && itself.turns_after(&registry, error).await
-            {
-                answer = one_page(&itself, None).await;
-            }
+            let answer = match (registry, &cursor) {
+                (Some(registry), None) => {
+                    let ask = async || one_page(&itself, None).await;
+                    itself.by_either_way(&registry, ask).await
+                }
+                (_, cursor) => one_page(&itself, cursor.as_deref()).await,
+            };
             match answer {
                 Ok(came) => {
                     cursor.clone_from(&came.next);

@@ -14,7 +14,7 @@ use layerscope_core::route::Route;
 use layerscope_core::view::problem::Problem;
 use leptos::prelude::*;
 
-use super::{Effects, Inner, layer};
+use super::{Effects, Inner, layer, local};
 use crate::state::layer::ROOT_TYPE;
 
 /// No read of a file has this id: those count up from 1.
@@ -56,13 +56,7 @@ pub(super) fn load(
     let itself = inner.clone();
     let (repository, digest) = (repository.clone(), digest.clone());
     inner.spawn(async move {
-        let mut layers = layers_of(&itself, &repository, digest.clone()).await;
-        if let Err(problem) = &layers
-            && itself.turns(repository.registry(), &problem.code).await
-        {
-            layers = layers_of(&itself, &repository, digest.clone()).await;
-        }
-        match layers {
+        match layers_of(&itself, &repository, digest.clone()).await {
             Ok((manifest, layers)) => {
                 begin(&itself, &repository, &digest, Some(manifest), layers);
             }
@@ -79,7 +73,8 @@ async fn layers_of(
 ) -> Result<(Digest, Vec<Descriptor>), Problem> {
     let fetch = async |digest: Digest| {
         let by = ManifestRef::Digest(digest);
-        inner.client.manifest(repository, &by).await
+        let ask = async || inner.client.manifest(repository, &by).await;
+        inner.by_either_way(repository.registry(), ask).await
     };
     let mut fetched = fetch(digest).await.map_err(|e| Problem::from(&e))?;
     if let Document::Index(index) = &fetched.document
@@ -127,7 +122,7 @@ pub(super) fn layers_in(document: &Document) -> Result<Vec<Descriptor>, Problem>
 }
 
 /// One of the layers of a root file system.
-pub(super) fn layer_of(root: &LayerSource, d: &Descriptor) -> LayerSource {
+fn layer_of(root: &LayerSource, d: &Descriptor) -> LayerSource {
     LayerSource {
         digest: d.digest.clone(),
         // Nothing is known of one that is named by its digest alone.
@@ -138,14 +133,29 @@ pub(super) fn layer_of(root: &LayerSource, d: &Descriptor) -> LayerSource {
     }
 }
 
-/// `manifest`: that of the image whose layers they are, if it is known.
-fn begin(
-    inner: &Rc<Inner>,
+/// What is told of each of the layers that are opened together.
+pub(super) fn sources_of(
+    inner: &Inner,
+    root: &LayerSource,
+    layers: &[Descriptor],
+) -> Vec<LayerSource> {
+    let described = layers.iter().map(|d| {
+        let mut source = layer_of(root, d);
+        local::describe(inner, &mut source);
+        source
+    });
+    described.collect()
+}
+
+/// What the layers of a root file system have in common. `manifest`: that of the image whose layers
+/// they are, if it is known.
+pub(super) fn source_of(
+    inner: &Inner,
     repository: &Repository,
     digest: &Digest,
     manifest: Option<Digest>,
-    layers: Vec<Descriptor>,
-) {
+    layers: &[Descriptor],
+) -> LayerSource {
     // What its page has found out of it.
     let soci = inner
         .origins
@@ -153,16 +163,14 @@ fn begin(
         .values()
         .find(|origin| Some(&origin.manifest) == manifest.as_ref())
         .map_or(SociIndex::Unknown, |origin| origin.soci.clone());
-    let source = LayerSource {
+    let size = layers
+        .iter()
+        .fold(0_u64, |sum, d| d.size.saturating_add(sum));
+    LayerSource {
         endpoint: inner.client.endpoint(repository.registry()),
         repository: repository.clone(),
         digest: digest.clone(),
-        size: Some(
-            layers
-                .iter()
-                .fold(0_u64, |sum, d| d.size.saturating_add(sum)),
-        )
-        .filter(|size| *size > 0),
+        size: (size > 0).then_some(size),
         media_type: Some(ROOT_TYPE.to_owned()),
         annotations: Vec::new(),
         manifest,
@@ -172,7 +180,17 @@ fn begin(
         again: false,
         trade: inner.state.shell.trade().get_untracked(),
         unnamed: false,
-    };
+    }
+}
+
+fn begin(
+    inner: &Rc<Inner>,
+    repository: &Repository,
+    digest: &Digest,
+    manifest: Option<Digest>,
+    layers: Vec<Descriptor>,
+) {
+    let source = source_of(inner, repository, digest, manifest, &layers);
     layer::begin(inner, source, Arc::from(layers));
     show(inner, false);
 }

@@ -170,9 +170,16 @@ impl Inner {
         true
     }
 
-    /// The same, by the error.
-    pub(super) async fn turns_after(&self, registry: &Registry, error: &RegistryError) -> bool {
-        self.turns(registry, &Problem::from(error).code).await
+    /// Asks a registry; once more, if its failure lets it be asked another way.
+    pub(super) async fn by_either_way<T>(
+        &self,
+        registry: &Registry,
+        ask: impl AsyncFn() -> Result<T, RegistryError>,
+    ) -> Result<T, RegistryError> {
+        match ask().await {
+            Err(error) if self.turns(registry, &Problem::from(&error).code).await => ask().await,
+            answer => answer,
+        }
     }
 }
 
