@@ -46,8 +46,7 @@ impl Inner {
             Some(others) => others.open_files(self, dropped),
             None => {
                 self.dropped.replace(Some(dropped));
-                let needs = Needs::Others;
-                self.fetch(self.claim_layer_page(needs), self.claim_other_pages(needs));
+                self.fetch(self.claim(Needs::Others));
             }
         }
     }

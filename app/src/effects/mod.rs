@@ -284,10 +284,10 @@ impl Inner {
             false => Needs::of(&route),
         };
         // Before the place is known: nobody may take an earlier failure for one of this place.
-        let (layer, others) = (self.claim_layer_page(needs), self.claim_other_pages(needs));
+        let claimed = self.claim(needs);
         self.state.shell.enter(route, canonical);
         self.load_if_here();
-        self.fetch(layer, others);
+        self.fetch(claimed);
         self.prefetch(needs);
     }
 

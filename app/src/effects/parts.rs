@@ -18,6 +18,12 @@ const PREFETCH_AFTER: Duration = Duration::from_millis(200);
 /// The same after a link into a layer, whose listing is there by then if it is stored.
 const PREFETCH_BEHIND_LAYER: Duration = Duration::from_secs(1);
 
+/// Parts of the program that somebody has to fetch.
+pub(super) struct Claimed {
+    layer: bool,
+    others: bool,
+}
+
 impl Inner {
     /// The part of the program that has a layer's page, if it is here.
     pub(super) fn layer_page(&self) -> Option<LayerPage> {
@@ -44,21 +50,17 @@ impl Inner {
         }
     }
 
-    /// True if a layer's page is needed and has to be fetched, which counts as begun then.
-    pub(super) fn claim_layer_page(&self, needs: Needs) -> bool {
+    /// Which parts are needed and have to be fetched; they count as begun then.
+    pub(super) fn claim(&self, needs: Needs) -> Claimed {
         let shell = self.state.shell;
-        let claimed = needs >= Needs::Layer && shell.layer_page().with_untracked(is_missing);
-        if claimed {
+        let claimed = Claimed {
+            layer: needs >= Needs::Layer && shell.layer_page().with_untracked(is_missing),
+            others: needs >= Needs::Others && shell.other_pages().with_untracked(is_missing),
+        };
+        if claimed.layer {
             shell.set_layer_page(Load::Loading);
         }
-        claimed
-    }
-
-    /// True if the other pages are needed and have to be fetched, which counts as begun then.
-    pub(super) fn claim_other_pages(&self, needs: Needs) -> bool {
-        let shell = self.state.shell;
-        let claimed = needs >= Needs::Others && shell.other_pages().with_untracked(is_missing);
-        if claimed {
+        if claimed.others {
             shell.set_other_pages(Load::Loading);
         }
         claimed
@@ -77,17 +79,13 @@ impl Inner {
         let inner = self.clone();
         spawn_local(async move {
             timer::sleep(after).await;
-            let needs = Needs::Others;
-            inner.fetch(
-                inner.claim_layer_page(needs),
-                inner.claim_other_pages(needs),
-            );
+            inner.fetch(inner.claim(Needs::Others));
         });
     }
 
     /// Fetches the parts that were claimed, side by side; then starts what the route of that moment
     /// needs.
-    pub(super) fn fetch(self: &Rc<Self>, layer: bool, others: bool) {
+    pub(super) fn fetch(self: &Rc<Self>, Claimed { layer, others }: Claimed) {
         let parts = self.parts;
         if layer {
             let inner = self.clone();
