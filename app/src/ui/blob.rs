@@ -9,7 +9,7 @@ use layerscope_core::path::{EntryPath, visible};
 use layerscope_core::route::{Render, Route};
 use layerscope_core::view::command;
 use layerscope_core::view::human;
-use layerscope_core::view::json::{Context, Filter};
+use layerscope_core::view::json::{self, Context};
 use leptos::prelude::*;
 
 use crate::ui::widget::live::{When, live};
@@ -21,7 +21,7 @@ use super::widget::copy::CopyButton;
 use super::widget::details::Details;
 use super::widget::document::JsonDocument;
 use super::widget::hex::{Bytes, HexView};
-use super::widget::json::lines;
+use super::widget::json::MAX_PRETTY;
 use super::widget::problem::ProblemPanel;
 use super::widget::skeleton::Skeleton;
 use super::widget::text::TextView;
@@ -118,9 +118,7 @@ fn Content(bytes: Arc<[u8]>) -> impl IntoView {
         image: None,
         now_s: None,
     });
-    let has_json = context
-        .as_ref()
-        .is_some_and(|c| lines(&bytes, c, &Filter::default()).is_some());
+    let has_json = context.is_some() && bytes.len() <= MAX_PRETTY && json::is_json(&bytes);
     let filter = Memo::new(move |_| match route.get() {
         Route::Blob { filter, .. } => filter.unwrap_or_default(),
         _ => String::new(),

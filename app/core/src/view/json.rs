@@ -14,7 +14,7 @@ mod nested;
 mod tree;
 
 pub use filter::{Filter, FilterError, MAX_FILTER};
-pub use nested::MAX_NESTED;
+pub use nested::{MAX_NESTED, base64};
 
 pub(super) use links::web_address;
 
@@ -170,6 +170,11 @@ pub enum JsonError {
     /// Deeper than [`MAX_JSON_DEPTH`].
     #[error("it is nested more than {MAX_JSON_DEPTH} deep")]
     TooDeep,
+}
+
+/// Whether a document can be shown as JSON.
+pub fn is_json(bytes: &[u8]) -> bool {
+    tree::validated(bytes).and_then(tree::parse).is_ok()
 }
 
 /// Makes lines of a JSON document.

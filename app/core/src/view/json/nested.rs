@@ -45,7 +45,7 @@ pub(super) fn find(raw: &str) -> Option<Inside> {
         return None;
     }
     let text = value_of(raw)?;
-    let bytes = decode(&text)?;
+    let bytes = base64(&text)?;
     let first = bytes.iter().find(|b| !b.is_ascii_whitespace());
     matches!(first, Some(b'{' | b'[')).then_some(Inside {
         bytes,
@@ -53,13 +53,14 @@ pub(super) fn find(raw: &str) -> Option<Inside> {
     })
 }
 
-/// Base64 in either alphabet, with padding or without.
-fn decode(text: &str) -> Option<Vec<u8>> {
+/// What base64 stands for, in either alphabet, with padding or without, white space in it or not.
+pub fn base64(text: &str) -> Option<Vec<u8>> {
     const CONFIG: GeneralPurposeConfig =
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
-    let alphabet = match text.contains(['-', '_']) {
+    let plain: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+    let alphabet = match plain.contains(['-', '_']) {
         true => &URL_SAFE,
         false => &STANDARD,
     };
-    GeneralPurpose::new(alphabet, CONFIG).decode(text).ok()
+    GeneralPurpose::new(alphabet, CONFIG).decode(plain).ok()
 }

@@ -232,6 +232,15 @@ fn is_bounded() {
         );
     }
     assert!(view(b"\"\xff\"", &c).is_err());
+    // The same without making lines.
+    let documents = [
+        nested(MAX_JSON_DEPTH),
+        nested(MAX_JSON_DEPTH + 2),
+        "{".into(),
+    ];
+    for text in documents {
+        assert_eq!(is_json(text.as_bytes()), view(text.as_bytes(), &c).is_ok());
+    }
 }
 
 /// The links in the lines of documents inside of a document.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::ViewError;
 use std::cell::RefCell;
 
-use layerscope_core::view::json::Link;
+use layerscope_core::view::json::{Link, base64};
 
 use crate::model::{Block, Cell, Section, View};
 use crate::source::Source;
@@ -152,19 +152,4 @@ fn purl_page(purl: &str) -> Option<String> {
         Link::Url(url) => Some(url),
         Link::Route(_) => None,
     }
-}
-
-/// Base64 in either alphabet, with padding or without.
-fn base64(text: &str) -> Option<Vec<u8>> {
-    use base64::Engine;
-    use base64::alphabet::{STANDARD, URL_SAFE};
-    use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-    const CONFIG: GeneralPurposeConfig =
-        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
-    let plain: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
-    let alphabet = match plain.contains(['-', '_']) {
-        true => &URL_SAFE,
-        false => &STANDARD,
-    };
-    GeneralPurpose::new(alphabet, CONFIG).decode(plain).ok()
 }
