@@ -6,7 +6,6 @@ use layerscope_tests::{
         gz,
         push::{NewLayer, digest, media},
         rawtar::{Header, Tar},
-        registry::Registry,
     },
     net,
     page::Page,
@@ -14,7 +13,7 @@ use layerscope_tests::{
 };
 use serde_json::json;
 
-use crate::root::{own_registry, small_layer};
+use crate::root::{OwnRegistry, own_registry, small_layer};
 use crate::{assert_text, stage};
 
 const STATUS: &str =
@@ -82,8 +81,8 @@ fn version(number: i64) -> NewLayer {
 }
 
 /// A registry with two versions that differ in known ways.
-fn two_versions(state: &std::path::Path) -> Option<(Registry, Proxy)> {
-    let (registry, pusher) = own_registry(state)?;
+fn two_versions() -> Option<(OwnRegistry, Proxy)> {
+    let (registry, pusher) = own_registry()?;
     for number in [1, 2] {
         let layers = vec![base(), version(number)];
         let tag = format!("v{number}");
@@ -164,8 +163,7 @@ fn what_changed_between_two_tags() {
     let Some(browser) = Browser::start() else {
         return;
     };
-    let state = tempfile::tempdir().unwrap();
-    let Some((registry, proxy)) = two_versions(state.path()) else {
+    let Some((registry, proxy)) = two_versions() else {
         return;
     };
     let page = Page::new(&browser, &proxy);
@@ -248,8 +246,7 @@ fn one_path_of_every_kind() {
     let Some(browser) = Browser::start() else {
         return;
     };
-    let state = tempfile::tempdir().unwrap();
-    let Some((registry, proxy)) = two_versions(state.path()) else {
+    let Some((registry, proxy)) = two_versions() else {
         return;
     };
     let page = Page::new(&browser, &proxy);
@@ -340,8 +337,7 @@ fn a_hundred_thousand_names() {
     let Some(browser) = Browser::start() else {
         return;
     };
-    let state = tempfile::tempdir().unwrap();
-    let Some((registry, pusher)) = own_registry(state.path()) else {
+    let Some((registry, pusher)) = own_registry() else {
         return;
     };
     for (tag, layers) in [("nine", 0..9), ("ten", 1..10)] {
@@ -395,8 +391,7 @@ fn narrow_and_dark() {
         "Emulation.setDeviceMetricsOverride",
         json!({"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": false}),
     );
-    let state = tempfile::tempdir().unwrap();
-    let Some((registry, proxy)) = two_versions(state.path()) else {
+    let Some((registry, proxy)) = two_versions() else {
         return;
     };
     let page = Page::new(&browser, &proxy);

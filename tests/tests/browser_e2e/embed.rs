@@ -57,16 +57,22 @@ fn until_told(browser: &Browser, kind: &str, part: &str) -> Value {
     serde_json::from_str(text.as_str().unwrap()).unwrap()
 }
 
+/// The example page, open and heard by the proxy's app in its frame.
+fn heard(browser: &Browser) -> (Server, Proxy) {
+    let host = example();
+    let origin = format!("http://localhost:{}", host.addr().port());
+    let proxy = Proxy::start(&["--embed-origin", &origin]).unwrap();
+    browser.goto(&format!("{origin}/?app={}/", proxy.base()));
+    until_told(browser, "welcome", "build");
+    (host, proxy)
+}
+
 #[test]
 fn an_example_page_speaks_with_its_frame() {
     let Some(browser) = Browser::start() else {
         return;
     };
-    let host = example();
-    let origin = format!("http://localhost:{}", host.addr().port());
-    let proxy = Proxy::start(&["--embed-origin", &origin]).unwrap();
-    browser.goto(&format!("{origin}/?app={}/", proxy.base()));
-    until_told(&browser, "welcome", "build");
+    let _running = heard(&browser);
     // It goes where it is told, and says what is there.
     browser.click("#open button");
     let image = until_told(&browser, "selected", "\"image\"");
@@ -132,11 +138,7 @@ fn an_element_that_is_moved_goes_on() {
     let Some(browser) = Browser::start() else {
         return;
     };
-    let host = example();
-    let origin = format!("http://localhost:{}", host.addr().port());
-    let proxy = Proxy::start(&["--embed-origin", &origin]).unwrap();
-    browser.goto(&format!("{origin}/?app={}/", proxy.base()));
-    until_told(&browser, "welcome", "build");
+    let _running = heard(&browser);
     let answers = browser.run_async(
         "const frame = document.querySelector('layer-scope');
          await frame.ready;

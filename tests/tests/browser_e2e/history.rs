@@ -30,8 +30,7 @@ fn a_history_and_where_the_environment_leads() {
     let Some(browser) = Browser::start() else {
         return;
     };
-    let state = tempfile::tempdir().unwrap();
-    let Some((registry, pusher)) = own_registry(state.path()) else {
+    let Some((registry, pusher)) = own_registry() else {
         return;
     };
     let base = Tar::new()

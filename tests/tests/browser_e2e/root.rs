@@ -20,6 +20,7 @@ use layerscope_tests::{
     proxy::Proxy,
 };
 use serde_json::json;
+use tempfile::TempDir;
 
 use crate::large::without_long_tasks;
 use crate::{assert_text, count, narrow_stage, stage};
@@ -424,14 +425,13 @@ fn a_layer_is_missing() {
     let Some(browser) = Browser::start() else {
         return;
     };
-    let state = tempfile::tempdir().unwrap();
-    let Some((registry, pusher)) = own_registry(state.path()) else {
+    let Some((registry, pusher)) = own_registry() else {
         return;
     };
     let layers = (0..3).map(|n| small_layer(n, 10)).collect();
     let image = net::wait(pusher.image("made/three", "latest", "amd64", layers)).unwrap();
     let hex = image.layers[1].digest.trim_start_matches("sha256:");
-    let store = state.path().join("store/docker/registry/v2");
+    let store = registry.state.path().join("store/docker/registry/v2");
     std::fs::remove_dir_all(store.join("blobs/sha256").join(&hex[..2]).join(hex)).unwrap();
     let link = store.join("repositories/made/three/_layers/sha256");
     std::fs::remove_dir_all(link.join(hex)).unwrap();
@@ -444,17 +444,32 @@ fn a_layer_is_missing() {
     assert_eq!(browser.violations(), [""; 0]);
 }
 
-/// A registry over a store of one's own, and what pushes into it.
-pub(crate) fn own_registry(state: &std::path::Path) -> Option<(Registry, Pusher)> {
+/// A registry over a store of its own.
+pub(crate) struct OwnRegistry {
+    // Stopped before its store goes.
+    registry: Registry,
+    state: TempDir,
+}
+
+impl OwnRegistry {
+    /// Its host with the port.
+    pub(crate) fn host(&self) -> String {
+        self.registry.host()
+    }
+}
+
+/// A registry over a store of its own, and what pushes into it.
+pub(crate) fn own_registry() -> Option<(OwnRegistry, Pusher)> {
     let Ok(binary) = docker_registry() else {
         layerscope_tests::skipped("a registry of one's own", "no docker-registry");
         return None;
     };
-    let store = state.join("store");
+    let state = tempfile::tempdir().unwrap();
+    let store = state.path().join("store");
     std::fs::create_dir(&store).unwrap();
-    let registry = Registry::start(&binary, &store, state, "own", Auth::Anonymous).unwrap();
+    let registry = Registry::start(&binary, &store, state.path(), "own", Auth::Anonymous).unwrap();
     let pusher = Pusher::new(registry.direct_host());
-    Some((registry, pusher))
+    Some((OwnRegistry { registry, state }, pusher))
 }
 
 /// A layer of so many files, a tenth of which the next one has anew.
@@ -482,8 +497,7 @@ fn a_hundred_thousand_entries_of_ten_layers() {
     let Some(browser) = Browser::start() else {
         return;
     };
-    let state = tempfile::tempdir().unwrap();
-    let Some((registry, pusher)) = own_registry(state.path()) else {
+    let Some((registry, pusher)) = own_registry() else {
         return;
     };
     let layers = (0..10).map(|n| small_layer(n, 10_000)).collect();
