@@ -7,7 +7,8 @@ use leptos::prelude::*;
 use super::live::{When, live};
 
 use super::badge::VerifiedBadge;
-use crate::ui::app;
+use crate::effects::Effects;
+use crate::ui::{App, app};
 
 /// The bar and its line. Its height stays the same when the bar goes.
 #[component]
@@ -63,41 +64,17 @@ pub fn LayerProgress() -> impl IntoView {
                     <VerifiedBadge level=level/>
                 </When>
                 <When when=move || by_publisher.get()>
-                    <button
-                        type="button"
-                        class="btn tiny"
-                        on:click=move |_| app.effects.read_whole_layer()
-                    >
-                        "Read the whole layer to verify it"
-                    </button>
+                    {act(app, "Read the whole layer to verify it", Effects::read_whole_layer)}
                 </When>
                 <When when=move || running.get()>
                     <span>{live(move || progress.with(|p| streaming(p, size())))}</span>
-                    <button
-                        type="button"
-                        class="btn tiny"
-                        on:click=move |_| app.effects.cancel_layer()
-                    >
-                        "Cancel"
-                    </button>
+                    {act(app, "Cancel", Effects::cancel_layer)}
                 </When>
                 <When when=move || progress.with(|p| p.waiting)>
-                    <button
-                        type="button"
-                        class="btn tiny"
-                        on:click=move |_| app.effects.go_on_with_layer()
-                    >
-                        "Read it here"
-                    </button>
+                    {act(app, "Read it here", Effects::go_on_with_layer)}
                 </When>
                 <When when=move || can_go_on.get()>
-                    <button
-                        type="button"
-                        class="btn tiny"
-                        on:click=move |_| app.effects.go_on_with_layer()
-                    >
-                        "Go on"
-                    </button>
+                    {act(app, "Go on", Effects::go_on_with_layer)}
                 </When>
             </div>
             {live(move || interrupted.get().map(|text| view! { <p class="muted" role="status" data-interrupted="true">{text}</p> }))}
@@ -227,4 +204,11 @@ fn finished(p: &Progress) -> String {
         _ => {}
     }
     parts.join(" · ")
+}
+
+/// A button for something that can be done with the layer.
+fn act(app: App, label: &'static str, act: fn(Effects)) -> impl IntoView {
+    view! {
+        <button type="button" class="btn tiny" on:click=move |_| act(app.effects)>{label}</button>
+    }
 }
