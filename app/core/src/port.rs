@@ -66,6 +66,17 @@ impl HttpRequest {
         }
     }
 
+    /// A POST of something that is for who is asked alone: what is posted here has secrets in it.
+    pub fn post(url: impl Into<String>, media_type: &str, body: Vec<u8>) -> HttpRequest {
+        HttpRequest {
+            method: Method::Post,
+            body: Some(body),
+            private: true,
+            ..HttpRequest::get(url)
+        }
+        .with_header("content-type", media_type)
+    }
+
     /// The same with one more header.
     #[must_use]
     pub fn with_header(mut self, name: &str, value: impl Into<String>) -> HttpRequest {

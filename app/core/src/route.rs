@@ -459,21 +459,7 @@ impl Route {
     pub fn registry(&self) -> Option<&Registry> {
         match self {
             Route::Repo { registry, .. } | Route::Namespace { registry, .. } => Some(registry),
-            Route::Image { reference, .. } | Route::Search { reference, .. } => {
-                Some(reference.registry())
-            }
-            Route::Compare { left, .. } => Some(left.registry()),
-            Route::Blob { repository, .. }
-            | Route::Referrers { repository, .. }
-            | Route::Fs { repository, .. }
-            | Route::Layers { repository, .. }
-            | Route::Size { repository, .. }
-            | Route::Sizes { repository, .. } => Some(repository.registry()),
-            Route::Start
-            | Route::Local { .. }
-            | Route::Settings
-            | Route::Help
-            | Route::Invalid { .. } => None,
+            other => other.repository().map(Repository::registry),
         }
     }
 }

@@ -23,6 +23,11 @@ pub use build::ArchiveBuilder;
 pub use error::ArchiveError;
 pub use read::{HeldReader, PIECE_BYTES};
 
+/// Whether a file begins like an archive that is no tar: zip, ar, cpio.
+pub(crate) fn is_marked(head: &[u8]) -> bool {
+    zip::is_zip(head) || cpio::is_cpio(head) || head.starts_with(ar::MAGIC)
+}
+
 use std::collections::HashMap;
 use std::ops::Range;
 use std::rc::Rc;

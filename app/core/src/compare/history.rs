@@ -29,13 +29,8 @@ pub fn steps(left: &ImageConfig, right: &ImageConfig, layers: (usize, usize)) ->
 }
 
 fn same(a: &HistoryEntry, b: &HistoryEntry) -> bool {
-    let says = |h: &HistoryEntry| {
-        (
-            h.created_by.clone(),
-            h.comment.clone(),
-            h.author.clone(),
-            h.empty_layer,
-        )
-    };
-    says(a) == says(b)
+    a.created_by == b.created_by
+        && a.comment == b.comment
+        && a.author == b.author
+        && a.empty_layer == b.empty_layer
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::files::{Change, Comparison, Content, Facets, Fate};
 use super::snapshot::Side;
 use crate::path::EntryPath;
+use crate::view::listing::Pattern;
 
 /// Rows told at once: far more than a screen has.
 pub const MAX_ROWS: u32 = 512;
@@ -104,15 +105,7 @@ impl List {
 }
 
 fn make(comparison: &Comparison, spec: &ListSpec) -> Vec<u32> {
-    let capital = spec.query.bytes().any(|b| b.is_ascii_uppercase());
-    let query = spec.query.as_bytes();
-    let named = |path: &[u8]| {
-        query.is_empty()
-            || match capital {
-                true => memchr::memmem::find(path, query).is_some(),
-                false => memchr::memmem::find(&path.to_ascii_lowercase(), query).is_some(),
-            }
-    };
+    let mut pattern = Pattern::text(spec.query.as_bytes());
     let listed = |change: &Change| match (spec.only, change.fate()) {
         (_, Fate::Same) => false,
         (Only::All, _) => true,
@@ -124,7 +117,7 @@ fn make(comparison: &Comparison, spec: &ListSpec) -> Vec<u32> {
     let changes = comparison.changes();
     let mut rows: Vec<u32> = (0_u32..)
         .zip(changes)
-        .filter(|(_, change)| listed(change) && named(&change.path))
+        .filter(|(_, change)| listed(change) && pattern.matches(&change.path))
         .map(|(at, _)| at)
         .collect();
     if spec.by_growth {

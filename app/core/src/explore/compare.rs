@@ -11,13 +11,13 @@ use crate::compare::snapshot::{self, Snapshot};
 use crate::compare::text;
 use crate::path::EntryPath;
 use crate::rootfs::RootFs;
-use crate::rootfs::packages::{self, APK_INSTALLED, DPKG_STATUS, DPKG_STATUS_D, Packages, RPM};
+use crate::rootfs::packages::{self, Packages, RPM};
 use crate::view::problem::Problem;
 
 use super::hash_files::hash;
 use super::job_state::Job;
 use super::ports::Ports;
-use super::root::read_whole;
+use super::root::{Part, database, read_whole};
 
 /// Files that are hashed between two answers, so that the page can say how far it is and give up.
 const BATCH_FILES: usize = 400;
@@ -116,12 +116,6 @@ async fn file<P: Ports>(job: &Job<P>, path: EntryPath) -> FileAnswer {
     }
 }
 
-/// A file of a package database.
-enum Database {
-    Dpkg,
-    Apk,
-}
-
 /// Reads what is installed, without the lists of what belongs to each.
 async fn installed<P: Ports>(job: &Job<P>) -> InstalledAnswer {
     let mut answer = InstalledAnswer::default();
@@ -133,15 +127,16 @@ async fn installed<P: Ports>(job: &Job<P>) -> InstalledAnswer {
         let root = merged.root();
         let mut at = RPM.iter();
         answer.rpm = at.any(|path| packages::file_at(root, path).is_some());
-        databases(root)
+        database(root)
     };
     let mut packages = Packages::default();
     // The owners of files are nobody's question here.
     let nothing = RootFs::new();
-    for (kind, ordinal) in files {
-        match (read_whole(job, ordinal).await, kind) {
-            (Ok(bytes), Database::Dpkg) => packages.add_dpkg_status(&bytes),
-            (Ok(bytes), Database::Apk) => packages.add_apk(&nothing, &bytes),
+    let is_list = |part: &Part| matches!(part, Part::DpkgList(_));
+    for (part, ordinal) in files.into_iter().filter(|(part, _)| !is_list(part)) {
+        match (read_whole(job, ordinal).await, part) {
+            (Ok(bytes), Part::Apk) => packages.add_apk(&nothing, &bytes),
+            (Ok(bytes), _) => packages.add_dpkg_status(&bytes),
             (Err(error), _) => {
                 answer.problem = Some(Problem::from(&error).cause);
                 break;
@@ -156,22 +151,4 @@ async fn installed<P: Ports>(job: &Job<P>) -> InstalledAnswer {
     });
     answer.packages = all.collect();
     answer
-}
-
-fn databases(root: &RootFs) -> Vec<(Database, u32)> {
-    let mut out = Vec::new();
-    let status = packages::file_at(root, DPKG_STATUS);
-    out.extend(status.map(|ordinal| (Database::Dpkg, ordinal)));
-    for ordinal in packages::files_in(root, DPKG_STATUS_D) {
-        let path = root.toc().path(ordinal).unwrap_or_default();
-        let name = path.rsplit(|b| *b == b'/').next().unwrap_or_default();
-        if packages::dpkg_list(name).is_none() {
-            out.push((Database::Dpkg, ordinal));
-        }
-    }
-    let apk = APK_INSTALLED
-        .iter()
-        .find_map(|path| packages::file_at(root, path));
-    out.extend(apk.map(|ordinal| (Database::Apk, ordinal)));
-    out
 }

@@ -13,23 +13,25 @@ use crate::layer_index::ReadError;
 use super::error::ExploreError;
 use super::job_state::Job;
 use super::ports::Ports;
-use super::read::{self, open_by};
-use super::root::NO_READ;
+use super::read::{self, NO_READ, open_by};
 
 /// Plain bytes between two files that are unpacked along rather than left out: a new start costs a
 /// request and, on average, half of what is between two checkpoints.
 const GAP: u64 = 256 * 1024;
 
+/// A file's number, and its entry in the root file system.
+type Numbered = (u32, u32);
+
 /// Files of one layer that have the same place in it; all but one are hard links.
 struct Wanted {
     range: Range<u64>,
-    numbers: Vec<u32>,
+    files: Vec<Numbered>,
 }
 
-/// Hashes files: each has a number, and its entry in the root file system.
-pub(super) async fn hash<P: Ports>(job: &Job<P>, files: &[(u32, u32)]) -> Vec<(u32, Hashed)> {
+/// Hashes files.
+pub(super) async fn hash<P: Ports>(job: &Job<P>, files: &[Numbered]) -> Vec<(u32, Hashed)> {
     let mut out = Vec::new();
-    let mut layers: BTreeMap<usize, BTreeMap<(u64, u64), Vec<u32>>> = BTreeMap::new();
+    let mut layers: BTreeMap<usize, BTreeMap<(u64, u64), Vec<Numbered>>> = BTreeMap::new();
     let mut alone = Vec::new();
     let parts = job.parts();
     for (number, ordinal) in files {
@@ -42,15 +44,15 @@ pub(super) async fn hash<P: Ports>(job: &Job<P>, files: &[(u32, u32)]) -> Vec<(u
         match place {
             Some((part, range)) => {
                 let layer = layers.entry(part).or_default();
-                layer.entry(range).or_default().push(*number);
+                layer.entry(range).or_default().push((*number, *ordinal));
             }
             None => alone.push((*number, *ordinal)),
         }
     }
     for (part, wanted) in layers {
-        let wanted = wanted.into_iter().map(|((start, end), numbers)| Wanted {
+        let wanted = wanted.into_iter().map(|((start, end), files)| Wanted {
             range: start..end,
-            numbers,
+            files,
         });
         for run in runs(wanted) {
             let hashed = match parts.get(part) {
@@ -62,21 +64,19 @@ pub(super) async fn hash<P: Ports>(job: &Job<P>, files: &[(u32, u32)]) -> Vec<(u
                 // Such a layer can only be read file by file.
                 Err(ExploreError::Read(ReadError::NotAvailable { .. })) => Vec::new(),
                 Err(_) => {
-                    let numbers = run.iter().flat_map(|wanted| &wanted.numbers);
-                    out.extend(numbers.map(|number| (*number, None)));
+                    let files = run.iter().flat_map(|wanted| &wanted.files);
+                    out.extend(files.map(|(number, _)| (*number, None)));
                     continue;
                 }
             };
             for (at, wanted) in run.iter().enumerate() {
                 match hashed.get(at) {
                     Some(digest) => {
-                        out.extend(wanted.numbers.iter().map(|number| (*number, Some(*digest))));
+                        let files = wanted.files.iter();
+                        out.extend(files.map(|(number, _)| (*number, Some(*digest))));
                     }
                     // It may be one that lies in pieces, which only a read of the file puts together.
-                    None => {
-                        let of = |number: &u32| files.iter().find(|(n, _)| n == number).copied();
-                        alone.extend(wanted.numbers.iter().filter_map(of));
-                    }
+                    None => alone.extend(&wanted.files),
                 }
             }
         }
@@ -143,26 +143,11 @@ async fn hash_run<P: Ports>(job: &Job<P>, run: &[Wanted]) -> Result<Vec<[u8; 32]
 
 /// The digest of one file, read by itself.
 async fn hash_one<P: Ports>(job: &Job<P>, ordinal: u32) -> Result<[u8; 32], ExploreError> {
-    let part = job.part_of(ordinal);
-    let (job, ordinal) = match &part {
-        Some((part, ordinal)) => (&**part, *ordinal),
-        None => (job, ordinal),
-    };
     let mut hasher = Sha256::new();
-    let mut at = 0;
-    loop {
-        let (opened, turn) = read::open(job, ordinal, at, u64::MAX).await?;
-        let (end, total) = (opened.range.end, opened.total);
-        let mut take = |piece: &[u8]| {
-            hasher.update(piece);
-            Ok(())
-        };
-        read::pump(job, NO_READ, opened, &mut take).await?;
-        drop(turn);
-        // One plan gives only so many zeros of a sparse file.
-        if end >= total || end == at {
-            return Ok(hasher.finalize().into());
-        }
-        at = end;
-    }
+    let mut take = |piece: &[u8]| {
+        hasher.update(piece);
+        Ok(())
+    };
+    read::pump_whole(job, ordinal, u64::MAX, &mut take).await?;
+    Ok(hasher.finalize().into())
 }

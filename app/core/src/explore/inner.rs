@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::archive::{Archive, ArchiveBuilder, ArchiveError, ArchiveKind, HeldReader};
 use crate::archive::{MAX_DEPTH, MAX_HELD_BYTES};
 use crate::decode;
-use crate::job::{Phase, ReadId, Verified};
+use crate::job::{Phase, Verified};
 use crate::layer_index::{Compression, Damage, ReadError, ReadPlan};
 use crate::path::EntryPath;
 use crate::toc::Toc;
@@ -15,9 +15,6 @@ use super::job_state::Job;
 use super::ports::{FileError, Ports};
 use super::read;
 use super::session::Inner;
-
-/// The page asks for no read of this id.
-const NO_READ: ReadId = 0;
 
 /// An archive that is held; what the session needs of it.
 pub(super) trait Held {
@@ -108,7 +105,7 @@ pub(super) async fn open<P: Ports>(
             job.tick();
             Ok(())
         };
-        let pumped = read::pump(outer, NO_READ, opened, &mut take).await;
+        let pumped = read::pump(outer, read::NO_READ, opened, &mut take).await;
         drop(turn);
         if let Some(error) = failed {
             return Err(error.into());

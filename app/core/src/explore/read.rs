@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::archive::HeldReader;
+use crate::archive::{ArchiveError, HeldReader};
 use crate::job::{Event, ReadId, Verified};
 use crate::layer_index::{EntryReader, Progress, ReadError};
 use crate::view::problem::Problem;
@@ -26,6 +26,9 @@ const DRAINED: u64 = 256 * 1024;
 const WRITE_CHUNK: usize = 1024 * 1024;
 /// How often a download says how far it is, in milliseconds.
 pub(super) const TELL_EVERY_MS: f64 = 100.0;
+
+/// What is read for other reasons than a read of the page.
+pub(super) const NO_READ: ReadId = 0;
 
 /// A file, or part of one, that is about to be read.
 pub(super) struct Opened {
@@ -220,6 +223,38 @@ pub(super) async fn open_by<'a, P: Ports>(
                 None => freed.await,
             },
         }
+    }
+}
+
+/// Gives all bytes of a file to `take`, in order, also of one that lies in a layer of a root.
+///
+/// # Errors
+/// It has more than `limit` bytes, or cannot be read.
+pub(super) async fn pump_whole<P: Ports>(
+    job: &Job<P>,
+    ordinal: u32,
+    limit: u64,
+    take: &mut Take<'_>,
+) -> Result<(), ExploreError> {
+    let part = job.part_of(ordinal);
+    let (job, ordinal) = match &part {
+        Some((part, ordinal)) => (&**part, *ordinal),
+        None => (job, ordinal),
+    };
+    let mut at = 0;
+    loop {
+        let (opened, turn) = open(job, ordinal, at, u64::MAX).await?;
+        let (end, total) = (opened.range.end, opened.total);
+        if total > limit {
+            return Err(ArchiveError::TooLarge { limit }.into());
+        }
+        pump(job, NO_READ, opened, take).await?;
+        drop(turn);
+        // One plan gives only so many zeros of a sparse file.
+        if end >= total || end == at {
+            return Ok(());
+        }
+        at = end;
     }
 }
 

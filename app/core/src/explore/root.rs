@@ -11,7 +11,6 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::task::Poll;
 
-use crate::archive::ArchiveError;
 use crate::job::{Access, Event, Found, LayerSource, Phase, ReadId, Row, Target, ViewInfo};
 use crate::job::{Verified, ViewMode};
 use crate::path::EntryPath;
@@ -406,11 +405,9 @@ fn gather<P: Ports>(job: &Job<P>) {
 
 /// Bytes of one of a package database's files; Debian's largest is some MiB.
 const MAX_DATABASE: u64 = 64 << 20;
-/// What is read here was asked for by no read of the page.
-pub(super) const NO_READ: ReadId = 0;
 
 /// What a file of a package database is.
-enum Part {
+pub(super) enum Part {
     DpkgStatus,
     DpkgList(Vec<u8>),
     Apk,
@@ -453,7 +450,7 @@ async fn packages<P: Ports>(job: &Job<P>) -> PackagesAnswer {
 }
 
 /// The files of all package databases: stanzas before lists, lists in the archive's order.
-fn database(root: &RootFs) -> Vec<(Part, u32)> {
+pub(super) fn database(root: &RootFs) -> Vec<(Part, u32)> {
     let name = |ordinal: u32| {
         let path = root.toc().path(ordinal).unwrap_or_default();
         let at = path.iter().rposition(|b| *b == b'/').map_or(0, |at| at + 1);
@@ -479,37 +476,18 @@ fn database(root: &RootFs) -> Vec<(Part, u32)> {
     out
 }
 
-/// All bytes of a file.
+/// All bytes of a file of a package database.
 pub(super) async fn read_whole<P: Ports>(
     job: &Job<P>,
     ordinal: u32,
 ) -> Result<Vec<u8>, ExploreError> {
-    let part = job.part_of(ordinal);
-    let (job, ordinal) = match &part {
-        Some((part, ordinal)) => (&**part, *ordinal),
-        None => (job, ordinal),
-    };
     let mut bytes = Vec::new();
-    loop {
-        let at = bytes.len() as u64;
-        let (opened, turn) = read::open(job, ordinal, at, u64::MAX).await?;
-        let total = opened.total;
-        if total > MAX_DATABASE {
-            return Err(ArchiveError::TooLarge {
-                limit: MAX_DATABASE,
-            }
-            .into());
-        }
-        let mut take = |piece: &[u8]| {
-            bytes.extend_from_slice(piece);
-            Ok(())
-        };
-        read::pump(job, NO_READ, opened, &mut take).await?;
-        drop(turn);
-        if bytes.len() as u64 >= total || bytes.len() as u64 == at {
-            return Ok(bytes);
-        }
-    }
+    let mut take = |piece: &[u8]| {
+        bytes.extend_from_slice(piece);
+        Ok(())
+    };
+    read::pump_whole(job, ordinal, MAX_DATABASE, &mut take).await?;
+    Ok(bytes)
 }
 
 /// Answers what only such a job knows, about the layers that are here.

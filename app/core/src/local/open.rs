@@ -2,6 +2,8 @@
 
 use super::names::{At, Names, plain, read};
 use super::walk::{self, Walked, begins_image};
+use crate::archive::is_marked;
+
 use super::{Archive, Content, Files, Form, LocalError, Opened, Piece, docker, id_of, oci};
 
 /// Files of a folder that are looked at: a layout of many images has thousands of blobs.
@@ -64,7 +66,8 @@ pub async fn open(files: &impl Files) -> Result<Opened, LocalError> {
             name: named.path.clone(),
             digest,
             len: named.len,
-            folder: MAGICS.iter().any(|magic| head.starts_with(magic)),
+            // Where a layer is a tar.
+            folder: is_marked(&head),
         });
     }
     Ok(opened)
@@ -72,15 +75,6 @@ pub async fn open(files: &impl Files) -> Result<Opened, LocalError> {
 
 /// Bytes by which it is told what a file is.
 const HEAD: u64 = 512;
-/// zip, an empty zip, ar, cpio: archives that are opened as a folder, where a layer is a tar.
-const MAGICS: [&[u8]; 6] = [
-    b"PK\x03\x04",
-    b"PK\x05\x06",
-    b"!<arch>\n",
-    b"070701",
-    b"070702",
-    b"070707",
-];
 
 /// Whether the plain beginning of a compressed file is that of an image's tar, which is then to be
 /// unpacked as a whole first: nothing in a compressed file can be got at by its place.

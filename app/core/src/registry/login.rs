@@ -16,7 +16,7 @@ use super::client::Credentials;
 use super::endpoint::proxy_url;
 use super::sign_in::Kind;
 use crate::path::{encode_bytes, visible};
-use crate::port::{HttpRequest, Method};
+use crate::port::HttpRequest;
 use crate::reference::Registry;
 
 /// Most bytes of an answer that are read; the proxy's bound for tokens, and its own words.
@@ -423,14 +423,8 @@ impl Renewal {
 }
 
 fn post(base: &str, body: &Value) -> HttpRequest {
-    HttpRequest {
-        method: Method::Post,
-        url: proxy_url(base, "login", &[]),
-        headers: vec![("content-type".into(), "application/json".into())],
-        body: Some(body.to_string().into_bytes()),
-        fresh: false,
-        private: true,
-    }
+    let url = proxy_url(base, "login", &[]);
+    HttpRequest::post(url, "application/json", body.to_string().into_bytes())
 }
 
 /// Reads the proxy's answer to a code or a refresh token.

@@ -10,7 +10,7 @@ use super::challenge::Challenge;
 use super::client::Credentials;
 use super::docker_config::IDENTITY_USER;
 use crate::path::encode_bytes;
-use crate::port::{HttpRequest, Method};
+use crate::port::HttpRequest;
 use crate::reference::{Registry, Repository};
 
 /// Most bytes of a token answer that are read; the proxy's bound.
@@ -143,15 +143,10 @@ pub fn proxy_request(
         username: credentials.map(|c| c.username.as_str()),
         password: credentials.map(|c| c.password.as_str()),
     };
-    HttpRequest {
-        method: Method::Post,
-        url: super::endpoint::proxy_url(base, "token", &[]),
-        headers: vec![("content-type".into(), "application/json".into())],
-        // Texts alone: that always works.
-        body: serde_json::to_vec(&body).ok(),
-        fresh: false,
-        private: true,
-    }
+    let url = super::endpoint::proxy_url(base, "token", &[]);
+    // Texts alone can always be written.
+    let body = serde_json::to_vec(&body).unwrap_or_default();
+    HttpRequest::post(url, "application/json", body)
 }
 
 /// Why a challenge's realm is not asked, in direct mode.
@@ -266,17 +261,8 @@ fn refresh_request(
     .iter()
     .map(|(name, value)| format!("{name}={}", encode_bytes(value.as_bytes(), false)))
     .collect();
-    HttpRequest {
-        method: Method::Post,
-        url: realm.to_owned(),
-        headers: vec![(
-            "content-type".into(),
-            "application/x-www-form-urlencoded".into(),
-        )],
-        body: Some(form.join("&").into_bytes()),
-        fresh: false,
-        private: true,
-    }
+    let body = form.join("&").into_bytes();
+    HttpRequest::post(realm, "application/x-www-form-urlencoded", body)
 }
 
 /// Authorization headers by registry and scope, in memory.
@@ -420,7 +406,7 @@ mod tests {
         );
         assert_eq!(
             (r.method, r.url.as_str()),
-            (Method::Post, "http://p/api/v1/token")
+            (crate::port::Method::Post, "http://p/api/v1/token")
         );
         let body: Value = serde_json::from_slice(&r.body.unwrap()).unwrap();
         assert_eq!(body["registry"], "index.docker.io");

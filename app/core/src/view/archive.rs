@@ -1,5 +1,6 @@
 //! Whether a file is offered as a folder.
 
+use crate::archive::is_marked;
 use crate::layer_index::Compression;
 
 /// What names of archives, and of compressed files, end with.
@@ -16,15 +17,7 @@ pub fn looks_like_one(name: &[u8], head: Option<&[u8]>) -> bool {
         let name = name.to_ascii_lowercase();
         return SUFFIXES.iter().any(|s| name.ends_with(s.as_bytes()));
     };
-    const MAGICS: [&[u8]; 6] = [
-        b"PK\x03\x04",
-        b"PK\x05\x06",
-        b"!<arch>\n",
-        b"070701",
-        b"070702",
-        b"070707",
-    ];
-    MAGICS.iter().any(|magic| head.starts_with(magic))
+    is_marked(head)
         || Compression::detect(head) != Compression::None
         || head.get(257..262) == Some(b"ustar")
 }

@@ -25,16 +25,23 @@ impl Pattern {
     /// wherever they occur. ASCII case counts only if the text has a capital.
     pub(crate) fn new(text: &str) -> Self {
         let text = &text.as_bytes()[..text.len().min(MAX_TEXT)];
-        let how = if text.iter().any(|b| matches!(b, b'*' | b'?')) {
-            How::Glob {
-                text: text.to_vec(),
+        match text.iter().any(|b| matches!(b, b'*' | b'?')) {
+            true => Pattern::by(text, |text| How::Glob {
                 name_only: !text.contains(&b'/'),
-            }
-        } else {
-            How::Contains(text.to_vec())
-        };
+                text,
+            }),
+            false => Pattern::text(text),
+        }
+    }
+
+    /// A text that stands for itself throughout. Case counts as above.
+    pub(crate) fn text(text: &[u8]) -> Self {
+        Pattern::by(text, How::Contains)
+    }
+
+    fn by(text: &[u8], how: impl FnOnce(Vec<u8>) -> How) -> Self {
         Pattern {
-            how,
+            how: how(text.to_vec()),
             any_case: !text.iter().any(u8::is_ascii_uppercase),
             lowered: Vec::new(),
         }
