@@ -581,6 +581,13 @@ pub enum Phase {
     Failed,
 }
 
+impl Phase {
+    /// It has neither come to its end nor been stopped.
+    pub fn is_running(self) -> bool {
+        matches!(self, Phase::Starting | Phase::Streaming | Phase::Sealing)
+    }
+}
+
 /// A listing's shape.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ViewInfo {

@@ -306,9 +306,14 @@ impl Route {
 
     /// An image's page.
     pub fn image(reference: Reference) -> Route {
+        Route::image_for(reference, None)
+    }
+
+    /// An image's page, with a platform chosen.
+    pub fn image_for(reference: Reference, platform: Option<Platform>) -> Route {
         Route::Image {
             reference,
-            platform: None,
+            platform,
             view: ImageView::Manifest,
             document: ImageDocument::Manifest,
             filter: None,

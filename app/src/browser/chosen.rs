@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use js_sys::{Array, AsyncIterator, Function, JsString, Promise, Reflect, Uint8Array};
+use js_sys::{Array, AsyncIterator, JsString, Promise, Reflect, Uint8Array};
 use layerscope_core::local::{Content, Files, Named, Opened};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -13,6 +13,7 @@ use super::drop::{Dropped, Item};
 use super::embed::Content as Handed;
 use super::error::BrowserError;
 use super::idb::{self, Transaction};
+use super::object::{get, method};
 use super::{page, unpack};
 
 /// Files of a folder that are taken; one more, so that too many are told as such.
@@ -32,14 +33,6 @@ pub struct Chosen {
     handles: Option<Array>,
     /// A name by chance, if somebody has handed it over.
     handed_over: Option<String>,
-}
-
-pub(super) fn get(object: &JsValue, name: &str) -> JsValue {
-    Reflect::get(object, &name.into()).unwrap_or(JsValue::UNDEFINED)
-}
-
-pub(super) fn method(object: &JsValue, name: &str) -> Option<Function> {
-    get(object, name).dyn_into().ok()
 }
 
 async fn wait(promise: JsValue) -> Result<JsValue, BrowserError> {

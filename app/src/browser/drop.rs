@@ -1,13 +1,13 @@
 //! Files that are dropped on the page or chosen in a field: what has to be taken while the event
 //! lasts. What is in them is looked at later ([`super::chosen`]).
 
-use js_sys::{Array, Function, Promise, Reflect};
-use wasm_bindgen::closure::Closure;
+use js_sys::{Array, Promise};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Event, File, HtmlInputElement};
 
 use super::error::BrowserError;
+use super::object::{get, method};
 use super::page;
 
 /// One thing that was dropped or chosen.
@@ -24,14 +24,9 @@ pub struct Item {
 /// All of them.
 pub struct Dropped(pub(super) Vec<Item>);
 
-fn get(object: &JsValue, name: &str) -> JsValue {
-    Reflect::get(object, &name.into()).unwrap_or(JsValue::UNDEFINED)
-}
-
 /// Calls a method that not every browser has.
 fn call(object: &JsValue, name: &str) -> JsValue {
-    let method = get(object, name).dyn_into::<Function>().ok();
-    let result = method.and_then(|method| method.call0(object).ok());
+    let result = method(object, name).and_then(|method| method.call0(object).ok());
     result.unwrap_or(JsValue::UNDEFINED)
 }
 
@@ -138,42 +133,29 @@ pub fn pick(folder: bool) -> Option<Dropped> {
 /// Calls back with whatever is dropped anywhere on the page, for the life of the page. While
 /// something is dragged over it, `<html data-dragging>` says so.
 pub fn on_drop(callback: impl Fn(Dropped) + 'static) {
-    let listen = |name: &str, listener: Closure<dyn Fn(Event)>| {
-        let listener = listener.into_js_value();
-        drop(page::window().add_event_listener_with_callback(name, listener.unchecked_ref()));
-    };
     let dragging =
         |on: bool| page::set_root_attribute("data-dragging", if on { "yes" } else { "no" });
     let has_files = |event: &Event| {
         let types = get(&get(event, "dataTransfer"), "types");
         Array::from(&types).includes(&"Files".into(), 0)
     };
-    listen(
-        "dragover",
-        Closure::new(move |event: Event| {
-            if has_files(&event) {
-                event.prevent_default();
-                dragging(true);
-            }
-        }),
-    );
-    listen(
-        "dragleave",
-        Closure::new(move |event: Event| {
-            // Only when the window is left, not one element for another.
-            if get(&event, "relatedTarget").is_null() {
-                dragging(false);
-            }
-        }),
-    );
-    listen(
-        "drop",
-        Closure::new(move |event: Event| {
+    page::listen("dragover", move |event: Event| {
+        if has_files(&event) {
+            event.prevent_default();
+            dragging(true);
+        }
+    });
+    page::listen("dragleave", move |event: Event| {
+        // Only when the window is left, not one element for another.
+        if get(&event, "relatedTarget").is_null() {
             dragging(false);
-            if has_files(&event) {
-                event.prevent_default();
-                callback(Dropped::of_drop(&event));
-            }
-        }),
-    );
+        }
+    });
+    page::listen("drop", move |event: Event| {
+        dragging(false);
+        if has_files(&event) {
+            event.prevent_default();
+            callback(Dropped::of_drop(&event));
+        }
+    });
 }

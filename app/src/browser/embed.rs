@@ -1,13 +1,13 @@
 //! Messages between this page and the one that frames it.
 
-use js_sys::{Array, ArrayBuffer, JSON, Reflect};
+use js_sys::{Array, ArrayBuffer, JSON};
 use layerscope_core::embed::{FIELDS, Fields, Heard, MAX_TEXT};
-use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Blob, BlobPropertyBag, Element, Event, MessageEvent, Window};
 
 use super::error::BrowserError;
-use super::page::{document, window};
+use super::object;
+use super::page::{self, document, window};
 
 /// Bytes or a file that came with a message, not looked at yet.
 pub struct Content {
@@ -56,7 +56,7 @@ pub fn tell(origin: &str, json: &str) {
 /// Links that lead away open in a tab of their own, for the life of the page: the frame stays where
 /// it is.
 pub fn keep_links_inside() {
-    let listener = Closure::<dyn Fn(Event)>::new(move |event: Event| {
+    page::listen("click", move |event: Event| {
         let target = event.target().and_then(|t| t.dyn_into::<Element>().ok());
         let link = target.and_then(|t| t.closest("a[href]").ok().flatten());
         if let Some(link) = link
@@ -68,20 +68,16 @@ pub fn keep_links_inside() {
             drop(link.set_attribute("rel", "noopener noreferrer"));
         }
     });
-    let added =
-        window().add_event_listener_with_callback("click", listener.as_ref().unchecked_ref());
-    drop(added);
-    listener.forget();
 }
 
 /// Calls back with every message that may be a host's, and with the bytes or file in it.
 pub fn listen(callback: impl Fn(Heard, Content) + 'static) {
-    let listener = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
+    page::listen("message", move |event: MessageEvent| {
         let data = event.data();
         if !data.is_object() {
             return;
         }
-        let get = |name: &str| Reflect::get(&data, &name.into()).unwrap_or(JsValue::UNDEFINED);
+        let get = |name: &str| object::get(&data, name);
         let from_parent = parent().is_some_and(|parent| {
             event
                 .source()
@@ -112,10 +108,6 @@ pub fn listen(callback: impl Fn(Heard, Content) + 'static) {
         };
         callback(heard, content);
     });
-    let added =
-        window().add_event_listener_with_callback("message", listener.as_ref().unchecked_ref());
-    drop(added);
-    listener.forget();
 }
 
 /// Height that the page's content has, in CSS pixels. Of a page that fills whatever it is given (a

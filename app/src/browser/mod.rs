@@ -20,6 +20,7 @@ pub mod local;
 pub mod location;
 pub mod lock;
 pub mod message;
+mod object;
 pub mod offline;
 pub mod opfs;
 pub mod page;

@@ -4,11 +4,13 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use js_sys::{Function, Promise, Reflect};
+use js_sys::{Promise, Reflect};
+use wasm_bindgen::JsValue;
 use wasm_bindgen::closure::Closure;
-use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
+use web_sys::Event;
 
+use super::object::{get, method};
 use super::page;
 
 /// Its file, beside the page.
@@ -36,10 +38,6 @@ pub struct Keeper {
     container: JsValue,
 }
 
-fn get(object: &JsValue, name: &str) -> JsValue {
-    Reflect::get(object, &name.into()).unwrap_or(JsValue::UNDEFINED)
-}
-
 fn set_handler(object: &JsValue, name: &str, handler: impl Fn() + 'static) {
     let handler = Closure::<dyn Fn()>::new(handler).into_js_value();
     // Fails for frozen objects alone.
@@ -49,20 +47,17 @@ fn set_handler(object: &JsValue, name: &str, handler: impl Fn() + 'static) {
 /// Calls back, for the life of the page, when the browser finds that it has a network, or none; at
 /// once if it has none now.
 pub fn on_network(callback: impl Fn(bool) + Clone + 'static) {
-    let window = page::window();
-    if get(&window.navigator(), "onLine") == false {
+    if get(&page::window().navigator(), "onLine") == false {
         callback(false);
     }
     for (name, on) in [("online", true), ("offline", false)] {
         let callback = callback.clone();
-        let listener = Closure::<dyn Fn()>::new(move || callback(on)).into_js_value();
-        drop(window.add_event_listener_with_callback(name, listener.unchecked_ref()));
+        page::listen(name, move |_: Event| callback(on));
     }
 }
 
 fn call(object: &JsValue, name: &str, argument: &JsValue) -> Option<JsValue> {
-    let method: Function = get(object, name).dyn_into().ok()?;
-    method.call1(object, argument).ok()
+    method(object, name)?.call1(object, argument).ok()
 }
 
 /// Registers it. `on_newer` is called when a newer version of the app is here and waits.

@@ -8,6 +8,7 @@ use js_sys::{Array, Function, Object, Promise, Reflect, Uint8Array};
 use layerscope_core::app_config::MAX_APP_CONFIG_BYTES;
 use layerscope_core::port::Clock;
 use wasm_bindgen::closure::Closure;
+use wasm_bindgen::convert::FromWasmAbi;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
@@ -349,11 +350,16 @@ pub fn request_frame(callback: impl FnOnce() + 'static) {
     drop(window().request_animation_frame(callback.unchecked_ref()));
 }
 
+/// Calls back at every event of a name that reaches the window, for the life of the page.
+pub(super) fn listen<E: FromWasmAbi + 'static>(name: &str, callback: impl Fn(E) + 'static) {
+    let callback = Closure::<dyn Fn(E)>::new(callback);
+    drop(window().add_event_listener_with_callback(name, callback.as_ref().unchecked_ref()));
+    callback.forget();
+}
+
 /// Calls back whenever the window's size has changed, for the life of the page.
 pub fn on_resize(callback: impl Fn() + 'static) {
-    let callback = Closure::<dyn Fn()>::new(callback);
-    drop(window().add_event_listener_with_callback("resize", callback.as_ref().unchecked_ref()));
-    callback.forget();
+    listen("resize", move |_: web_sys::Event| callback());
 }
 
 /// Calls back once, when an element comes into view or close to it; at once where the browser
@@ -408,10 +414,8 @@ pub fn on_height(callback: impl Fn() + 'static) {
         let class = Reflect::get(&window(), &"ResizeObserver".into()).ok()?;
         let class: Function = class.dyn_into().ok()?;
         let observer = Reflect::construct(&class, &Array::of1(&callback)).ok()?;
-        let observe = Reflect::get(&observer, &"observe".into()).ok()?;
-        let observe: Function = observe.dyn_into().ok()?;
         let body = document().body()?;
-        observe.call1(&observer, &body).ok()
+        call_method(&observer, "observe", &Array::of1(&body)).ok()
     };
     // Without it nobody is told.
     drop(observe());

@@ -41,12 +41,7 @@ struct Job {
 
 impl Job {
     fn is_streaming(&self) -> bool {
-        self.worker.is_some()
-            && self.outer.is_none()
-            && matches!(
-                self.progress.phase,
-                Phase::Starting | Phase::Streaming | Phase::Sealing
-            )
+        self.worker.is_some() && self.outer.is_none() && self.progress.phase.is_running()
     }
 
     /// Opening it again would be no better.

@@ -6,11 +6,9 @@ use std::collections::BTreeMap;
 
 use layerscope_core::layer_index::TradeChoice;
 use layerscope_core::registry::way::Ways;
-use wasm_bindgen::JsCast;
-use wasm_bindgen::closure::Closure;
 use web_sys::{Storage, StorageEvent};
 
-use super::page::window;
+use super::page::{self, window};
 
 /// How many recent references are kept: as many as fit on the start page.
 pub const MAX_RECENT: usize = 20;
@@ -85,16 +83,13 @@ pub fn remove(name: &str) {
 
 /// Calls back when another tab has changed a setting, or all of them.
 pub fn on_change(name: &'static str, callback: impl Fn() + 'static) {
-    let listener = Closure::<dyn Fn(StorageEvent)>::new(move |event: StorageEvent| {
+    page::listen("storage", move |event: StorageEvent| {
         // No key: everything was cleared.
         let ours = |key: String| key.strip_prefix(PREFIX).is_some_and(|key| key == name);
         if event.key().is_none_or(ours) {
             callback();
         }
     });
-    let target = listener.as_ref().unchecked_ref();
-    drop(window().add_event_listener_with_callback("storage", target));
-    listener.forget(); // for the life of the page
 }
 
 /// Proxies that a link has named and the user lets have sign-ins.

@@ -6,8 +6,9 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Blob, ReadableStreamDefaultReader};
 
-use super::chosen::{get, method, slice};
+use super::chosen::slice;
 use super::error::BrowserError;
+use super::object::{get, method};
 
 /// Compressed bytes by which it is told what a compressed file holds.
 const PACKED_HEAD: f64 = 65_536.0;

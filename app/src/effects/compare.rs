@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use layerscope_core::compare::ask::{CompareAnswer, CompareAsk};
 use layerscope_core::compare::files::Summary;
-use layerscope_core::compare::list::ListSpec;
-use layerscope_core::job::{Event, Phase, Request};
+use layerscope_core::job::{Event, Request};
 use layerscope_core::manifest::{Descriptor, Platform};
 use layerscope_core::reference::{ManifestRef, Reference, Repository};
 use layerscope_core::registry::client::Fetched;
 use layerscope_core::rootfs::ask::{RootAnswer, RootAsk};
 use layerscope_core::route::Route;
 use layerscope_core::view::problem::Problem;
+use leptos::prelude::*;
 
 use super::{Effects, Inner, image, layer, root};
 use crate::browser::prefs;
@@ -192,7 +192,7 @@ fn on_done(inner: &Inner, which: Which) {
     let state = inner.state.compare;
     state.set_installed(which, Load::Loading);
     ask(inner, which, CompareAsk::Installed);
-    if state.both_done() {
+    if untrack(|| state.both_done()) {
         ask(inner, Which::Right, CompareAsk::Snapshot);
         file::ask_both(inner);
     }
@@ -263,15 +263,8 @@ impl Effects {
     /// The page looks at these rows of what differs.
     pub fn look_at_changes(self, rows: std::ops::Range<u32>) {
         self.with(|inner| {
-            if let Some(range) = inner.state.compare.look_at(rows) {
-                let spec: ListSpec = inner
-                    .state
-                    .compare
-                    .files()
-                    .with_untracked(|f| f.spec.clone());
-                let (start, end) = (range.start, range.end);
-                ask(inner, Which::Left, CompareAsk::Rows { spec, start, end });
-            }
+            inner.state.compare.look_at(rows);
+            ask_rows(inner);
         });
     }
 
@@ -279,9 +272,11 @@ impl Effects {
     pub fn cancel_compare(self) {
         self.with(|inner| {
             for which in Which::BOTH {
-                let running = inner.state.compare.progress(which).with_untracked(|p| {
-                    matches!(p.phase, Phase::Starting | Phase::Streaming | Phase::Sealing)
-                });
+                let running = inner
+                    .state
+                    .compare
+                    .progress(which)
+                    .with_untracked(|p| p.phase.is_running());
                 if let Some(job) = inner.state.compare.job(which).filter(|_| running) {
                     inner.pool.cancel(job);
                 }

@@ -214,13 +214,7 @@ fn remember(inner: &Inner, reference: &Reference, platform: Option<Platform>, fe
     let Document::Manifest(manifest) = &fetched.document else {
         return;
     };
-    let mut route = Route::image(reference.clone());
-    if let Route::Image {
-        platform: chosen, ..
-    } = &mut route
-    {
-        *chosen = platform;
-    }
+    let route = Route::image_for(reference.clone(), platform);
     let named = soci::index_of_manifest(&manifest.annotations);
     let soci = named.map_or(SociIndex::Unknown, SociIndex::At);
     let mut origins = inner.origins.borrow_mut();

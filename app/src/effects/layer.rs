@@ -215,8 +215,7 @@ fn reopen_chain(inner: &Rc<Inner>) {
         return;
     }
     close_chain(inner);
-    let place = inner.state.shell.place();
-    let route = place.with_untracked(|p| p.route.clone());
+    let route = inner.state.shell.route_now();
     inner.load(&route);
 }
 
@@ -250,7 +249,7 @@ pub(super) fn let_go(inner: &Inner, job: JobId) {
     let streams = inner
         .pool
         .progress(job)
-        .is_some_and(|p| matches!(p.phase, Phase::Starting | Phase::Streaming | Phase::Sealing));
+        .is_some_and(|p| p.phase.is_running());
     if !streams {
         return inner.pool.close(job);
     }

@@ -70,8 +70,7 @@ pub(crate) fn open(inner: &Rc<Inner>, dropped: Dropped) {
         inner.state.local.set_busy(None);
         match opened {
             Ok(opened) => {
-                let place = inner.state.shell.place();
-                let route = place.with_untracked(|p| p.route.clone());
+                let route = inner.state.shell.route_now();
                 // An address that leads into it, and waited for it: stay there.
                 if route.local_id() == Some(&opened.id) {
                     arrive(&inner, &route);
@@ -205,11 +204,7 @@ fn again(inner: &Rc<Inner>, id: String, ask_user: bool) {
         };
         let open = matches!(local, Local::Open(_));
         inner.state.local.set(&id, local);
-        let route = inner
-            .state
-            .shell
-            .place()
-            .with_untracked(|p| p.route.clone());
+        let route = inner.state.shell.route_now();
         if open && route.local_id() == Some(&id) {
             arrive(&inner, &route);
         }

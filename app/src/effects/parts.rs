@@ -40,8 +40,7 @@ impl Inner {
     /// Starts what the present route needs, unless a part of the program is still on its way: it will
     /// look for the route itself.
     pub(super) fn load_if_here(self: &Rc<Self>) {
-        let place = self.state.shell.place();
-        let route = place.with_untracked(|place| place.route.clone());
+        let route = self.state.shell.route_now();
         let Some(part) = self.layer_page() else {
             return;
         };

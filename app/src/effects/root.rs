@@ -197,8 +197,7 @@ fn begin(
 
 /// Shows what the route of this moment names.
 fn show(inner: &Rc<Inner>, same: bool) {
-    let place = inner.state.shell.place();
-    match place.with_untracked(|p| p.route.clone()) {
+    match inner.state.shell.route_now() {
         Route::Layers {
             path,
             inner: archives,

@@ -14,7 +14,6 @@ use layerscope_core::registry::endpoint::Endpoint;
 use layerscope_core::registry::error::{Attempt, Wanted};
 use layerscope_core::registry::way::{Surroundings, Turn, Way, Ways, is_proxy};
 use layerscope_core::view::problem::{Problem, unreached};
-use leptos::prelude::WithUntracked;
 use leptos::task::spawn_local;
 
 use super::{Effects, Inner, layer};
@@ -332,7 +331,6 @@ fn reopen(inner: &Rc<Inner>) {
         inner.pool.close(failed);
     }
     // With the archives that the place leads into.
-    let place = inner.state.shell.place();
-    let route = place.with_untracked(|p| p.route.clone());
+    let route = inner.state.shell.route_now();
     inner.load(&route);
 }

@@ -40,7 +40,8 @@ impl Which {
         }
     }
 
-    fn index(self) -> usize {
+    /// Its place in a pair.
+    pub fn index(self) -> usize {
         match self {
             Which::Left => 0,
             Which::Right => 1,
@@ -235,13 +236,11 @@ impl CompareState {
         done
     }
 
-    /// Both root file systems are here.
+    /// Both root file systems are here; followed by who asks.
     pub fn both_done(self) -> bool {
         let done = |which: Which| {
-            let here = self.job(which).is_some();
-            here && self
-                .progress(which)
-                .with_untracked(|p| p.phase == Phase::Done)
+            self.side(which).with(|s| s.job.is_some())
+                && self.progress(which).with(|p| p.phase == Phase::Done)
         };
         Which::BOTH.into_iter().all(done)
     }
@@ -273,11 +272,9 @@ impl CompareState {
         });
     }
 
-    /// These rows are looked at. Returns which to ask for, if they are not all here or on their way.
-    pub fn look_at(self, window: Range<u32>) -> Option<Range<u32>> {
-        self.files
-            .update_untracked(|files| files.window = window.clone());
-        self.missing()
+    /// These rows are looked at.
+    pub fn look_at(self, window: Range<u32>) {
+        self.files.update_untracked(|files| files.window = window);
     }
 
     /// Rows that are looked at and not here, and some around.

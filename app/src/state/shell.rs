@@ -132,6 +132,11 @@ impl Shell {
         self.place.read_only()
     }
 
+    /// The route of this moment, without subscribing.
+    pub fn route_now(self) -> Route {
+        self.place.with_untracked(|p| p.route.clone())
+    }
+
     /// The present epoch, without subscribing.
     pub fn epoch(self) -> u64 {
         self.place.with_untracked(|p| p.epoch)

@@ -9,9 +9,9 @@ mod layers;
 mod packages;
 mod sides;
 
-use layerscope_core::job::Phase;
+use layerscope_core::digest::Digest;
 use layerscope_core::path::EntryPath;
-use layerscope_core::reference::{ManifestRef, Reference};
+use layerscope_core::reference::{ManifestRef, Reference, Repository};
 use layerscope_core::route::Route;
 use layerscope_core::view::command;
 use layerscope_core::view::human;
@@ -130,14 +130,9 @@ fn Identical() -> impl IntoView {
     }
 }
 
-/// The route of this moment.
-fn here(app: App) -> Route {
-    app.state.shell.place().with_untracked(|p| p.route.clone())
-}
-
 /// The same comparison, changed in something.
 fn with_route(app: App, change: impl FnOnce(&mut Route)) -> Route {
-    let mut route = here(app);
+    let mut route = app.state.shell.route_now();
     change(&mut route);
     route
 }
@@ -153,46 +148,35 @@ fn at_path(app: App, path: Option<EntryPath>) -> Route {
 
 /// A path in the root file system of one of the two, once its manifest is here.
 fn in_root(app: App, which: Which, path: EntryPath) -> Option<Route> {
-    app.state.compare.side(which).with_untracked(|side| {
-        let repository = side.reference.as_ref()?.repository().clone();
-        let digest = side.manifest.ready()?.digest.clone();
-        Some(Route::layers(repository, digest, path))
-    })
+    named(app, which).map(|(repository, digest)| Route::layers(repository, digest, path))
 }
 
 /// One of the two, by the digest of what is compared.
 fn by_digest(app: App, which: Which) -> Option<Reference> {
-    app.state.compare.side(which).with_untracked(|side| {
-        let repository = side.reference.as_ref()?.repository().clone();
-        let digest = side.manifest.ready()?.digest.clone();
-        Some(repository.reference(ManifestRef::Digest(digest)))
-    })
+    named(app, which).map(|(repository, digest)| repository.reference(ManifestRef::Digest(digest)))
 }
 
-/// Both root file systems are here.
-fn both_done(app: App) -> bool {
-    let done = |which: Which| {
-        let state = app.state.compare;
-        state.side(which).with(|s| s.job.is_some())
-            && state.progress(which).with(|p| p.phase == Phase::Done)
-    };
-    Which::BOTH.into_iter().all(done)
+fn named(app: App, which: Which) -> Option<(Repository, Digest)> {
+    app.state.compare.side(which).with_untracked(|side| {
+        let repository = side.reference.as_ref()?.repository().clone();
+        Some((repository, side.manifest.ready()?.digest.clone()))
+    })
 }
 
 /// A size that was added or taken away.
 fn growth(from: u64, to: u64) -> String {
-    match from.cmp(&to) {
-        std::cmp::Ordering::Equal => "±0".to_owned(),
-        std::cmp::Ordering::Less => format!("+{}", human::size(to - from)),
-        std::cmp::Ordering::Greater => format!("−{}", human::size(from - to)),
-    }
+    change(from, to, human::size)
 }
 
 /// A number that has grown or shrunk.
 fn grown(from: u64, to: u64) -> String {
+    change(from, to, human::count)
+}
+
+fn change(from: u64, to: u64, shown: fn(u64) -> String) -> String {
     match from.cmp(&to) {
         std::cmp::Ordering::Equal => "±0".to_owned(),
-        std::cmp::Ordering::Less => format!("+{}", human::count(to - from)),
-        std::cmp::Ordering::Greater => format!("−{}", human::count(from - to)),
+        std::cmp::Ordering::Less => format!("+{}", shown(to - from)),
+        std::cmp::Ordering::Greater => format!("−{}", shown(from - to)),
     }
 }

@@ -47,7 +47,7 @@ pub fn FilePane() -> impl IntoView {
 #[component]
 fn File(entry: Arc<OpenFile>) -> impl IntoView {
     let app = app();
-    let route = app.state.shell.place().with_untracked(|p| p.route.clone());
+    let route = app.state.shell.route_now();
     let row = entry.row.clone();
     let path = format!("/{}", row.path.display());
     let in_list = row.path.parent().is_some();
@@ -165,11 +165,7 @@ fn facts_line(row: &Row) -> String {
 /// Attributes beyond `ls -l`, and other entries of the same name.
 #[component]
 fn Facts(entry: Arc<OpenFile>) -> impl IntoView {
-    let route = app()
-        .state
-        .shell
-        .place()
-        .with_untracked(|p| p.route.clone());
+    let route = app().state.shell.route_now();
     let extra = entry.row.extra.clone();
     let app = app();
     let origin = from(app, &route, &entry.row);
@@ -259,7 +255,7 @@ fn from(app: App, route: &Route, row: &Row) -> Option<AnyView> {
 #[component]
 fn NoContent(entry: Arc<OpenFile>) -> impl IntoView {
     let app = app();
-    let route = app.state.shell.place().with_untracked(|p| p.route.clone());
+    let route = app.state.shell.route_now();
     let row = &entry.row;
     let body = match row.kind {
         RowKind::Symlink | RowKind::Hardlink => {

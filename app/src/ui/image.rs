@@ -219,13 +219,7 @@ fn choice_href(app: super::App, d: &Descriptor) -> String {
         return String::new();
     };
     match &d.platform {
-        Some(chosen) => {
-            let mut route = Route::image(reference);
-            if let Route::Image { platform, .. } = &mut route {
-                *platform = Some(chosen.clone());
-            }
-            route
-        }
+        Some(chosen) => Route::image_for(reference, Some(chosen.clone())),
         None => Route::image(
             reference
                 .repository()

@@ -324,7 +324,7 @@ fn Tools() -> impl IntoView {
 /// The directory that is listed, also when a file is open beside it.
 fn base_of(app: App) -> Option<Route> {
     let at = app.state.layer.list().with_untracked(|l| l.spec.at.clone());
-    let route = app.state.shell.place().with_untracked(|p| p.route.clone());
+    let route = app.state.shell.route_now();
     place(&route, at)
 }
 

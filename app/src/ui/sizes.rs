@@ -12,12 +12,12 @@ use layerscope_core::view::problem::Problem;
 use layerscope_core::view::treemap::squarify;
 use leptos::prelude::*;
 
+use super::app;
 use super::widget::listing::hue;
 use super::widget::live::{When, live};
 use super::widget::problem::ProblemPanel;
 use super::widget::progress::LayerProgress;
 use super::widget::skeleton::Skeleton;
-use super::{App, app};
 use crate::state::Load;
 
 /// How much wider than high the map is; styles/root.css has the same.
@@ -123,10 +123,6 @@ fn to(route: &Route, path: &EntryPath, dir: bool) -> Route {
     }
 }
 
-fn here(app: App) -> Route {
-    app.state.shell.place().with_untracked(|p| p.route.clone())
-}
-
 fn percent(part: u64, whole: u64) -> f64 {
     part as f64 * 100.0 / whole.max(1) as f64
 }
@@ -161,7 +157,7 @@ fn name(piece: &Piece) -> String {
 
 #[component]
 fn Directory(sizes: Arc<SizesAnswer>) -> impl IntoView {
-    let route = here(app());
+    let route = app().state.shell.route_now();
     let total = sizes.total;
     let browse = sizes.at.clone().map(|at| match &route {
         Route::Size {
@@ -190,7 +186,7 @@ fn Directory(sizes: Arc<SizesAnswer>) -> impl IntoView {
 /// The treemap.
 #[component]
 fn Map(sizes: Arc<SizesAnswer>) -> impl IntoView {
-    let route = here(app());
+    let route = app().state.shell.route_now();
     let shown: Vec<&Piece> = sizes.map.iter().collect();
     let base = sizes.at.clone().unwrap_or_default();
     let told: u64 = shown.iter().map(|p| p.total.bytes).sum();
@@ -241,7 +237,7 @@ fn Map(sizes: Arc<SizesAnswer>) -> impl IntoView {
 /// What is in the directory.
 #[component]
 fn Table(sizes: Arc<SizesAnswer>) -> impl IntoView {
-    let route = here(app());
+    let route = app().state.shell.route_now();
     let total = sizes.total.bytes;
     let rows: Vec<_> = sizes
         .children
@@ -300,7 +296,7 @@ fn Share(percent: f64) -> impl IntoView {
 /// The largest files.
 #[component]
 fn Largest(sizes: Arc<SizesAnswer>) -> impl IntoView {
-    let route = here(app());
+    let route = app().state.shell.route_now();
     let single = is_single(&route);
     let rows: Vec<_> = sizes
         .largest
@@ -342,7 +338,7 @@ fn Largest(sizes: Arc<SizesAnswer>) -> impl IntoView {
 #[component]
 fn Layers(layers: Arc<Vec<LayerFacts>>) -> impl IntoView {
     let app = app();
-    let route = here(app);
+    let route = app.state.shell.route_now();
     let most = layers.iter().map(|l| l.brought.bytes).max().unwrap_or(0);
     let rows: Vec<_> = layers
         .iter()
@@ -514,7 +510,7 @@ fn PackageTable(answer: Arc<PackagesAnswer>) -> impl IntoView {
 /// What is wasted, by dive's rules.
 #[component]
 fn Waste(waste: Arc<WasteAnswer>) -> impl IntoView {
-    let route = here(app());
+    let route = app().state.shell.route_now();
     let rows: Vec<_> = waste
         .paths
         .iter()

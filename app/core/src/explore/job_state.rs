@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use crate::job::{
-    Access, Event, FIRST_ROWS, Found, JobId, LayerSource, Phase, Progress, ReadId, ViewId, ViewSpec,
+    Access, Event, FIRST_ROWS, Found, JobId, LayerSource, Progress, ReadId, ViewId, ViewSpec,
 };
 use crate::path::EntryPath;
 use crate::reference::Registry;
@@ -225,10 +225,7 @@ impl<P: Ports> Job<P> {
 
     /// More entries may come.
     pub(super) fn is_growing(&self) -> bool {
-        matches!(
-            self.progress.borrow().phase,
-            Phase::Starting | Phase::Streaming | Phase::Sealing
-        )
+        self.progress.borrow().phase.is_running()
     }
 
     /// Changes how the job stands and tells it at once, listings included.

@@ -44,7 +44,7 @@ pub(super) fn on_hashes(inner: &Inner, which: Which, hashes: Vec<(u32, Hashed)>)
     let Some(mut reading) = state.files().with_untracked(|f| f.reading.clone()) else {
         return; // given up
     };
-    reading.hashes[which as usize] = Some(hashes);
+    reading.hashes[which.index()] = Some(hashes);
     let [Some(left), Some(right)] = &reading.hashes else {
         return state.set_reading(Some(reading));
     };

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use layerscope_core::compare::ask::{CompareAsk, FileAnswer, FileContent, Hashed, Raw};
 use layerscope_core::path::EntryPath;
 
+use leptos::prelude::*;
+
 use super::ask;
 use crate::effects::Inner;
 use crate::state::Load;
@@ -33,7 +35,7 @@ pub(super) fn show(inner: &Inner, path: Option<&EntryPath>) {
         return;
     }
     state.set_file(path.map(new));
-    if state.both_done() {
+    if untrack(|| state.both_done()) {
         ask_both(inner);
     }
 }
@@ -66,7 +68,7 @@ pub(super) fn on_answer(inner: &Inner, which: Which, answer: FileAnswer) {
         return; // of a file that was left
     }
     let answer = Arc::new(answer);
-    let file = with_file(inner, |file| file.sides[which as usize] = Some(answer));
+    let file = with_file(inner, |file| file.sides[which.index()] = Some(answer));
     let Some(OneFile {
         sides: [Some(left), Some(right)],
         ..
@@ -117,7 +119,7 @@ fn next(left: &FileAnswer, right: &FileAnswer) -> Next {
 }
 
 pub(super) fn on_hash(inner: &Inner, which: Which, hash: Hashed) {
-    let file = with_file(inner, |file| file.hashes[which as usize] = Some(hash));
+    let file = with_file(inner, |file| file.hashes[which.index()] = Some(hash));
     let Some(OneFile {
         hashes: [Some(left), Some(right)],
         ..

@@ -5,8 +5,8 @@ use layerscope_core::path::visible;
 use layerscope_core::view::human;
 use leptos::prelude::*;
 
+use super::MAX_ROWS;
 use super::documents::more;
-use super::{MAX_ROWS, both_done};
 use crate::state::compare::Which;
 use crate::ui::app;
 use crate::ui::widget::live::live;
@@ -17,7 +17,7 @@ pub fn Packages() -> impl IntoView {
     let app = app();
     let state = app.state.compare;
     let (left, right) = (state.installed(Which::Left), state.installed(Which::Right));
-    let done = Memo::new(move |_| both_done(app));
+    let done = Memo::new(move |_| app.state.compare.both_done());
     let body = move || {
         if !done.get() {
             return None;

@@ -58,7 +58,7 @@ pub fn Chooser() -> impl IntoView {
     };
     let swap = move |_| app.effects.go(&with_route(app, swapped));
     let field = move |which: Which| {
-        let text = texts[which as usize];
+        let text = texts[which.index()];
         let name = match which {
             Which::Left => "left",
             Which::Right => "right",
@@ -146,13 +146,7 @@ pub fn SideCard(which: Which) -> impl IntoView {
             let reference = s.reference.clone()?;
             let platform = s.chosen.as_ref().and_then(|d| d.platform.clone());
             let shown = reference.familiar();
-            let mut route = Route::image(reference);
-            if let Route::Image {
-                platform: shown, ..
-            } = &mut route
-            {
-                *shown = platform;
-            }
+            let route = Route::image_for(reference, platform);
             Some(view! { <a href=route.href()><bdi>{shown}</bdi></a> })
         })
     };
@@ -282,8 +276,7 @@ fn RootProgress(which: Which) -> impl IntoView {
     let progress = state.progress(which);
     let running = Memo::new(move |_| {
         let opened = state.side(which).with(|s| s.job.is_some());
-        let going = progress
-            .with(|p| matches!(p.phase, Phase::Starting | Phase::Streaming | Phase::Sealing));
+        let going = progress.with(|p| p.phase.is_running());
         opened && going
     });
     let share = move || {

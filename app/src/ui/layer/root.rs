@@ -72,7 +72,7 @@ pub(super) fn RootTools() -> impl IntoView {
     let hidden = Memo::new(move |_| route.with(|r| r.show().is_some_and(|show| show.hidden)));
     let toggle = move |_| {
         // The list stays as it is, search and all.
-        let mut to = app.state.shell.place().with_untracked(|p| p.route.clone());
+        let mut to = app.state.shell.route_now();
         if let Some(show) = to.show_mut() {
             show.hidden = !show.hidden;
             app.effects.adjust(&to);

@@ -292,7 +292,7 @@ fn Header() -> impl IntoView {
 /// Sorts what is listed: by the route where it names the directory, else that of the list.
 fn sort_by(app: App, key: SortKey, descending: bool) {
     let list_at = app.state.layer.list().with_untracked(|l| l.spec.at.clone());
-    let mut route = app.state.shell.place().with_untracked(|p| p.route.clone());
+    let mut route = app.state.shell.route_now();
     let elsewhere = route.shown_path().is_some_and(|path| *path != list_at);
     route.set_shown_path(list_at);
     if elsewhere {
@@ -426,7 +426,7 @@ fn blank(index: u32) -> impl IntoView {
 fn row_view(index: u32, row: Arc<Row>, verified: Memo<Verified>) -> impl IntoView {
     let app = app();
     let layer = app.state.layer;
-    let route = app.state.shell.place().with_untracked(|p| p.route.clone());
+    let route = app.state.shell.route_now();
     let (base, whole_path) = layer
         .list()
         .with_untracked(|l| (l.spec.at.clone(), l.spec.mode != ViewMode::Dir));

@@ -16,9 +16,7 @@ pub fn LayerProgress() -> impl IntoView {
     let app = app();
     let progress = app.state.layer.progress();
     let opened = app.state.layer.opened();
-    let running = Memo::new(move |_| {
-        progress.with(|p| matches!(p.phase, Phase::Starting | Phase::Streaming | Phase::Sealing))
-    });
+    let running = Memo::new(move |_| progress.with(|p| p.phase.is_running()));
     let size = move || {
         let known = opened.with(|o| o.as_ref().and_then(|o| o.source.size));
         progress.with(|p| p.size).or(known)
