@@ -9,7 +9,7 @@ use layerscope_tests::{
     browser::{Browser, Options},
     corpus::{
         Corpus, gz,
-        push::{NewLayer, digest, media},
+        push::{NewLayer, digest},
         rawtar::Tar,
     },
     double::Double,
@@ -236,13 +236,7 @@ fn views(browser: &Browser, end: &str) {
         tar.file(name, fs::read(folder.join(name)).expect("an input"));
     }
     tar.file("package.json", r#"{"name": "demo", "version": "1.0.0", "bugs": {"url": "https://a.example/bugs"}, "files": ["a", "b"], "inside": "{\"a\": [1, 2]}"}"#);
-    let tar = tar.finish();
-    let layer = NewLayer {
-        diff_id: digest(&tar),
-        blob: gz::member(&tar, 6),
-        media_type: media::GZIP,
-        created_by: "made by hand".into(),
-    };
+    let layer = NewLayer::gzip(&tar.finish());
     let digest = double.image("v/iew", "latest", vec![layer]).remove(0);
     let page = Page::new(browser, &proxy);
     for name in names.iter().chain(&["package.json"]) {

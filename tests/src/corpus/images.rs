@@ -21,7 +21,7 @@ const BOMB_PIECE: usize = 16 << 20;
 
 /// A layer of a tar, with gzip around it.
 fn gzip(tar: Vec<u8>) -> NewLayer {
-    shaped(gz::member(&tar, 6), &tar)
+    NewLayer::gzip(&tar)
 }
 
 /// A layer whose compressed form is given.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::gz;
 use crate::net::client;
 
 /// Media types that are pushed.
@@ -46,6 +47,18 @@ pub struct NewLayer {
     pub diff_id: String,
     /// The history's command.
     pub created_by: String,
+}
+
+impl NewLayer {
+    /// A layer of a tar, with gzip around it.
+    pub fn gzip(tar: &[u8]) -> Self {
+        NewLayer {
+            blob: gz::member(tar, 6),
+            media_type: media::GZIP,
+            diff_id: digest(tar),
+            created_by: "made by hand".to_owned(),
+        }
+    }
 }
 
 /// A layer as it is in the registry.

@@ -3,8 +3,7 @@
 use layerscope_tests::{
     browser::{Browser, Options},
     corpus::{
-        gz,
-        push::{NewLayer, digest, media},
+        push::NewLayer,
         rawtar::{Header, Tar},
     },
     net,
@@ -20,12 +19,9 @@ const STATUS: &str =
     "Package: base-files\nVersion: 12.4\nArchitecture: amd64\nStatus: install ok installed\n\n";
 
 fn layer(tar: &Tar, by: &str) -> NewLayer {
-    let tar = tar.finish();
     NewLayer {
-        blob: gz::member(&tar, 6),
-        media_type: media::GZIP,
-        diff_id: digest(&tar),
         created_by: by.to_owned(),
+        ..NewLayer::gzip(&tar.finish())
     }
 }
 

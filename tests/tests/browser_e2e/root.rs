@@ -9,8 +9,8 @@ use layerscope_core::toc::Toc;
 use layerscope_tests::{
     browser::Browser,
     corpus::{
-        Corpus, Image, Layer, gz,
-        push::{NewLayer, Pusher, digest, media},
+        Corpus, Image, Layer,
+        push::{NewLayer, Pusher},
         rawtar::Tar,
         registry::{Auth, Registry, docker_registry},
     },
@@ -482,13 +482,7 @@ pub(crate) fn small_layer(number: usize, files: usize) -> NewLayer {
             format!("{number}"),
         );
     }
-    let tar = tar.finish();
-    NewLayer {
-        blob: gz::member(&tar, 6),
-        media_type: media::GZIP,
-        diff_id: digest(&tar),
-        created_by: "made by hand".to_owned(),
-    }
+    NewLayer::gzip(&tar.finish())
 }
 
 /// The page stays smooth, and says how much memory it took.

@@ -2,11 +2,7 @@
 
 use layerscope_tests::{
     browser::Browser,
-    corpus::{
-        gz,
-        push::{NewLayer, digest, media},
-        rawtar::Tar,
-    },
+    corpus::{push::NewLayer, rawtar::Tar},
     double::Double,
     page::{Page, fs_route},
     proxy::Proxy,
@@ -59,13 +55,7 @@ fn stage() -> Option<Stage> {
         .file("bin/hello.wasm", WASM)
         .file("bin/broken", &PROGRAM[..40])
         .file("bin/script", "#!/bin/sh\n# -----BEGIN CERTIFICATE-----\n");
-    let tar = tar.finish();
-    let layer = NewLayer {
-        diff_id: digest(&tar),
-        blob: gz::member(&tar, 6),
-        media_type: media::GZIP,
-        created_by: "made by hand".into(),
-    };
+    let layer = NewLayer::gzip(&tar.finish());
     let digest = double.image("v/iew", "latest", vec![layer]).remove(0);
     Some(Stage {
         double,

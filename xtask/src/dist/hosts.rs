@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use super::RELATIVE_URL;
-use super::html::POLICY;
+use super::html::policy;
 
 /// Netlify's and Cloudflare Pages' file of headers; other hosts ignore it.
 const HEADERS: &str = "_headers";
@@ -89,7 +89,7 @@ pub fn write_headers(folder: &Path, public_url: &str) -> Result<()> {
     let base = path.trim_end_matches('/');
     let mut text = format!(
         "{base}/*\n  Content-Security-Policy: {}\n  Referrer-Policy: no-referrer\n  X-Content-Type-Options: nosniff\n  Cross-Origin-Opener-Policy: same-origin-allow-popups\n",
-        POLICY
+        policy()
     );
     for name in STABLE {
         text.push_str(&format!("{base}{name}\n  Cache-Control: no-cache\n"));

@@ -82,6 +82,12 @@ fn insecure(registry: &Registry) -> &'static str {
     }
 }
 
+fn platform_option(platform: Option<&Platform>) -> String {
+    platform.map_or(String::new(), |p| {
+        format!(" --platform {}", quote(p.to_string().as_bytes()))
+    })
+}
+
 fn oras_plain(registry: &Registry) -> &'static str {
     match is_plain_http(registry) {
         true => " --plain-http",
@@ -149,9 +155,7 @@ pub fn document(
         ImageDocument::Manifest | ImageDocument::Index => "manifest",
     };
     let of_platform = platform.filter(|_| document != ImageDocument::Index);
-    let platform = of_platform.map_or(String::new(), |p| {
-        format!(" --platform {}", quote(p.to_string().as_bytes()))
-    });
+    let platform = platform_option(of_platform);
     let filter = match filter.trim() {
         "" => ".".to_owned(),
         filter => quote(filter.as_bytes()),
@@ -184,9 +188,7 @@ pub fn compare(route: &Route) -> Vec<Command> {
         return Vec::new();
     };
     let part = |action: &str, reference: &Reference, platform: &Option<Platform>, then: &str| {
-        let platform = platform.as_ref().map_or(String::new(), |p| {
-            format!(" --platform {}", quote(p.to_string().as_bytes()))
-        });
+        let platform = platform_option(platform.as_ref());
         let name = quote(reference.qualified().as_bytes());
         let insecure = insecure(reference.registry());
         format!("<(crane {action}{insecure}{platform} {name}{then})")

@@ -1,7 +1,7 @@
 //! Whether a file is worth asking the viewers about, who come in a module of their own.
 
 /// First bytes of formats that have a view.
-const MAGICS: [&[u8]; 14] = [
+const MAGICS: [&[u8]; 13] = [
     b"\x7fELF",
     b"MZ",
     b"\xfe\xed\xfa\xce",
@@ -11,7 +11,6 @@ const MAGICS: [&[u8]; 14] = [
     b"\xca\xfe\xba\xbe", // Mach-O for several machines; a Java class has the same
     b"\0asm",
     b"GGUF",
-    b"SQLite format 3\0",
     b"\x30\x82", // DER
     b"\x30\x81",
     b"Package: ",

@@ -89,7 +89,7 @@ where
 }
 
 /// The libraries that it needs, in the order in which they are loaded.
-pub(super) fn libraries<'d, H>(file: &Elf<'d, H>, _source: &'d Source) -> Option<Section>
+pub(super) fn libraries<'d, H>(file: &Elf<'d, H>) -> Option<Section>
 where
     H: FileHeader<Endian = Endianness>,
 {

@@ -78,10 +78,10 @@ pub(super) fn view(source: &Source) -> Result<View, ViewError> {
     identity(&file, &mut all);
     let mut sections = vec![Section::new("Header", vec![Block::Facts(all)])];
     sections.extend(go::section(&file, source));
-    sections.extend(rust::sections(&file, source));
+    sections.extend(rust::sections(&file));
     match &file {
-        File::Elf32(elf) => sections.extend(elf::libraries(elf, source)),
-        File::Elf64(elf) => sections.extend(elf::libraries(elf, source)),
+        File::Elf32(elf) => sections.extend(elf::libraries(elf)),
+        File::Elf64(elf) => sections.extend(elf::libraries(elf)),
         _ => sections.extend(libraries(&file)),
     }
     match &file {

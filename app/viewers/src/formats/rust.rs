@@ -13,7 +13,7 @@ use crate::source::Source;
 const MAX_LIST: usize = 8 << 20;
 
 /// What is to be seen of it.
-pub(super) fn sections<'d>(file: &File<'d, &'d Source>, _source: &'d Source) -> Vec<Section> {
+pub(super) fn sections<'d>(file: &File<'d, &'d Source>) -> Vec<Section> {
     let mut sections = Vec::new();
     let comments = elf::comments(file);
     if !comments.is_empty() {

@@ -108,16 +108,14 @@ impl Tree {
     /// The members of a part, and how many there are beyond those.
     pub(crate) fn members(&mut self, path: &Path) -> (Vec<Member>, usize) {
         let mut path = path.clone();
-        let text = match self.at(&path) {
-            Some(Value::String(text)) => Some(text.clone()),
-            _ => None,
-        };
-        if let Some(text) = text {
-            let found = inside(&text);
-            let Some(found) = found else {
-                return (Vec::new(), 0);
-            };
-            self.inside.insert(path.clone(), found);
+        if let Some(Value::String(text)) = self.at(&path) {
+            // A text does not change: what is in it is looked for once.
+            if !self.inside.contains_key(&path) {
+                let Some(found) = inside(text) else {
+                    return (Vec::new(), 0);
+                };
+                self.inside.insert(path.clone(), found);
+            }
             path.push(INSIDE);
         }
         let Some(value) = self.at(&path) else {
